@@ -1,0 +1,144 @@
+"""The words for arrays, and the small frozen carriers that travel between rooms. Needs numpy only.
+
+Axes are named the same everywhere: `n` samples (one a TR), `p` features, `V` voxels, `G` folds.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "Array",
+    "Band",
+    "Design",
+    "Fit",
+    "FloatArray",
+    "IntArray",
+    "NullCounts",
+    "Role",
+    "Run",
+    "RunTable",
+    "Split",
+    "Voxels",
+]
+
+Array: TypeAlias = NDArray[Any]
+FloatArray: TypeAlias = NDArray[np.float32]
+IntArray: TypeAlias = NDArray[np.int64]
+Split: TypeAlias = Literal["all", "splitA", "splitB"]
+Role: TypeAlias = Literal["TRAIN", "VALID", ""]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One part of a title as it was shown: `seconds` rows, of which `overlap` repeat the part before."""
+
+    title: str
+    part: int  # 1-based
+    seconds: int
+    overlap: int
+    split_all: Role
+    split_a: Role
+    split_b: Role
+    cv_group: int
+
+    @property
+    def name(self) -> str:
+        """File stem of the run in a feature tree: `Title_001`."""
+        return f"{self.title}_{self.part:03d}"
+
+    @property
+    def samples(self) -> int:
+        """Rows that enter a fit: `seconds - overlap`."""
+        return self.seconds - self.overlap
+
+    def role(self, split: Split) -> Role:
+        """What the run is used for in a split: `TRAIN`, `VALID` or nothing."""
+        return {"all": self.split_all, "splitA": self.split_a, "splitB": self.split_b}[split]
+
+
+@dataclass(frozen=True, slots=True)
+class RunTable:
+    """All runs of an experiment in the fixed order of their titles."""
+
+    runs: tuple[Run, ...]
+
+    def train(self, split: Split) -> tuple[Run, ...]:
+        """Training runs, stably sorted by CV group, so that every fold is one slice of rows."""
+        chosen = [run for run in self.runs if run.role(split) == "TRAIN"]
+        return tuple(sorted(chosen, key=lambda run: run.cv_group))
+
+    def valid(self, split: Split) -> tuple[Run, ...]:
+        """Validation runs in table order."""
+        return tuple(run for run in self.runs if run.role(split) == "VALID")
+
+
+@dataclass(frozen=True, slots=True)
+class Voxels:
+    """Which voxels a subject's responses have, and where they lie.
+
+    `index` (V,) 0-based flat position in the volume; `shape` of the volume or `()` when unknown, in the order that
+    `np.unravel_index(index, shape)` takes; `roi` (V,) label of each voxel, `""` outside all ROIs.
+    """
+
+    index: IntArray
+    shape: tuple[int, ...]
+    roi: NDArray[np.str_]
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """One feature space of a design: columns `start` to `stop`."""
+
+    name: str
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """Delayed (and reduced) features of all training and validation rows.
+
+    `train` (n, p) and `valid` (n_valid, p) float32, not centred; `groups` (n,) CV group of each training row,
+    non-decreasing; `bands` cover the columns in order.
+    """
+
+    train: FloatArray
+    valid: FloatArray
+    groups: IntArray
+    bands: tuple[Band, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """One fitted encoding model.
+
+    `r` (V,) correlation on the validation rows; `cv_r` (V,) best mean CV correlation; `alpha` (V,) chosen penalty;
+    `coef` (p, V); `prediction` (n_valid, V). All float32 except `alpha` (float64). `details` says which solver made it.
+    """
+
+    r: FloatArray
+    cv_r: FloatArray
+    alpha: NDArray[np.float64]
+    coef: FloatArray
+    prediction: FloatArray
+    details: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class NullCounts:
+    """What is kept of a block of permutations: never the null itself.
+
+    `exceed` (V,) how many null values reached the observed one; `n_null` null values per voxel that were compared;
+    `maxima` (N,) largest null correlation over all voxels, one a permutation, in the order of their index from
+    `start`.
+    """
+
+    exceed: IntArray
+    n_null: int
+    maxima: FloatArray
+    start: int
