@@ -12,92 +12,30 @@ from __future__ import annotations
 import heapq
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from d2b_ray.engine.events import (
+    Action,
+    Event,
+    GiveUp,
+    Lost,
+    Release,
+    Skip,
+    Succeeded,
+    WorkerView,
+)
 from d2b_ray.engine.policy import POLICY, Failure
 
 if TYPE_CHECKING:
     from d2b_ray.plan import Unit
 
-__all__ = [
-    "Action",
-    "Control",
-    "Event",
-    "Failed",
-    "GiveUp",
-    "Lost",
-    "Release",
-    "Skip",
-    "State",
-    "Succeeded",
-    "WorkerView",
-]
+__all__ = ["Control", "State"]
 
 State: TypeAlias = Literal["waiting", "ready", "running", "done", "failed", "skipped", "unneeded"]
 
 # What is nearest to a finished result goes first: it frees memory, and a killed sweep loses less.
-PRIORITY = {"gather": 0, "commit": 1, "null": 2, "fit": 3, "factorize": 4, "design": 5, "extract": 6}
+PRIORITY = ("gather", "commit", "null", "fit", "factorize", "design", "extract")
 AFFINITY_WINDOW = 32  # how many ready units are looked through for one that suits the worker
-
-
-@dataclass(frozen=True, slots=True)
-class Succeeded:
-    """The unit ran to its end."""
-
-    key: str
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """The unit did not end well; `failure` says how."""
-
-    key: str
-    failure: Failure
-
-
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """The values of these units are gone from memory."""
-
-    keys: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Release:
-    """Nothing needs this value any more: forget it."""
-
-    key: str
-
-
-@dataclass(frozen=True, slots=True)
-class GiveUp:
-    """No further try: store the failure under the unit's key."""
-
-    key: str
-    failure: Failure
-    attempts: int
-
-
-@dataclass(frozen=True, slots=True)
-class Skip:
-    """These units cannot run because `because` failed."""
-
-    keys: tuple[str, ...]
-    because: str
-
-
-Event: TypeAlias = Succeeded | Failed | Lost
-Action: TypeAlias = Release | GiveUp | Skip
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerView:
-    """What `pick` needs to know of a free worker: its lanes, and what it holds in memory."""
-
-    kinds: frozenset[str]
-    subject: str | None = None
-    model: str | None = None
 
 
 class Control:
@@ -123,7 +61,7 @@ class Control:
         self._faults: dict[str, Counter[str]] = defaultdict(Counter)
         self._attempts: Counter[str] = Counter()
         self._order = {key: i for i, key in enumerate(self.units)}
-        self._ready: list[tuple[int, int, str]] = []
+        self._ready: dict[str, list[tuple[int, str]]] = {kind: [] for kind in PRIORITY}
         self._values: set[str] = set()
         self._open: Counter[str] = Counter()  # unfinished consumers of a key
         self._counts: Counter[tuple[str, State]] = Counter()
@@ -143,6 +81,11 @@ class Control:
     def counts(self) -> Mapping[tuple[str, State], int]:
         """Units by (kind, state); zero counts may be present."""
         return self._counts
+
+    def most_parallel(self) -> int:
+        """The most units of one kind still to run: more workers than that would sit idle."""
+        left = Counter(self.units[k].kind for k, s in self.state.items() if s in ("waiting", "ready"))
+        return max(left.values(), default=0)
 
     def attempts(self, key: str) -> int:
         """How often the unit was started."""
@@ -164,35 +107,14 @@ class Control:
         Order: nearest to a result first, then plan order; among the first candidates of one kind
         one whose subject or model the worker already holds is preferred.
         """
-        stale: list[tuple[int, int, str]] = []
-        kept: list[tuple[int, int, str]] = []
-        best: tuple[int, int, str] | None = None
-        while self._ready and len(kept) < AFFINITY_WINDOW:
-            entry = heapq.heappop(self._ready)
-            if self.state[entry[2]] != "ready":
-                stale.append(entry)
-                continue
-            if best is not None and entry[0] != best[0]:
-                heapq.heappush(self._ready, entry)
-                break
-            kept.append(entry)
-            unit = self.units[entry[2]]
-            if not self._allowed(unit, worker):
-                continue
-            if best is None:
-                best = entry
-            if self._at_home(unit, worker):
-                best = entry
-                break
-        for entry in kept:
-            if entry is not best:
-                heapq.heappush(self._ready, entry)
-        if best is None:
-            return None
-        key = best[2]
-        self._move(key, "running")
-        self._attempts[key] += 1
-        return key
+        for kind in PRIORITY:
+            if kind in worker.kinds and (kind != "design" or self._may_open_design()):
+                key = self._pick_of_kind(kind, worker)
+                if key is not None:
+                    self._move(key, "running")
+                    self._attempts[key] += 1
+                    return key
+        return None
 
     def handle(self, event: Event) -> list[Action]:
         """Take in what happened; returns what the engine must do now."""
@@ -247,16 +169,28 @@ class Control:
         settled = ("done", "failed", "skipped") if unit.kind == "gather" else ("done",)
         if all(self.state[n] in settled for n in unit.needs):
             self._move(key, "ready")
-            heapq.heappush(self._ready, (PRIORITY[unit.kind], self._order[key], key))
+            heapq.heappush(self._ready[unit.kind], (self._order[key], key))
 
-    def _allowed(self, unit: Unit, worker: WorkerView) -> bool:
-        if unit.kind not in worker.kinds:
-            return False
-        if unit.kind != "design":
-            return True
-        running = self._counts["design", "running"]
+    def _pick_of_kind(self, kind: str, worker: WorkerView) -> str | None:
+        heap = self._ready[kind]
+        seen: list[tuple[int, str]] = []
+        home: tuple[int, str] | None = None
+        while heap and len(seen) < AFFINITY_WINDOW and home is None:
+            entry = heapq.heappop(heap)
+            if self.state[entry[1]] != "ready":
+                continue  # left behind by a skip or a lost value
+            seen.append(entry)
+            if self._at_home(self.units[entry[1]], worker):
+                home = entry
+        chosen = home or (seen[0] if seen else None)
+        for entry in seen:
+            if entry is not chosen:
+                heapq.heappush(heap, entry)
+        return chosen[1] if chosen else None
+
+    def _may_open_design(self) -> bool:
         alive = sum(1 for key in self._values if self.units[key].kind == "design")
-        return running + alive < self.open_designs
+        return self._counts["design", "running"] + alive < self.open_designs
 
     def _at_home(self, unit: Unit, worker: WorkerView) -> bool:
         if unit.kind == "extract":

@@ -1,0 +1,5 @@
+"""The command line: `d2b-ray check | plan | run | status | demo-data`."""
+
+from d2b_ray.cli.app import main
+
+__all__ = ["main"]

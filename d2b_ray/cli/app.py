@@ -1,0 +1,127 @@
+"""The verbs. Thin: parse, call a room, print; every module that is heavy is imported inside a verb."""
+
+from __future__ import annotations
+
+import sys
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from d2b_ray.errors import D2BError
+
+__all__ = ["app", "main"]
+
+BAD_INPUT = 2
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="d2b-ray",
+    help="Brain encoding models: one YAML sweep becomes a grid of voxelwise fits on Ray.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Spec = Annotated[Path, typer.Argument(help="Sweep file (YAML).", show_default=False)]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a key: --set fits.0.reduce.pca=640"),
+]
+
+
+class Engine(str, Enum):
+    """Where units run."""
+
+    ray = "ray"
+    inline = "inline"
+
+
+@app.command()
+def check(spec: Spec, overrides: Overrides = None) -> None:
+    """Validate a sweep; touches neither data nor cluster."""
+    from d2b_ray.spec import load
+
+    sweep = load(spec, overrides or [])
+    typer.echo(f"{spec}: valid sweep {sweep.name!r}")
+
+
+@app.command()
+def plan(spec: Spec, overrides: Overrides = None) -> None:
+    """Print the units of a sweep: kinds, repeats, what is done, bytes, a time estimate."""
+    from d2b_ray.cli.planning import show_plan
+    from d2b_ray.spec import load
+
+    show_plan(load(spec, overrides or []))
+
+
+@app.command()
+def run(
+    spec: Spec,
+    overrides: Overrides = None,
+    engine: Annotated[Engine, typer.Option(help="ray, or inline: this process.")] = Engine.ray,
+    address: Annotated[
+        str | None, typer.Option(help="Ray cluster to use; default: this machine.")
+    ] = None,
+    num_cpus: Annotated[
+        int | None, typer.Option(help="Logical CPUs of the cluster started here.")
+    ] = None,
+    num_gpus: Annotated[
+        int | None, typer.Option(help="Logical GPUs of the cluster started here.")
+    ] = None,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Take up units that failed in an earlier run.")
+    ] = False,
+) -> None:
+    """Run a sweep: do what is not done yet."""
+    from d2b_ray.cli.running import run_and_tell
+    from d2b_ray.spec import load
+
+    sweep = load(spec, overrides or [])
+    code = run_and_tell(
+        sweep,
+        engine=engine.value,
+        address=address,
+        retry_failed=retry_failed,
+        num_cpus=num_cpus,
+        num_gpus=num_gpus,
+    )
+    raise typer.Exit(code)
+
+
+@app.command()
+def status(
+    spec: Spec,
+    overrides: Overrides = None,
+) -> None:
+    """Say what of a sweep is done, stale or failed, from its store alone."""
+    from d2b_ray.cli.planning import show_status
+    from d2b_ray.spec import load
+
+    raise typer.Exit(show_status(load(spec, overrides or [])))
+
+
+@app.command(name="demo-data")
+def demo_data(
+    folder: Annotated[Path, typer.Argument(help="Folder to make.", show_default=False)],
+    seed: Annotated[int, typer.Option(help="Seed of weights and noise.")] = 7,
+) -> None:
+    """Write a small data set in drama2brain's layout with planted, known effects."""
+    from d2b_ray.cli.demo import write_demo_data
+
+    write_demo_data(folder, seed)
+
+
+def main() -> NoReturn:
+    """Entry point: what the user can mend is one line on stderr and exit status 2."""
+    try:
+        app()
+    except D2BError as error:
+        typer.echo(f"d2b-ray: {error}", err=True)
+        sys.exit(BAD_INPUT)
+    except KeyboardInterrupt:
+        typer.echo("d2b-ray: interrupted", err=True)
+        sys.exit(INTERRUPTED)
+    sys.exit(0)

@@ -1,0 +1,247 @@
+"""One run of one sweep: what stands between `control`, the store and whoever watches.
+
+Opens the ledger, tells what is done, stale or failed, makes tasks for the engines, and stores
+failures. Both engines drive the same object; nothing here knows which.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from d2b_ray.engine.control import Control
+from d2b_ray.engine.events import GiveUp, Skip
+from d2b_ray.engine.lanes import Demand
+from d2b_ray.engine.work import Task
+from d2b_ray.plan import KINDS, feature_key
+from d2b_ray.store import Ledger, digest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from d2b_ray.engine.events import Action
+    from d2b_ray.engine.place import Place
+    from d2b_ray.engine.policy import Failure
+    from d2b_ray.engine.survey import Survey
+    from d2b_ray.engine.work import Report
+    from d2b_ray.plan import Unit
+    from d2b_ray.spec import Sweep
+    from d2b_ray.store import Store
+
+__all__ = ["Campaign", "Observer", "Standing", "standing"]
+
+log = logging.getLogger(__name__)
+
+
+class Observer(Protocol):
+    """Whoever watches a run: a progress display, a log, nobody."""
+
+    def moved(self, campaign: Campaign) -> None:
+        """Something changed, or a second went by."""
+
+    def said(self, line: str) -> None:
+        """A line a person should read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a sweep stands before a run: durable units done, why others are stale, earlier failures."""
+
+    done: frozenset[str]
+    stale: Mapping[str, str]
+    failed: frozenset[str]
+    missing_layers: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+
+
+def standing(survey: Survey, store: Store) -> Standing:
+    """Compare the records in the store with the units and inputs of the plan; one listing."""
+    ledger = Ledger.read(store)
+    done: set[str] = set()
+    stale: dict[str, str] = {}
+    missing: dict[str, tuple[int, ...]] = {}
+
+    def current(key: str, label: str) -> bool:
+        state = ledger.state(key, digest(survey.fingerprints[key]))
+        if state == "stale":
+            stale[key] = f"{label}: {ledger.explain_stale(key, survey.fingerprints[key])}"
+        return state == "done"
+
+    for unit in survey.plan.units:
+        if unit.kind == "extract":
+            keys = {layer: feature_key(unit.params, layer) for layer in unit.layers}
+            missing[unit.key] = tuple(
+                layer
+                for layer, key in keys.items()
+                if key not in survey.found and not current(key, f"{unit.label} layer{layer}")
+            )
+            if not missing[unit.key]:
+                done.add(unit.key)
+        elif unit.durable and current(unit.key, unit.label):
+            done.add(unit.key)
+    failed = frozenset(ledger.failures()) & {unit.key for unit in survey.plan.units}
+    return Standing(frozenset(done), stale, failed - done, missing)
+
+
+class Campaign:
+    """The run of a sweep. `control` decides, an engine acts, `observer` watches."""
+
+    def __init__(
+        self,
+        sweep: Sweep,
+        survey: Survey,
+        now: Standing,
+        store: Store,
+        place: Place,
+        observer: Observer,
+        *,
+        retry_failed: bool = False,
+    ) -> None:
+        self.sweep = sweep
+        self.survey = survey
+        self.standing = now
+        self.store = store
+        self.place = place
+        self.observer = observer
+        self.control = Control(
+            survey.plan.units, done=now.done, failed=() if retry_failed else now.failed
+        )
+        self.began = time.monotonic()
+        self.executed: dict[str, int] = {}
+        self._seconds: dict[str, float] = {}
+        self._workers = 1
+        self.failures: dict[str, Failure] = {}
+        self._labels = {unit.key: unit.label for unit in survey.plan.units}
+
+    @property
+    def demand(self) -> Demand:
+        """What the spec asks of a cluster."""
+        wanted = self.sweep.resources
+        gpus = [g for g in (wanted.extract.num_gpus, wanted.fit.num_gpus) if g is not None]
+        return Demand(
+            gpu_lane_cpus=max(wanted.extract.num_cpus, wanted.fit.num_cpus),
+            cpu_lane_cpus=wanted.permute.num_cpus,
+            gpus=max(gpus) if gpus else None,
+            most_workers=max(1, self.control.most_parallel()),
+        )
+
+    def task(self, key: str) -> Task:
+        """The unit with what its next try needs to know."""
+        unit = self.control.units[key]
+        survey = self.survey
+        fingerprints = dict(survey.fingerprints.get(key, {}))
+        if unit.kind == "extract":
+            layers = self.standing.missing_layers[key]
+            fingerprints = dict(survey.fingerprints[feature_key(unit.params, layers[0])])
+        return Task(
+            unit=unit,
+            attempt=self.control.attempts(key),
+            memory_factor=self.control.memory_factor(key),
+            roots=self._roots(unit),
+            fingerprints=fingerprints,
+            inputs=digest(fingerprints),
+            layers=self.standing.missing_layers.get(key, ()),
+        )
+
+    # -- what a person asks ----------------------------------------------------------------------
+
+    def left_to_do(self) -> str:
+        """One line: units to run by kind, and what is done already."""
+        counts = self.control.counts()
+        left = {kind: counts[kind, "ready"] + counts[kind, "waiting"] for kind in KINDS}
+        words = ", ".join(f"{n} {kind}" for kind, n in left.items() if n)
+        done = len(self.standing.done)
+        return f"{self.sweep.name}: {words} to do" + (f"; {done} already done" if done else "")
+
+    def rate(self) -> float:
+        """Units ended per second since the start."""
+        return sum(self.executed.values()) / max(time.monotonic() - self.began, 1e-9)
+
+    def seconds_left(self) -> float | None:
+        """Mean seconds per unit of each kind times units left, over the workers; None if unknown."""
+        counts, total = self.control.counts(), 0.0
+        for kind in KINDS:
+            left = sum(counts[kind, s] for s in ("waiting", "ready", "running"))
+            if left and kind not in self.executed:
+                return None
+            if left:
+                total += left * self._seconds[kind] / self.executed[kind]
+        return total / self._workers
+
+    def failed_labels(self) -> dict[str, str]:
+        """Label and message of every unit that failed, in this run or in an earlier one."""
+        found = {self._labels[k]: f"{f.error}: {f.message}" for k, f in self.failures.items()}
+        for key, state in self.control.state.items():
+            if state == "failed" and key not in self.failures:
+                found[self._labels[key]] = "failed in an earlier run; --retry-failed tries it again"
+        return found
+
+    # -- inside ---------------------------------------------------------------------------------
+
+    def _roots(self, unit: Unit) -> dict[str, str]:
+        if unit.kind != "design":
+            return {}
+        keys = [feature_key(s["feature"], s["layer"]) for s in unit.params["spaces"]]
+        return {key: self.survey.roots[key] for key in keys}
+
+    # -- what the engines report ----------------------------------------------------------------
+
+    def workers(self, count: int, gpus: int) -> None:
+        """A cluster stands ready."""
+        self._workers = max(1, count)
+        self.observer.said(f"{count} workers" + (f", {gpus} with a GPU" if gpus else ""))
+
+    def started(self, key: str) -> None:
+        """A try has begun."""
+        log.debug("start %s", self._labels[key])
+        self.observer.moved(self)
+
+    def ended(self, report: Report, actions: list[Action]) -> None:
+        """A try has ended and sent its report."""
+        kind = self.control.units[report.key].kind
+        if report.failure is None:
+            self.executed[kind] = self.executed.get(kind, 0) + 1
+            self._seconds[kind] = self._seconds.get(kind, 0.0) + report.seconds
+            if report.key in self.standing.failed:
+                Ledger.clear_failure(self.store, report.key)
+            log.info("done %s in %.2f s on %s", self._labels[report.key], report.seconds, report.host)
+        self._carry_out(actions)
+        self.observer.moved(self)
+
+    def broke(self, key: str, failure: Failure, actions: list[Action]) -> None:
+        """A try has ended without a report: its worker or an input is gone."""
+        if not any(isinstance(action, GiveUp) for action in actions):
+            self.observer.said(f"{self._labels[key]}: {failure.fault.replace('_', ' ')}; trying again")
+        self._carry_out(actions)
+        self.observer.moved(self)
+
+    def tick(self) -> None:
+        """A second went by."""
+        self.observer.moved(self)
+
+    def _carry_out(self, actions: list[Action]) -> None:
+        for action in actions:
+            if isinstance(action, GiveUp):
+                self.failures[action.key] = action.failure
+                self._store_failure(action)
+            elif isinstance(action, Skip):
+                self.observer.said(
+                    f"{len(action.keys)} units skipped because {self._labels[action.because]} failed"
+                )
+
+    def _store_failure(self, action: GiveUp) -> None:
+        failure = action.failure
+        unit = self.control.units[action.key]
+        line = failure.message.splitlines()[0] if failure.message else failure.error
+        self.observer.said(f"FAILED {unit.label}: {failure.error}: {line}")
+        Ledger.write_failure(
+            self.store,
+            key=action.key,
+            kind=unit.kind,
+            label=unit.label,
+            error=failure.error,
+            message=failure.message,
+            traceback=failure.traceback,
+            attempts=action.attempts,
+        )

@@ -1,0 +1,23 @@
+"""Which device a unit computes on: what was assigned to this process, never what happens to be visible.
+
+Since Ray 2.56 or so a CPU task on a GPU node sees all GPUs; an actor with a GPU sets
+`D2B_RAY_DEVICE` from its assignment, and only that counts in a worker.
+"""
+
+from __future__ import annotations
+
+import os
+
+__all__ = ["DEVICE_VARIABLE", "resolve_device"]
+
+DEVICE_VARIABLE = "D2B_RAY_DEVICE"
+
+
+def resolve_device(wanted: str) -> str:
+    """`"cpu"` or `"cuda"` for `wanted` in {"auto", "cpu", "cuda"}; "auto" asks the assignment."""
+    import torch
+
+    assigned = os.environ.get(DEVICE_VARIABLE)
+    if wanted == "cpu" or assigned == "cpu":
+        return "cpu"
+    return "cuda" if torch.cuda.is_available() else "cpu"

@@ -1,0 +1,46 @@
+"""Where and with what a sweep runs: all that is not part of any key. Small, frozen, picklable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["Place", "Threads"]
+
+
+@dataclass(frozen=True, slots=True)
+class Threads:
+    """CPU threads per kind of work.
+
+    Fixed by the spec and equal in every engine: the order of summation in a matrix product, and so
+    its last bit, depends on the number of threads.
+    """
+
+    extract: int = 1
+    fit: int = 1
+    permute: int = 1
+
+    def of(self, kind: str) -> int:
+        """Threads for a kind of unit."""
+        if kind == "extract":
+            return self.extract
+        return self.fit if kind in ("design", "factorize", "fit") else self.permute
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Addresses and budgets that the steps need.
+
+    `results` and `features` are store URLs, `dataset_root` a folder that every worker can read.
+    `device` is "cpu", "cuda" or "auto" (the accelerator that was assigned, if any).
+    """
+
+    sweep: str
+    layout: str
+    dataset_root: str
+    results: str
+    features: str
+    split: str
+    device: str = "auto"
+    batch_tokens: int = 16384
+    memory_budget_bytes: int = 1 << 30
+    threads: Threads = Threads()

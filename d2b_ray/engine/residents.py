@@ -1,0 +1,66 @@
+"""What a worker keeps in memory between units: one loaded model, the responses of one subject.
+
+Loading a model or 10 GB of responses costs more than most units; `control.pick` therefore sends a
+worker the units that suit what it holds. Nothing here is shared between processes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from d2b_ray.arrays import FloatArray, Role, Split
+    from d2b_ray.data import Dataset
+    from d2b_ray.engine.place import Place
+    from d2b_ray.store import Store
+
+__all__ = ["Residents"]
+
+
+class Residents:
+    """The memory of one worker. Everything is loaded at its first use and kept until displaced."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self._dataset: Dataset | None = None
+        self._stores: dict[str, Store] = {}
+        self._model: tuple[str, Any] | None = None
+        self._responses: dict[tuple[str, Role], FloatArray] = {}
+
+    @property
+    def dataset(self) -> Dataset:
+        """The data set, opened once."""
+        if self._dataset is None:
+            from d2b_ray.data import open_dataset
+
+            self._dataset = open_dataset(self.place.layout, self.place.dataset_root)
+        return self._dataset
+
+    def store(self, url: str) -> Store:
+        """A store by its URL, opened once."""
+        if url not in self._stores:
+            from d2b_ray.store import Store
+
+            self._stores[url] = Store(url)
+        return self._stores[url]
+
+    def model(self, modality: str, name: str, dtype: str, device: str) -> Any:
+        """The loaded model; another one that was held is dropped first, so that two never coexist."""
+        key = f"{modality}:{name}:{dtype}:{device}"
+        if self._model is None or self._model[0] != key:
+            from d2b_ray.features import MODALITIES, resolve
+
+            self._model = None
+            self._model = (key, MODALITIES[modality].load(resolve(name), device=device, dtype=dtype))
+        return self._model[1]
+
+    def responses(self, subject: str, role: Role) -> FloatArray:
+        """Responses (n, V) of a subject to its training or validation runs; one subject is held."""
+        if (subject, role) not in self._responses:
+            for held in [h for h in self._responses if h[0] != subject]:
+                del self._responses[held]
+            table = self.dataset.runs
+            split: Split = self.place.split  # type: ignore[assignment]  # checked by the spec
+            runs = table.train(split) if role == "TRAIN" else table.valid(split)
+            self._responses[subject, role] = self.dataset.responses(subject, runs)
+        return self._responses[subject, role]

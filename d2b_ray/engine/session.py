@@ -1,0 +1,178 @@
+"""From a sweep to a finished run: resolve addresses, survey, compare with the store, run, sum up.
+
+The only entrance to the engine for the command line and for notebooks. Ray is imported here only
+when something is left to do and the Ray engine is asked for.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from d2b_ray.engine.campaign import Campaign, Observer, standing
+from d2b_ray.engine.commits import versions
+from d2b_ray.engine.place import Place, Threads
+from d2b_ray.engine.runlog import RunLog
+from d2b_ray.engine.survey import survey
+from d2b_ray.errors import SpecError
+from d2b_ray.spec import to_yaml
+from d2b_ray.store import Layout, Store
+
+if TYPE_CHECKING:
+    from d2b_ray.spec import Sweep
+
+__all__ = ["BASE_VARIABLE", "EngineName", "Prepared", "Summary", "address_of", "prepare", "run_sweep"]
+
+log = logging.getLogger(__name__)
+EngineName: TypeAlias = Literal["ray", "inline"]
+BASE_VARIABLE = "D2B_RAY_BASE"
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """How a run ended. `executed` units by kind; `failed` label -> message; `skipped` units."""
+
+    results: str
+    executed: dict[str, int]
+    failed: dict[str, str]
+    skipped: int
+    seconds: float
+    log: str | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Nothing failed and nothing was skipped."""
+        return not self.failed and not self.skipped
+
+
+def address_of(path: str) -> str:
+    """A URL as it is; a relative path below `$D2B_RAY_BASE`, or the working directory.
+
+    A submitted job runs in a copy of the folder that Ray deletes: there the variable must be set
+    where the cluster is started, or the spec must say absolute paths. Raises SpecError otherwise.
+    """
+    if "://" in path or os.path.isabs(path):
+        return path
+    base = os.environ.get(BASE_VARIABLE)
+    if base is None and "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ:
+        raise SpecError(
+            f"{path!r} is relative, and a submitted job runs in a temporary copy; set "
+            f"{BASE_VARIABLE}=/absolute/folder where the cluster is started, or give an absolute "
+            f"path or an s3:// URL (--set output.root=...)"
+        )
+    return str(Path(base or Path.cwd()) / path)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A sweep with its campaign, ready to run."""
+
+    campaign: Campaign
+    store: Store
+
+
+def prepare(sweep: Sweep, observer: Observer, *, retry_failed: bool = False) -> Prepared:
+    """Survey the data set and the store; everything that can be wrong with a spec is found here."""
+    results = address_of(sweep.output.root)
+    features = address_of(sweep.output.features) if sweep.output.features else results
+    dataset_root = address_of(sweep.dataset.root)
+    found = survey(sweep, dataset_root, features)
+    store = Store(results)
+    now = standing(found, store)
+    wanted = sweep.resources
+    place = Place(
+        sweep=sweep.name,
+        layout=sweep.dataset.layout,
+        dataset_root=dataset_root,
+        results=store.url,
+        features=Store(features).url,
+        split=sweep.dataset.split,
+        batch_tokens=wanted.extract.batch_tokens,
+        memory_budget_bytes=wanted.fit.memory_budget_mb * 10**6,
+        threads=Threads(
+            extract=max(1, int(wanted.extract.num_cpus)),
+            fit=max(1, int(wanted.fit.num_cpus)),
+            permute=max(1, int(wanted.permute.num_cpus)),
+        ),
+    )
+    campaign = Campaign(sweep, found, now, store, place, observer, retry_failed=retry_failed)
+    return Prepared(campaign, store)
+
+
+def run_sweep(
+    sweep: Sweep,
+    observer: Observer,
+    *,
+    engine: EngineName = "ray",
+    address: str | None = None,
+    retry_failed: bool = False,
+    num_cpus: int | None = None,
+    num_gpus: int | None = None,
+) -> Summary:
+    """Run what is left of `sweep`; returns how it ended. Starts no engine when nothing is left."""
+    began = time.monotonic()
+    prepared = prepare(sweep, observer, retry_failed=retry_failed)
+    campaign, store = prepared.campaign, prepared.store
+    for reason in campaign.standing.stale.values():
+        observer.said(f"stale {reason}; doing it again")
+    run_log: str | None = None
+    if not campaign.control.finished:
+        with RunLog(store, Layout) as kept:
+            run_log = kept.path
+            _write_head(sweep, store)
+            observer.said(campaign.left_to_do())
+            if engine == "inline":
+                from d2b_ray.engine.inline import run_inline
+
+                run_inline(campaign)
+            else:
+                from d2b_ray.engine.driver import run_on_ray
+
+                run_on_ray(campaign, address=address, num_cpus=num_cpus, num_gpus=num_gpus)
+    return Summary(
+        results=store.url,
+        executed=dict(campaign.executed),
+        failed=campaign.failed_labels(),
+        skipped=campaign.control.pending("skipped"),
+        seconds=time.monotonic() - began,
+        log=run_log,
+    )
+
+
+def _write_head(sweep: Sweep, store: Store) -> None:
+    """The spec as run, and the environment it ran in."""
+    store.write_bytes(Layout.SWEEP, to_yaml(sweep).encode())
+    store.write_json(
+        Layout.ENVIRONMENT,
+        {
+            "versions": versions(),
+            "commit": _commit(),
+            "host": platform.node(),
+            "platform": platform.platform(),
+            "command": " ".join(Path(sys.argv[0]).name.split() + sys.argv[1:]),
+            "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        },
+    )
+
+
+def _commit() -> str | None:
+    """Git commit of the code, None when it does not run from a checkout."""
+    folder = Path(__file__).resolve().parent
+    try:
+        out = subprocess.run(
+            ["git", "-C", str(folder), "rev-parse", "HEAD"],
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return out.stdout.strip()

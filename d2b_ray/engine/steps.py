@@ -1,0 +1,174 @@
+"""One function per kind of unit: values in, value out. Every engine calls these; none knows ray.
+
+| kind      | reads                          | returns                | writes                        |
+| --------- | ------------------------------ | ---------------------- | ----------------------------- |
+| extract   | captions, a model              |                        | one .npy a run and layer      |
+| design    | feature files                  | Design                 |                               |
+| factorize | Design                         | Factorization          |                               |
+| fit       | Design, Factorization, responses | Fit                  |                               |
+| null      | Fit, responses                 | NullCounts             |                               |
+| commit    | Fit, NullCounts ...            |                        | .npy, .png, Parquet, fit.json |
+| gather    | the store                      |                        | tables, figures, report       |
+
+What writes ends with a record; what returns is made again if it is lost.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from d2b_ray.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from d2b_ray.arrays import Design, Fit, NullCounts
+    from d2b_ray.encoding import Factorization
+    from d2b_ray.engine.residents import Residents
+    from d2b_ray.engine.work import Task
+
+__all__ = ["STEPS"]
+
+Step: TypeAlias = "Callable[[Task, Sequence[Any], Residents, str], Any]"
+
+
+def extract(task: Task, values: Sequence[Any], residents: Residents, device: str) -> None:
+    """Features of all runs at the wanted layers, into the feature tree, one record a layer."""
+    from d2b_ray.engine.commits import record_features
+    from d2b_ray.features import MODALITIES
+    from d2b_ray.store import Layout
+
+    params, place = task.unit.params, residents.place
+    modality = MODALITIES[params["modality"]]
+    model = residents.model(params["modality"], params["model"], params["dtype"], device)
+    stimuli = {
+        run.name: residents.dataset.captions(run, params["annotation"])
+        for run in residents.dataset.runs.runs
+    }
+    store = residents.store(place.features)
+    written: dict[int, list[str]] = {layer: [] for layer in task.layers}
+    for run, features in modality.extract(
+        model,
+        stimuli,
+        window=params["window"],
+        annotators=params["annotators"],
+        join=params["join"],
+        layers=task.layers,
+        tokens=params["tokens"],
+        batch_tokens=max(1, int(place.batch_tokens * task.memory_factor)),
+    ):
+        for layer, rows in features.items():
+            path = Layout.feature(params, layer, run)
+            store.write_array(path, rows)
+            written[layer].append(path)
+    for layer, paths in written.items():
+        record_features(task, store, residents.store(place.results), layer, paths)
+
+
+def design(task: Task, values: Sequence[Any], residents: Residents, device: str) -> Design:
+    """The delayed (and reduced) features of the rows of the split."""
+    from d2b_ray.design import Delays, FeatureSpace, Reduce, build_design
+
+    params, place = task.unit.params, residents.place
+    table = residents.dataset.runs
+    train, valid = table.train(place.split), table.valid(place.split)  # type: ignore[arg-type]
+    spaces = [
+        FeatureSpace(space["name"], _read_features(task, space, residents, [*train, *valid]))
+        for space in params["spaces"]
+    ]
+    reduce = Reduce(**params["reduce"]) if params["reduce"] else None
+    return build_design(spaces, train, valid, Delays(**params["delays"]), reduce)
+
+
+def _read_features(
+    task: Task, space: Mapping[str, Any], residents: Residents, runs: Sequence[Any]
+) -> dict[str, Any]:
+    from d2b_ray.plan import feature_key
+    from d2b_ray.store import Layout
+
+    store = residents.store(task.roots[feature_key(space["feature"], space["layer"])])
+    return {
+        run.name: store.read_array(Layout.feature(space["feature"], space["layer"], run.name))
+        for run in runs
+    }
+
+
+def factorize(task: Task, values: Sequence[Any], residents: Residents, device: str) -> Factorization:
+    """All that a fit needs of the design alone; shared by every subject."""
+    from d2b_ray.encoding import factorize as factorize_design
+
+    (made,) = values
+    return factorize_design(
+        made.train, made.groups, solver=task.unit.params["solver"], device=device
+    )
+
+
+def fit(task: Task, values: Sequence[Any], residents: Residents, device: str) -> Fit:
+    """One subject's responses on one design."""
+    from d2b_ray.encoding import fit_ridge
+
+    made, factorization = values if len(values) == 2 else (values[0], None)
+    params = task.unit.params
+    train = residents.responses(params["subject"], "TRAIN")
+    if len(train) != len(made.train):
+        raise DataError(
+            f"subject {params['subject']}: {len(train)} training rows of responses, "
+            f"{len(made.train)} of features; the run table and the files must agree"
+        )
+    return fit_ridge(
+        made,
+        train,
+        residents.responses(params["subject"], "VALID"),
+        factorization=factorization,
+        alphas=params["alphas"],
+        solver=params["solver"],
+        device=device,
+        memory_budget_bytes=int(residents.place.memory_budget_bytes * task.memory_factor),
+    )
+
+
+def null(task: Task, values: Sequence[Any], residents: Residents, device: str) -> NullCounts:
+    """One range of permutations of one fit: counts and maxima."""
+    from d2b_ray.significance import block_null
+
+    (fitted,) = values
+    params = task.unit.params
+    return block_null(
+        fitted.prediction,
+        residents.responses(task.unit.subject or "", "VALID"),
+        start=params["start"],
+        stop=params["stop"],
+        seed=params["seed"],
+        block_trs=params["block_trs"],
+        kind=params["null"],
+        rng=params["rng"],
+    )
+
+
+def commit(task: Task, values: Sequence[Any], residents: Residents, device: str) -> None:
+    """Counts become p-values; the fit's folder, its Parquet part and its record are written."""
+    from d2b_ray.engine.commits import commit_fit
+
+    fitted, *counts = values
+    commit_fit(task, fitted, counts, residents)
+
+
+def gather(task: Task, values: Sequence[Any], residents: Residents, device: str) -> None:
+    """Tables, figures and the report of all that is in the store."""
+    from d2b_ray.engine.commits import record_gather
+    from d2b_ray.report import gather as gather_report
+
+    store = residents.store(residents.place.results)
+    gather_report(store)
+    record_gather(task, store)
+
+
+STEPS: dict[str, Step] = {
+    "extract": extract,
+    "design": design,
+    "factorize": factorize,
+    "fit": fit,
+    "null": null,
+    "commit": commit,
+    "gather": gather,
+}

@@ -1,0 +1,142 @@
+"""What a sweep meets before anything runs: data set, models, features that lie ready, fingerprints.
+
+Reads small files and listings only; loads neither torch nor ray. Whatever is wrong with the spec's
+view of the world is found here, before a cluster is started.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from d2b_ray.data import open_dataset
+from d2b_ray.errors import DataError
+from d2b_ray.features import fingerprint, resolve
+from d2b_ray.plan import Plan, expand, feature_key
+from d2b_ray.store import Layout, Store, digest, fingerprint_file
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from d2b_ray.data import Dataset
+    from d2b_ray.plan import Unit
+    from d2b_ray.spec import Sweep
+
+__all__ = ["Survey", "survey"]
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """A sweep laid over the data set it names.
+
+    `roots` store URL per feature key; `found` feature keys that lie ready in the data set's own
+    tree; `fingerprints` of the inputs per durable key (for features: per feature key) by name.
+    """
+
+    plan: Plan
+    dataset: Dataset
+    roots: Mapping[str, str]
+    found: frozenset[str]
+    fingerprints: Mapping[str, Mapping[str, str]]
+
+
+def survey(sweep: Sweep, dataset_root: str, features_url: str) -> Survey:
+    """Expand `sweep` against its data set. Raises D2BError with one line for what is not there."""
+    dataset = open_dataset(sweep.dataset.layout, dataset_root)
+    plan = expand(sweep, n_layers=count_layers, subjects=dataset.subjects)
+    looker = _Looker(dataset, features_url)
+    for unit in plan.of("extract"):
+        looker.look_at_features(unit)
+    for unit in plan.of("commit"):
+        looker.look_at_commit(unit, plan)
+    for unit in plan.of("gather"):
+        inputs = {key: digest(looker.fingerprints[key]) for key in unit.needs}
+        looker.fingerprints[unit.key] = inputs
+    return Survey(plan, dataset, looker.roots, frozenset(looker.found), looker.fingerprints)
+
+
+def count_layers(modality: str, model: str) -> int:
+    """Number of layers of a model, embeddings included."""
+    return resolve(model).n_layers
+
+
+class _Looker:
+    def __init__(self, dataset: Dataset, features_url: str) -> None:
+        self.dataset = dataset
+        self.features_url = features_url
+        self.roots: dict[str, str] = {}
+        self.found: set[str] = set()
+        self.fingerprints: dict[str, dict[str, str]] = {}
+        self._files: dict[str, str] = {}
+        self._responses: dict[str, str] = {}
+        self._own = Store(str(dataset.feature_root))
+        self._runs = digest({run.name: repr(run) for run in dataset.runs.runs})
+        self._used = [r for r in dataset.runs.runs if r.split_all or r.split_a or r.split_b]
+
+    def look_at_features(self, unit: Unit) -> None:
+        """Where each wanted layer is or will be, and what it is made of."""
+        missing = [layer for layer in unit.layers if not self._lies_ready(unit, layer)]
+        if not missing:
+            return
+        level = unit.params["annotation"]
+        if level not in self.dataset.levels():
+            raise DataError(
+                f"features: the data set has no annotation {level!r}; it has: "
+                f"{', '.join(self.dataset.levels()) or 'none'}"
+            )
+        captions = {path: self._file(path) for path in self.dataset.caption_files(level)}
+        source = resolve(unit.params["model"])
+        inputs = {
+            "runs": self._runs,
+            "captions": digest(dict(enumerate_names(captions))),
+            f"model {source.name}": self._model(source.name),
+        }
+        for layer in missing:
+            key = feature_key(unit.params, layer)
+            self.roots[key] = self.features_url
+            self.fingerprints[key] = inputs
+
+    def look_at_commit(self, unit: Unit, plan: Plan) -> None:
+        """A fit's inputs: responses, run table, and what its features are made of."""
+        fit = plan[unit.needs[0]]
+        design = plan[fit.needs[0]]
+        subject = str(unit.subject)
+        inputs = {"runs": self._runs, f"responses {subject}": self._response_digest(subject)}
+        for space in design.params["spaces"]:
+            key = feature_key(space["feature"], space["layer"])
+            name = f"features {space['feature']['annotation']} layer{space['layer']}"
+            inputs[name] = digest(self.fingerprints[key])
+        self.fingerprints[unit.key] = inputs
+
+    def _lies_ready(self, unit: Unit, layer: int) -> bool:
+        paths = [Layout.feature(unit.params, layer, run.name) for run in self._used]
+        if not all(self._own.exists(path) for path in paths):
+            return False
+        key = feature_key(unit.params, layer)
+        self.found.add(key)
+        self.roots[key] = self._own.url
+        self.fingerprints[key] = {path: self._file(f"{self._own.url}/{path}") for path in paths}
+        return True
+
+    def _file(self, path: str) -> str:
+        if path not in self._files:
+            self._files[path] = fingerprint_file(path)
+        return self._files[path]
+
+    def _model(self, name: str) -> str:
+        if name not in self._files:
+            self._files[name] = fingerprint(resolve(name))
+        return self._files[name]
+
+    def _response_digest(self, subject: str) -> str:
+        if subject not in self._responses:
+            files = self.dataset.response_files(subject)
+            self._responses[subject] = digest(
+                dict(enumerate_names({path: self._file(path) for path in files}))
+            )
+        return self._responses[subject]
+
+
+def enumerate_names(files: Mapping[str, str]) -> list[tuple[str, str]]:
+    """File names without their folder, so that a data set that was moved keeps its digest."""
+    return [(path.rsplit("/", 1)[-1], value) for path, value in sorted(files.items())]

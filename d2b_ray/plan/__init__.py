@@ -1,0 +1,25 @@
+"""Which work a sweep is: units with keys, needs and order. Knows no ray, no torch, no disk."""
+
+from d2b_ray.plan.estimate import CPU_CORE, GPU, Estimate, Facts, Rates, estimate
+from d2b_ray.plan.expand import expand
+from d2b_ray.plan.keys import canonical, feature_key, unit_key
+from d2b_ray.plan.places import hparams
+from d2b_ray.plan.units import KINDS, Kind, Plan, Unit
+
+__all__ = [
+    "CPU_CORE",
+    "GPU",
+    "KINDS",
+    "Estimate",
+    "Facts",
+    "Kind",
+    "Plan",
+    "Rates",
+    "Unit",
+    "canonical",
+    "estimate",
+    "expand",
+    "feature_key",
+    "hparams",
+    "unit_key",
+]

@@ -1,0 +1,185 @@
+"""What a plan will cost: seconds and bytes by kind of unit, from counted operations. Not a promise.
+
+Operations are those of the algorithms in use (fold-Gram ridge, kernel ridge, block null); rates are
+round numbers for one CPU core and one data-centre GPU. Good to a factor of about three.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from d2b_ray.plan.keys import feature_key
+from d2b_ray.plan.units import KINDS, Kind, Plan, Unit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from collections.abc import Set as AbstractSet
+
+__all__ = ["CPU_CORE", "GPU", "Estimate", "Facts", "Rates", "estimate"]
+
+TOKENS_PER_TEXT = 20  # a caption of a second
+EIGH_FLOPS = 9.0  # a symmetric eigendecomposition of order p costs about 9 p^3
+DISTINCT_ALPHAS = 0.7  # share of (fold, alpha) pairs that are computed: the others are saturated
+UNIT_OVERHEAD_S = 0.02  # scheduling, one record
+FLOAT32_BYTES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """Operations a second of one worker, and bytes a second to the store."""
+
+    float32_flops: float
+    float64_flops: float
+    null_flops: float  # multiply-adds of permuted correlations, on a CPU core
+    store_bytes: float
+
+
+CPU_CORE = Rates(float32_flops=4e10, float64_flops=2e10, null_flops=3e9, store_bytes=2e8)
+GPU = Rates(float32_flops=3e13, float64_flops=1e13, null_flops=3e9, store_bytes=2e8)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Sizes that a plan does not know.
+
+    `n_train`, `n_valid` rows of the split; `seconds` rows of all runs; `n_groups` CV folds;
+    `voxels` by subject; `width` columns of a feature by model; `depth` layers by model, embeddings
+    included; `texts` distinct texts by annotation (left out: one a second).
+    """
+
+    n_train: int
+    n_valid: int
+    seconds: int
+    n_groups: int
+    voxels: Mapping[str, int]
+    width: Mapping[str, int]
+    depth: Mapping[str, int]
+    texts: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """One kind of unit: how many, how many need no work, worker seconds and bytes still to come."""
+
+    kind: Kind
+    units: int
+    done: int
+    seconds: float
+    bytes: int
+
+
+def estimate(
+    plan: Plan, facts: Facts, done: AbstractSet[str] = frozenset(), rates: Rates = CPU_CORE
+) -> tuple[Estimate, ...]:
+    """Cost by kind of unit, in the order of the pipeline; kinds without units are left out.
+
+    `done` holds keys of finished commits and gathers, and of finished layers (`feature_key`). Units
+    that live in memory count as done when no unfinished unit needs them. Seconds are of one worker.
+    """
+    missing = {unit.key: _missing_layers(unit, done) for unit in plan.of("extract")}
+    waiting = _unfinished(plan, done, missing)
+    units: Counter[Kind] = Counter(unit.kind for unit in plan)
+    left: Counter[Kind] = Counter()
+    seconds: dict[Kind, float] = dict.fromkeys(KINDS, 0.0)
+    written: Counter[Kind] = Counter()
+    for unit in plan:
+        if unit.key not in waiting:
+            continue
+        flops, rate, size = _cost(plan, unit, facts, rates, len(missing.get(unit.key, ())))
+        left[unit.kind] += 1
+        seconds[unit.kind] += flops / rate + size / rates.store_bytes + UNIT_OVERHEAD_S
+        written[unit.kind] += size
+    return tuple(
+        Estimate(kind, units[kind], units[kind] - left[kind], seconds[kind], written[kind])
+        for kind in KINDS
+        if units[kind]
+    )
+
+
+def _missing_layers(unit: Unit, done: AbstractSet[str]) -> tuple[int, ...]:
+    return tuple(layer for layer in unit.layers if feature_key(unit.params, layer) not in done)
+
+
+def _unfinished(
+    plan: Plan, done: AbstractSet[str], missing: Mapping[str, tuple[int, ...]]
+) -> set[str]:
+    """Keys of units that have work left: needed by an unfinished one, users before needs."""
+    waiting: set[str] = set()
+    for unit in reversed(plan.units):
+        if unit.kind == "extract":
+            unfinished = bool(missing[unit.key])
+        elif unit.durable:
+            unfinished = unit.key not in done
+        else:
+            unfinished = unit.key in waiting
+        if unfinished:
+            waiting.add(unit.key)
+            if unit.kind != "gather":  # it reads the store, not the values of its needs
+                waiting.update(need for need in unit.needs if not plan[need].durable)
+        else:
+            waiting.discard(unit.key)
+    return waiting
+
+
+def _cost(
+    plan: Plan, unit: Unit, facts: Facts, rates: Rates, layers: int
+) -> tuple[float, float, int]:
+    """Operations, operations a second, bytes to the store."""
+    n, fast = facts.n_train, rates.float32_flops
+    if unit.kind == "extract":
+        width, depth = facts.width[unit.params["model"]], facts.depth[unit.params["model"]]
+        texts = facts.texts.get(unit.params["annotation"], facts.seconds)
+        tokens = texts * TOKENS_PER_TEXT * unit.params["window"]
+        flops = 2.0 * 12 * width**2 * (depth - 1) * tokens
+        return flops, fast, facts.seconds * width * FLOAT32_BYTES * layers
+    if unit.kind == "gather":
+        return 0.0, fast, 0
+    if unit.kind == "null":
+        voxels = facts.voxels[unit.subject or ""]
+        count = unit.params["stop"] - unit.params["start"]
+        return 2.0 * voxels * facts.n_valid * count, rates.null_flops, 0
+    if unit.kind == "commit":
+        width = _columns(plan[plan[unit.params["fit"]].params["design"]], facts)
+        return 0.0, fast, _commit_bytes(unit, facts, width)
+    design = unit if unit.kind == "design" else plan[unit.params["design"]]
+    p = _columns(design, facts)
+    if unit.kind == "design":
+        reduction = 4.0 * n * facts.width[unit.model or ""] * p if unit.params["reduce"] else 0.0
+        return reduction + 2.0 * n * p, fast, 0
+    if unit.kind == "factorize":
+        small, large = min(n, p), max(n, p)
+        folds = facts.n_groups + 1
+        return large * small**2 + folds * EIGH_FLOPS * small**3, rates.float64_flops, 0
+    return _fit_flops(unit, facts, p), fast, 0
+
+
+def _fit_flops(unit: Unit, facts: Facts, p: int) -> float:
+    voxels, n = facts.voxels[unit.params["subject"]], facts.n_train
+    pairs = facts.n_groups * len(unit.params["alphas"])
+    order = min(n, p)
+    if unit.params["solver"] == "himalaya":  # an SVD a fold, and predictions for every alpha
+        return 2.0 * n * p * voxels * len(unit.params["alphas"]) + facts.n_groups * 9.0 * n * p**2
+    held_out = min(order, n // facts.n_groups)
+    scores = 2.0 * DISTINCT_ALPHAS * pairs * order * held_out * voxels
+    return 2.0 * n * p * voxels + (facts.n_groups + 2) * 2.0 * order**2 * voxels + scores
+
+
+def _columns(design: Unit, facts: Facts) -> int:
+    """Columns of a design; of a random projection, the Johnson-Lindenstrauss bound."""
+    params: Mapping[str, Any] = design.params
+    reduce = params["reduce"] or {}
+    width = sum(facts.width[space["feature"]["model"]] for space in params["spaces"])
+    if "pca" in reduce:
+        width = min(width, reduce["pca"])
+    delays = params["delays"]
+    shifts = delays["end"] - delays["start"] + 1
+    return width * shifts if delays["combine"] == "concat" else width
+
+
+def _commit_bytes(unit: Unit, facts: Facts, width: int) -> int:
+    rows = {"scores": 2, "pvalues": 1, "alphas": 2, "coef": width, "predictions": facts.n_valid}
+    table = 8 if unit.params["table"] == "parquet" else 0
+    values = table + sum(rows[name] for name in unit.params["save"])
+    return values * facts.voxels[unit.subject or ""] * FLOAT32_BYTES

@@ -1,0 +1,215 @@
+"""A sweep becomes units of work: axes expanded, repeats removed, needs linked, order fixed.
+
+Pure: reads nothing, runs nothing. The order keeps the extraction of one model together, and lets
+every subject use a design soon after it is made, so that it can be released.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from d2b_ray.plan.axes import cells, chosen_subjects
+from d2b_ray.plan.keys import unit_key
+from d2b_ray.plan.places import Places, cell_place
+from d2b_ray.plan.units import Plan, Unit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from d2b_ray.plan.axes import Cell
+    from d2b_ray.spec import SignificanceBlock, Sweep
+
+__all__ = ["expand"]
+
+
+@dataclass(slots=True)
+class _Variant:
+    """A fit of one design, for all subjects."""
+
+    cell: Cell
+    params: dict[str, Any]  # of the fit unit, without the subject
+    place: dict[str, Any]
+
+
+@dataclass(slots=True)
+class _DesignGroup:
+    unit: Unit
+    variants: list[_Variant] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _ModelGroup:
+    """What belongs to one model: feature sets with their layers, designs with their fits."""
+
+    sets: dict[str, tuple[dict[str, Any], set[int]]] = field(default_factory=dict)
+    designs: dict[str, _DesignGroup] = field(default_factory=dict)
+
+
+def expand(sweep: Sweep, *, n_layers: Callable[[str, str], int], subjects: tuple[str, ...]) -> Plan:
+    """Lay out all units of a sweep.
+
+    `n_layers(modality, model)` is the number of layers of a model, embeddings included; it is asked
+    once a model. `subjects` are all subjects of the data set. Raises PlanError for a subject or
+    layer that does not exist, and for two different fits that would write the same files.
+    """
+    chosen = chosen_subjects(sweep, subjects)
+    groups, repeats = _grouped(sweep, n_layers)
+    index: dict[str, Unit] = {}
+    for model, group in groups.items():
+        for unit in _model_units(sweep, model, group, chosen):
+            index.setdefault(unit.key, unit)
+    commits = tuple(key for key, unit in index.items() if unit.kind == "commit")
+    params = {"commits": sorted(commits), "table": sweep.output.table}
+    gather = Unit("gather", unit_key("gather", params), params, commits, f"gather {sweep.name}")
+    index[gather.key] = gather
+    return Plan(tuple(index.values()), index, repeats * len(chosen))
+
+
+def _grouped(
+    sweep: Sweep, n_layers: Callable[[str, str], int]
+) -> tuple[dict[str, _ModelGroup], int]:
+    """Cells by model and design, and how many of them were asked for more than once."""
+    places = Places()
+    groups: dict[str, _ModelGroup] = {}
+    repeats = 0
+    for cell in cells(sweep, n_layers):
+        group = groups.setdefault(cell.feature_set["model"], _ModelGroup())
+        extract_key = unit_key("extract", cell.feature_set)
+        if extract_key not in group.sets:
+            places.claim_features(cell.feature_set)
+            group.sets[extract_key] = (cell.feature_set, set())
+        group.sets[extract_key][1].add(cell.layer)
+        place = cell_place(cell, sweep.dataset.split)
+        design = _design(cell, extract_key, sweep.dataset.split)
+        identity = {
+            "kind": cell.fit.kind,
+            "delays": cell.delays,
+            "alphas": list(cell.fit.alphas.values),
+            "solver": cell.fit.solver,
+        }
+        if not places.claim_fit(cell, place, identity):
+            repeats += 1
+            continue
+        params = {"design": design.key, **identity}
+        del params["delays"]  # part of the design
+        variants = group.designs.setdefault(design.key, _DesignGroup(design)).variants
+        variants.append(_Variant(cell, params, place))
+    return groups, repeats
+
+
+def _design(cell: Cell, extract_key: str, split: str) -> Unit:
+    params = {
+        "spaces": [{"feature": cell.feature_set, "layer": cell.layer}],
+        "delays": cell.delays,
+        "reduce": cell.reduce,
+        "split": split,
+    }
+    label = f"design {_words(cell)}"
+    key = unit_key("design", params)
+    return Unit("design", key, params, (extract_key,), label, model=cell.feature_set["model"])
+
+
+def _model_units(
+    sweep: Sweep, model: str, group: _ModelGroup, subjects: tuple[str, ...]
+) -> Iterator[Unit]:
+    """Units of one model, needs first; a factorization may come more than once."""
+    for key, (params, layers) in group.sets.items():
+        label = f"extract {params['annotation']} {model} {params['modality']}"
+        yield Unit("extract", key, params, (), label, model=model, layers=tuple(sorted(layers)))
+    for design in group.designs.values():
+        yield design.unit
+        for variant in design.variants:
+            factorization = _factorize(design.unit, variant)
+            if factorization is not None:
+                yield factorization
+        for subject in subjects:
+            for variant in design.variants:
+                yield from _fit_units(sweep, variant, subject, _factorize(design.unit, variant))
+
+
+def _factorize(design: Unit, variant: _Variant) -> Unit | None:
+    """The factorization a fit shares with all subjects; none for himalaya, which makes its own."""
+    solver = variant.params["solver"]
+    if solver == "himalaya":
+        return None
+    params = {"design": design.key, "solver": solver}
+    label = design.label.replace("design", "factorize", 1)
+    key = unit_key("factorize", params)
+    return Unit("factorize", key, params, (design.key,), label, model=design.model)
+
+
+def _fit_units(
+    sweep: Sweep, variant: _Variant, subject: str, factorization: Unit | None
+) -> Iterator[Unit]:
+    """One subject's fit, its null tasks and its commit."""
+    model = variant.cell.feature_set["model"]
+    words = f"{subject} {_words(variant.cell)}"
+    params = {**variant.params, "subject": subject}
+    needs = (params["design"],) if factorization is None else (params["design"], factorization.key)
+    fit = Unit(
+        "fit", unit_key("fit", params), params, needs, f"fit {words}", subject=subject, model=model
+    )
+    yield fit
+    nulls = []
+    for start, stop in _ranges(sweep):
+        params = {"fit": fit.key, "start": start, "stop": stop, **_null_options(sweep.significance)}
+        label = f"null {words} {start}-{stop}"
+        key = unit_key("null", params)
+        yield Unit("null", key, params, (fit.key,), label, subject=subject, model=model)
+        nulls.append(key)
+    params = {
+        "fit": fit.key,
+        "significance": _significance(sweep.significance),
+        "save": sorted(set(sweep.output.save)),
+        "table": sweep.output.table,
+        "label": variant.cell.fit.label,
+    }
+    yield Unit(
+        "commit",
+        unit_key("commit", params),
+        params,
+        (fit.key, *nulls),
+        f"commit {words}",
+        subject=subject,
+        model=model,
+        place={"subject": subject, **variant.place},
+    )
+
+
+def _ranges(sweep: Sweep) -> Iterator[tuple[int, int]]:
+    """Permutation ranges [start, stop) of the null tasks; none without a test."""
+    if sweep.significance.test == "none":
+        return
+    count, block = sweep.significance.permutations, sweep.resources.permute.block
+    for start in range(0, count, block):
+        yield start, min(start + block, count)
+
+
+def _null_options(block: SignificanceBlock) -> dict[str, Any]:
+    """What a permutation depends on. Block length means nothing to white noise."""
+    options = {"test": block.test, "seed": block.seed, "null": block.null, "rng": block.rng}
+    return {**options, "block_trs": block.block_trs} if block.test == "block" else options
+
+
+def _significance(block: SignificanceBlock) -> dict[str, Any]:
+    """What p-values depend on: nothing at all without a test."""
+    if block.test == "none":
+        return {"test": "none"}
+    return {
+        **_null_options(block),
+        "permutations": block.permutations,
+        "correction": block.correction,
+        "level": block.level,
+        "rule": block.rule,
+    }
+
+
+def _words(cell: Cell) -> str:
+    """Short name of a cell for people: `story MiniLM layer7 TR3-5`."""
+    features, delays = cell.feature_set, cell.delays
+    words = f"{features['annotation']} {features['model']} layer{cell.layer}"
+    words += f" TR{delays['start']}-{delays['end']}"
+    if cell.reduce is not None:
+        words += " " + "".join(f"{name} {value}" for name, value in cell.reduce.items())
+    return words if cell.fit.label is None else f"{words} {cell.fit.label}"

@@ -1,0 +1,95 @@
+"""Where the results of a fit belong, in the terms of drama2brain's tree; no two fits may meet.
+
+Not paths: how a place is spelled is the store's business.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from d2b_ray.errors import PlanError
+from d2b_ray.plan.keys import canonical
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from d2b_ray.plan.axes import Cell
+
+__all__ = ["Places", "cell_place", "hparams"]
+
+TOKENS = {"avg": "avgToken", "last": "lastToken", "flat": "flatToken"}
+
+
+def hparams(feature_set: Mapping[str, Any]) -> list[str]:
+    """Parts of drama2brain's hparams: level, `cw{window}`, token pooling, annotators."""
+    return [
+        feature_set["annotation"],
+        f"cw{feature_set['window']}",
+        TOKENS[feature_set["tokens"]],
+        feature_set["annotators"],
+    ]
+
+
+def cell_place(cell: Cell, split: str) -> dict[str, Any]:
+    """Everything that names the folder and the file ending of a cell's results, but the subject."""
+    return {
+        "start_s": cell.delays["start"],
+        "end_s": cell.delays["end"],
+        "modality": cell.feature_set["modality"],
+        "hparams": hparams(cell.feature_set),
+        "model": cell.feature_set["model"],
+        "layer": cell.layer,
+        "reduce": cell.reduce,
+        "split": split,
+        "label": cell.fit.label,
+    }
+
+
+class Places:
+    """Remembers who writes where, and refuses a second, different writer."""
+
+    def __init__(self) -> None:
+        self._features: dict[str, dict[str, Any]] = {}
+        self._fits: dict[str, tuple[str, dict[str, Any]]] = {}
+
+    def claim_features(self, feature_set: dict[str, Any]) -> None:
+        """Claim the feature folder of a feature set; PlanError if a different one has it."""
+        place = [feature_set["modality"], *hparams(feature_set), feature_set["model"]]
+        holder = self._features.setdefault(canonical(place), feature_set)
+        if holder != feature_set:
+            raise PlanError(
+                f"features: two sets would share the folder of {_words(feature_set)} but differ in "
+                f"{_difference(holder, feature_set)}; run them as two sweeps with their own "
+                "output.features"
+            )
+
+    def claim_fit(self, cell: Cell, place: dict[str, Any], identity: dict[str, Any]) -> bool:
+        """Claim the place of a cell; whether it is new. PlanError if a different fit has it."""
+        source, holder = self._fits.setdefault(canonical(place), (cell.source, identity))
+        if holder is identity:
+            return True
+        if holder != identity:
+            raise PlanError(
+                f"{source} and {cell.source}: both would write the files of "
+                f"{_words(cell.feature_set)} layer{cell.layer} "
+                f"TR{cell.delays['start']}-{cell.delays['end']}, but differ in "
+                f"{_difference(holder, identity)}; give one of two entries of fits a `label`"
+            )
+        return False
+
+
+def _words(feature_set: Mapping[str, Any]) -> str:
+    return f"{'_'.join(hparams(feature_set))} {feature_set['model']}"
+
+
+def _difference(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+    differing = [key for key in one if one[key] != other[key]]
+    return "; ".join(f"{key} ({_short(one[key])} and {_short(other[key])})" for key in differing)
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, list):
+        return f"{len(value)} values"
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {part}" for key, part in value.items())
+    return str(value)

@@ -1,0 +1,36 @@
+"""What is wanted: a sweep as a frozen, checked document. Knows no ray, no torch, no data."""
+
+from d2b_ray.spec.closed import Closed
+from d2b_ray.spec.fits import Alphas, AnyFit, Delays, Reduction, RidgeFit
+from d2b_ray.spec.load import load, parse, to_yaml
+from d2b_ray.spec.stimuli import DatasetBlock, FeatureBlock
+from d2b_ray.spec.sweep import (
+    ExtractResources,
+    FitResources,
+    OutputBlock,
+    PermuteResources,
+    ResourcesBlock,
+    SignificanceBlock,
+    Sweep,
+)
+
+__all__ = [
+    "Alphas",
+    "AnyFit",
+    "Closed",
+    "DatasetBlock",
+    "Delays",
+    "ExtractResources",
+    "FeatureBlock",
+    "FitResources",
+    "OutputBlock",
+    "PermuteResources",
+    "Reduction",
+    "ResourcesBlock",
+    "RidgeFit",
+    "SignificanceBlock",
+    "Sweep",
+    "load",
+    "parse",
+    "to_yaml",
+]

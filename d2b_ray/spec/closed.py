@@ -1,0 +1,73 @@
+"""What all blocks of a sweep share: frozen, strict, closed to unknown keys. Not the blocks.
+
+A key says what it allows in words (`Allowed`), and every failure of that key is reported with these
+words, so that a message reads the same whether a type, a range or a spelling was wrong.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    ValidationError,
+)
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Allowed", "Axis", "Closed", "Name", "Positive", "as_axis"]
+
+T = TypeVar("T")
+
+
+class Closed(BaseModel):
+    """A block of a sweep: cannot be changed, refuses keys it does not know, converts no types."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, validate_default=True
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """Says in words what a key allows; stands last in `Annotated`, around all other validators."""
+
+    words: str
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """Wrap the schema of the key: any failure inside becomes one error with these words."""
+        return core_schema.no_info_wrap_validator_function(self._validate, handler(source))
+
+    def _validate(self, value: Any, inner: Callable[[Any], Any]) -> Any:
+        try:
+            return inner(value)
+        except ValidationError:
+            raise PydanticCustomError("allowed", "{words}", {"words": self.words}) from None
+
+
+def as_axis(value: Any) -> Any:
+    """One value is an axis of one; a list is an axis; an empty list is refused."""
+    if isinstance(value, list | tuple):
+        if not value:
+            words = "a value or a list of values, not empty"
+            raise PydanticCustomError("allowed", "{words}", {"words": words})
+        return tuple(value)
+    return (value,)
+
+
+Axis: TypeAlias = Annotated[tuple[T, ...], BeforeValidator(as_axis)]
+
+NAME_WORDS = "text of letters, digits, '_', '-' and '.', beginning with a letter or digit"
+Name: TypeAlias = Annotated[
+    str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]*$", max_length=100), Allowed(NAME_WORDS)
+]
+Positive: TypeAlias = Annotated[int, Field(ge=1), Allowed("an integer >= 1")]

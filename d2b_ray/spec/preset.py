@@ -1,0 +1,71 @@
+"""Presets: ordinary options filled in where a sweep says nothing. They hold no behaviour."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from d2b_ray.spec.closed import Closed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from d2b_ray.spec.fits import Delays, RidgeFit
+    from d2b_ray.spec.sweep import Sweep
+
+__all__ = ["DRAMA2BRAIN", "filled"]
+
+Block = TypeVar("Block", bound=Closed)
+
+DRAMA2BRAIN: dict[str, dict[str, Any]] = {
+    "features": {"join": "sorted", "dtype": "float16"},
+    "significance": {
+        "test": "block",
+        "block_trs": 10,
+        "permutations": 1,
+        "null": "pooled",
+        "correction": "fdr_bh",
+        "level": 0.05,
+        "seed": 42,
+        "rule": "drama2brain",
+        "rng": "legacy",
+    },
+}
+
+
+def filled(sweep: Sweep) -> Sweep:
+    """The sweep with its preset applied; options that were set by hand stay as they are."""
+    if sweep.preset is None:
+        return sweep
+    features = {
+        name: _fill(block, DRAMA2BRAIN["features"]) for name, block in sweep.features.items()
+    }
+    fits = tuple(part for fit in sweep.fits for part in _with_boundary(fit))
+    significance = _fill(sweep.significance, DRAMA2BRAIN["significance"])
+    return sweep.model_copy(
+        update={"features": features, "fits": fits, "significance": significance}
+    )
+
+
+def _fill(block: Block, options: Mapping[str, Any]) -> Block:
+    missing = {key: options[key] for key in options if key not in block.model_fields_set}
+    return block.model_copy(update=missing)
+
+
+def _with_boundary(fit: RidgeFit) -> Iterator[RidgeFit]:
+    """drama2brain delays whole videos, but single runs once the features were reduced.
+
+    An entry that has both kinds of reduction becomes two entries.
+    """
+    plain = tuple(entry for entry in fit.reduce if entry.as_plain() == "none")
+    reduced = tuple(entry for entry in fit.reduce if entry.as_plain() != "none")
+    if all("boundary" in entry.model_fields_set for entry in fit.delays):
+        yield fit
+        return
+    for reductions, boundary in ((plain, "video"), (reduced, "run")):
+        if reductions:
+            delays = tuple(_fill_delays(entry, boundary) for entry in fit.delays)
+            yield fit.model_copy(update={"reduce": reductions, "delays": delays})
+
+
+def _fill_delays(entry: Delays, boundary: str) -> Delays:
+    return _fill(entry, {"boundary": boundary})

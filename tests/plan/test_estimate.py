@@ -1,0 +1,148 @@
+"""Laws of an estimate, and the table that people see."""
+
+from __future__ import annotations
+
+import pytest
+
+from d2b_ray.plan import CPU_CORE, GPU, Estimate, Facts, Plan, estimate, expand, feature_key
+from d2b_ray.plan.describe import HEADINGS, bytes_text, duration_text, rows, summary
+from d2b_ray.spec import parse
+
+SWEEP = """\
+name: small
+dataset: {layout: drama2brain, root: data, subjects: all}
+features:
+  llm: {modality: semantic, annotation: story, model: MiniLM, layers: [1, 7]}
+fits:
+  - {kind: ridge, features: llm, delays: {start: 3, end: 5}}
+output: {root: results, save: [scores, coef]}
+"""
+FACTS = Facts(
+    n_train=1000,
+    n_valid=300,
+    seconds=1400,
+    n_groups=4,
+    voxels={"S1": 2000, "S2": 3000},
+    width={"MiniLM": 384},
+    depth={"MiniLM": 7},
+)
+
+
+def plan(*overrides: str) -> Plan:
+    return expand(parse(SWEEP, overrides), n_layers=lambda _, model: 7, subjects=("S1", "S2"))
+
+
+def by_kind(made: Plan, done: frozenset[str] = frozenset()) -> dict[str, Estimate]:
+    return {entry.kind: entry for entry in estimate(made, FACTS, done)}
+
+
+def finished(made: Plan) -> frozenset[str]:
+    layers = {feature_key(u.params, n) for u in made.of("extract") for n in u.layers}
+    return frozenset(layers | {u.key for u in made if u.kind in ("commit", "gather")})
+
+
+def test_bytes_are_those_of_the_arrays() -> None:
+    found = by_kind(plan())
+    assert found["extract"].bytes == 2 * 1400 * 384 * 4
+    table, scores = 8, 2
+    assert found["commit"].bytes == 2 * (2000 + 3000) * 4 * (table + scores + 384)
+
+
+def test_a_finished_sweep_costs_nothing() -> None:
+    made = plan()
+    for entry in estimate(made, FACTS, finished(made)):
+        assert (entry.units, entry.seconds, entry.bytes) == (entry.done, 0.0, 0)
+
+
+def test_what_lives_in_memory_is_needed_only_for_unfinished_commits() -> None:
+    made = plan()
+    commit = made.of("commit")[-1]
+    found = by_kind(made, finished(made) - {commit.key})
+    left = {kind: entry.units - entry.done for kind, entry in found.items()}
+    assert left == {
+        "extract": 0,
+        "design": 1,
+        "factorize": 1,
+        "fit": 1,
+        "null": 4,
+        "commit": 1,
+        "gather": 0,
+    }
+
+
+def test_a_missing_layer_costs_that_layer() -> None:
+    made = plan()
+    extract = made.of("extract")[0]
+    found = by_kind(made, finished(made) - {feature_key(extract.params, 7)})
+    assert found["extract"].bytes == 1400 * 384 * 4
+    assert found["fit"].seconds == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "override", "factor"),
+    [
+        ("null", "significance.permutations=2000", 2.0),
+        ("fit", "features.llm.layers=[1, 2, 6, 7]", 2.0),
+        ("extract", "features.llm.annotation=[story, speech]", 2.0),
+    ],
+)
+def test_twice_the_work_takes_twice_the_time(kind: str, override: str, factor: float) -> None:
+    ratio = by_kind(plan(override))[kind].seconds / by_kind(plan())[kind].seconds
+    assert ratio == pytest.approx(factor, rel=1e-6)
+
+
+@pytest.mark.parametrize("reduce", ["none", "{pca: 50}", "{srp: 0.5}"])
+@pytest.mark.parametrize("combine", ["mean", "concat"])
+@pytest.mark.parametrize("solver", ["auto", "himalaya"])
+def test_every_kind_of_fit_has_a_price_and_a_gpu_is_faster(
+    reduce: str, combine: str, solver: str
+) -> None:
+    made = plan(
+        f"fits.0.reduce={reduce}", f"fits.0.delays.combine={combine}", f"fits.0.solver={solver}"
+    )
+    slow, fast = (
+        sum(entry.seconds for entry in estimate(made, FACTS, rates=rates))
+        for rates in (CPU_CORE, GPU)
+    )
+    assert 0 < fast < slow
+
+
+def test_the_table_has_a_row_a_kind_and_the_totals() -> None:
+    made = plan()
+    table = rows(estimate(made, FACTS))
+    assert [row[0] for row in table] == [
+        "extract",
+        "design",
+        "factorize",
+        "fit",
+        "null",
+        "commit",
+        "gather",
+        "all",
+    ]
+    assert {len(row) for row in table} == {len(HEADINGS)}
+    assert table[-1][1] == f"{len(made)}"
+    assert summary(made) == "4 fits of 1 model to 2 subjects"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.04, "0.0 s"),
+        (9.94, "9.9 s"),
+        (42.0, "42 s"),
+        (240, "4 min"),
+        (12600, "3.5 h"),
+        (3e5, "3.5 d"),
+    ],
+)
+def test_durations_read_well(seconds: float, text: str) -> None:
+    assert duration_text(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [(0, "0 B"), (999, "999 B"), (1500, "1.5 kB"), (7.8e9, "7.8 GB"), (3e15, "3000.0 TB")],
+)
+def test_sizes_read_well(size: float, text: str) -> None:
+    assert bytes_text(size) == text

@@ -1,0 +1,270 @@
+"""Laws of a plan: what changes keys and what does not, order, repeats, clashes."""
+
+from __future__ import annotations
+
+import pickle
+import time
+from collections import Counter
+
+import pytest
+
+from d2b_ray.errors import PlanError
+from d2b_ray.plan import Plan, expand, feature_key, unit_key
+from d2b_ray.spec import parse
+
+SMALL = """\
+name: small
+dataset: {layout: drama2brain, root: data, subjects: [S1, S2]}
+features:
+  llm: {modality: semantic, annotation: [story, speech], model: [A, B], layers: [1, 3]}
+fits:
+  - {kind: ridge, features: llm, delays: [{start: 3, end: 5}, {start: 0, end: 0}],
+     reduce: [none, {pca: 2}]}
+output: {root: results}
+"""
+SUBJECTS = ("S1", "S2", "S3")
+
+
+def plan(*overrides: str, text: str = SMALL) -> Plan:
+    return expand(parse(text, overrides), n_layers=lambda _, model: 4, subjects=SUBJECTS)
+
+
+def keys(made: Plan) -> set[str]:
+    return {unit.key for unit in made}
+
+
+def test_counts_are_the_products_of_the_axes() -> None:
+    cells = 2 * 2 * 2 * 2 * 2  # annotation, model, layers, delays, reduce
+    assert Counter(unit.kind for unit in plan()) == {
+        "extract": 4,
+        "design": cells,
+        "factorize": cells,
+        "fit": 2 * cells,
+        "null": 4 * 2 * cells,
+        "commit": 2 * cells,
+        "gather": 1,
+    }
+
+
+def test_needs_stand_before_their_users_and_keys_are_those_of_kind_and_params() -> None:
+    made = plan()
+    seen: set[str] = set()
+    for unit in made:
+        assert set(unit.needs) <= seen
+        assert unit.key == unit_key(unit.kind, unit.params)
+        assert unit.key not in seen
+        seen.add(unit.key)
+    assert made.index.keys() == seen
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "name=other",
+        "dataset.root=/elsewhere",
+        "output.root=s3://bucket/x",
+        "output.features=s3://bucket/f",
+        "resources.extract.batch_tokens=99",
+        "resources.extract.num_gpus=1",
+        "resources.fit.memory_budget_mb=9",
+        "resources.fit.num_cpus=3",
+        "resources.permute.num_cpus=2",
+        "features.llm.model=[B, A]",
+        "features.llm.annotation=[speech, story]",
+        "features.llm.layers=[3, 1, 3]",
+        "fits.0.delays=[{start: 0, end: 0}, {start: 3, end: 5}]",
+        "fits.0.reduce=[{pca: 2}, none]",
+        "dataset.subjects=[S2, S1]",
+        "output.save=[pvalues, scores]",
+        "fits.0.alphas={count: 25}",
+    ],
+)
+def test_where_how_and_in_which_order_changes_no_key(override: str) -> None:
+    assert keys(plan(override)) == keys(plan())
+
+
+@pytest.mark.parametrize(
+    ("override", "kinds"),
+    [
+        ("features.llm.join=sorted", "extract design factorize fit null commit gather"),
+        ("features.llm.dtype=float16", "extract design factorize fit null commit gather"),
+        ("dataset.split=splitA", "design factorize fit null commit gather"),
+        ("fits.0.solver=ridge", "factorize fit null commit gather"),
+        ("fits.0.alphas=[1]", "fit null commit gather"),
+        ("significance.seed=1", "null commit gather"),
+        ("significance.block_trs=1", "null commit gather"),
+        ("significance.level=0.01", "commit gather"),
+        ("significance.rule=drama2brain", "commit gather"),
+        ("output.save=[scores, pvalues, coef]", "commit gather"),
+        ("fits.0.label=again", "commit gather"),
+        ("resources.permute.block=100", "null"),
+    ],
+)
+def test_a_change_reaches_exactly_what_depends_on_it(override: str, kinds: str) -> None:
+    before, after = plan(), plan(override)
+    changed = {unit.kind for unit in after if unit.key not in before.index}
+    kept = {unit.kind for unit in after if unit.key in before.index}
+    assert changed == set(kinds.split())
+    assert not changed & kept
+
+
+@pytest.mark.parametrize(
+    ("override", "fits"),
+    [
+        ("dataset.subjects=all", 32),
+        ("features.llm.annotation=[story, speech, timePlace]", 32),
+        ("features.llm.layers=[1, 2, 3]", 32),
+        ("fits.0.reduce=[none, {pca: 2}, {pca: 3}]", 32),
+    ],
+)
+def test_adding_a_cell_adds_only_that_cell(override: str, fits: int) -> None:
+    before, after = plan(), plan(override)
+    without_gather = {unit.key for unit in before if unit.kind != "gather"}
+    assert without_gather <= keys(after)
+    added = Counter(unit.kind for unit in after if unit.key not in before.index)
+    assert added["fit"] == added["commit"] == fits
+    if "subjects" in override:
+        assert set(added) == {"fit", "null", "commit", "gather"}
+        assert {u.subject for u in after if u.key not in before.index} == {"S3", None}
+    if "layers" in override:
+        assert added["extract"] == 0
+
+
+def test_an_extract_unit_wants_the_layers_of_all_fits() -> None:
+    text = SMALL.replace(
+        "fits:\n",
+        "  more: {modality: semantic, annotation: story, model: A, layers: [4, 3]}\nfits:\n"
+        "  - {kind: ridge, features: more, delays: {start: 3, end: 5}, label: x}\n",
+    )
+    wanted = {(u.params["annotation"], u.model): u.layers for u in plan(text=text).of("extract")}
+    assert wanted[("story", "A")] == (1, 3, 4)
+    assert wanted[("story", "B")] == (1, 3)
+
+
+def test_repeats_are_removed_and_counted() -> None:
+    text = SMALL.replace("features: llm,", "features: [llm, llm],")
+    assert keys(plan(text=text)) == keys(plan())
+    assert plan(text=text).repeats == 32
+    assert plan().repeats == 0
+
+
+def test_fits_that_differ_only_in_their_label_share_all_but_the_commit() -> None:
+    text = SMALL.replace(
+        "output:",
+        "  - {kind: ridge, features: llm, delays: {start: 3, end: 5}, label: again}\noutput:",
+    )
+    added = Counter(u.kind for u in plan(text=text) if u.key not in plan().index)
+    assert added == {"commit": 16, "gather": 1}
+
+
+def test_without_a_test_there_is_no_null_and_its_options_mean_nothing() -> None:
+    made = plan("significance.test=none")
+    assert made.of("null") == ()
+    assert keys(made) == keys(plan("significance.test=none", "significance.seed=7"))
+
+
+def test_himalaya_makes_its_own_factorization() -> None:
+    made = plan("fits.0.solver=himalaya")
+    assert made.of("factorize") == ()
+    assert all(len(unit.needs) == 1 for unit in made.of("fit"))
+
+
+@pytest.mark.parametrize(("permutations", "block"), [(1000, 250), (7, 3), (5, 100), (1, 1)])
+def test_null_ranges_tile_the_permutations_and_leave_no_trace_in_the_commit(
+    permutations: int, block: int
+) -> None:
+    set_count = f"significance.permutations={permutations}"
+    made = plan(set_count, f"resources.permute.block={block}")
+    commit = made.of("commit")[0]
+    nulls = [made[key] for key in commit.needs[1:]]
+    covered = [i for u in nulls for i in range(u.params["start"], u.params["stop"])]
+    assert covered == list(range(permutations))
+    assert max(u.params["stop"] - u.params["start"] for u in nulls) <= block
+    assert commit.key == plan(set_count).of("commit")[0].key
+
+
+def test_models_stay_together_and_designs_are_used_at_once() -> None:
+    made = plan()
+    models = [unit.model for unit in made if unit.model is not None]
+    assert models == sorted(models)
+    fits = [unit.params["design"] for unit in made.of("fit")]
+    assert len(set(fits)) == 1 + sum(a != b for a, b in zip(fits, fits[1:], strict=False))
+
+
+def test_a_commit_knows_its_place() -> None:
+    assert plan().of("commit")[0].place == {
+        "subject": "S1",
+        "start_s": 3,
+        "end_s": 5,
+        "modality": "semantic",
+        "hparams": ["story", "cw1", "avgToken", "ALL"],
+        "model": "A",
+        "layer": 1,
+        "reduce": None,
+        "split": "all",
+        "label": None,
+    }
+
+
+def test_equal_sweeps_give_equal_plans_that_travel() -> None:
+    assert plan() == plan()
+    assert pickle.loads(pickle.dumps(plan())) == plan()
+
+
+def test_two_fits_with_the_same_files_are_refused() -> None:
+    text = SMALL.replace(
+        "output:",
+        "  - {kind: ridge, features: llm, delays: {start: 3, end: 5}, solver: himalaya}\noutput:",
+    )
+    with pytest.raises(PlanError) as caught:
+        plan(text=text)
+    assert str(caught.value) == (
+        "fits.0 and fits.1: both would write the files of story_cw1_avgToken_ALL A layer1 TR3-5, "
+        "but differ in solver (auto and himalaya); give one of two entries of fits a `label`"
+    )
+    plan("fits.1.label=slow", text=text)
+
+
+def test_two_delays_with_the_same_files_are_refused() -> None:
+    delays = "fits.0.delays=[{start: 3, end: 5}, {start: 3, end: 5, combine: concat}]"
+    with pytest.raises(PlanError, match=r"fits\.0 and fits\.0: .*combine mean.*`label`"):
+        plan(delays)
+
+
+def test_two_feature_sets_with_the_same_folder_are_refused() -> None:
+    text = SMALL.replace(
+        "fits:\n",
+        "  half: {modality: semantic, annotation: story, model: A, dtype: float16}\nfits:\n",
+    ).replace("features: llm,", "features: [llm, half],")
+    with pytest.raises(PlanError, match=r"features: two sets .* dtype \(float32 and float16\)"):
+        plan(text=text)
+
+
+def test_a_layer_beyond_the_model_is_refused() -> None:
+    with pytest.raises(PlanError) as caught:
+        plan("features.llm.layers=[1, 9]")
+    assert str(caught.value) == (
+        "features.llm.layers: A has no layer 9; allowed: 1 to 4 (1 = embeddings)"
+    )
+
+
+def test_an_unknown_subject_is_refused() -> None:
+    with pytest.raises(PlanError) as caught:
+        plan("dataset.subjects=[S1, S9]")
+    assert str(caught.value) == ("dataset.subjects: the data set has no S9; allowed: S1, S2, S3")
+
+
+def test_ten_thousand_units_take_less_than_a_second() -> None:
+    sweep = parse(
+        SMALL,
+        ["features.llm.layers=all", "features.llm.model=[A, B, C, D]", "dataset.subjects=all"],
+    )
+    start = time.process_time()
+    made = expand(sweep, n_layers=lambda _, model: 18, subjects=SUBJECTS)
+    assert len(made) > 10_000
+    assert time.process_time() - start < 1.0
+
+
+def test_a_feature_key_is_of_the_set_and_the_layer() -> None:
+    params = plan().of("extract")[0].params
+    assert len({feature_key(params, 1), feature_key(params, 2), unit_key("extract", params)}) == 3

@@ -1,0 +1,202 @@
+"""What a person reads after a typical mistake: whole lines compared."""
+
+from __future__ import annotations
+
+import pytest
+
+from d2b_ray.errors import SpecError
+from d2b_ray.spec import load, parse
+
+SMALL = """\
+name: small
+dataset: {layout: drama2brain, root: data}
+features:
+  llm:
+    modality: semantic
+    annotation: story
+    model: MiniLM
+fits:
+  - kind: ridge
+    features: llm
+    delays:
+      start: 3
+      end: 5
+output: {root: results}
+"""
+
+
+def message(text: str, *overrides: str) -> str:
+    with pytest.raises(SpecError) as caught:
+        parse(text, overrides, name="sweep.yaml")
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        (
+            "start: 3",
+            "start: -1",
+            "sweep.yaml:12: fits.0.delays.start: got -1; must be an integer >= 0 (seconds)",
+        ),
+        (
+            "start: 3",
+            "start: 3.5",
+            "sweep.yaml:12: fits.0.delays.start: got 3.5; must be an integer >= 0 (seconds)",
+        ),
+        (
+            "start: 3",
+            "start: 7",
+            'sweep.yaml:11: fits.0.delays: got {"start": 7, "end": 5}; '
+            "must be a range with start <= end",
+        ),
+        (
+            "layout: drama2brain",
+            "layout: drama2brian",
+            'sweep.yaml:2: dataset.layout: got "drama2brian"; must be one of: drama2brain, arrays',
+        ),
+        (
+            "annotation: story",
+            "annotations: story",
+            "sweep.yaml:4: features.llm.annotation: missing; must be text of letters, digits, '_', "
+            "'-' and '.', beginning with a letter or digit\n"
+            "sweep.yaml:6: features.llm.annotations: unknown key; did you mean annotation?",
+        ),
+        (
+            "model: MiniLM",
+            "model: []",
+            "sweep.yaml:7: features.llm.model: got []; must be a value or a list of values, "
+            "not empty",
+        ),
+        (
+            "model: MiniLM",
+            "model: MiniLM\n    layers: [1, 0]",
+            "sweep.yaml:8: features.llm.layers: got [1, 0]; must be all, or an integer >= 1 "
+            "(1 = embeddings), or a list of them",
+        ),
+        (
+            "model: MiniLM",
+            "model: MiniLM\n    window: [1, '2']",
+            'sweep.yaml:8: features.llm.window.1: got "2"; must be an integer >= 1',
+        ),
+        (
+            "kind: ridge",
+            "kind: banded\n    bands: {}",
+            'sweep.yaml:9: fits.0.kind: got "banded"; must be one of: ridge',
+        ),
+        (
+            "features: llm",
+            "features: [llm, lm]",
+            'sweep.yaml:10: fits.0.features: got "lm"; must be the name of a feature block: llm',
+        ),
+        (
+            "kind: ridge",
+            "kind: ridge\n    reduce: pca",
+            'sweep.yaml:10: fits.0.reduce: got "pca"; must be none, {pca: components} or '
+            "{srp: eps}",
+        ),
+        (
+            "kind: ridge",
+            "kind: ridge\n    reduce: {pca: 3, srp: 0.1}",
+            'sweep.yaml:10: fits.0.reduce: got {"pca": 3, "srp": 0.1}; must be none, '
+            "{pca: components} or {srp: eps}",
+        ),
+        (
+            "kind: ridge",
+            "kind: ridge\n    alphas: [1, -1]",
+            "sweep.yaml:10: fits.0.alphas: got [1, -1]; must be a list of numbers > 0",
+        ),
+        (
+            "output: {root: results}",
+            "output: {}",
+            "sweep.yaml:14: output.root: missing; must be a folder or a URL",
+        ),
+        (
+            "output: {root: results}",
+            "output: results",
+            'sweep.yaml:14: output: got "results"; must be a mapping of keys',
+        ),
+        (
+            "output: {root: results}",
+            "output: {root: a, save: [score]}",
+            'sweep.yaml:14: output.save: got ["score"]; must be a list of: scores, pvalues, coef, '
+            "predictions, alphas",
+        ),
+        (
+            "output: {root: results}",
+            "output: {root: a}\nsignificance: {null: each}",
+            'sweep.yaml:15: significance.null: got "each"; must be one of: voxel, pooled',
+        ),
+        (
+            "name: small",
+            "name: small\nname: big",
+            "sweep.yaml:2: name: stands twice (first in line 1); keep one",
+        ),
+        ("name: small", "name: ../up", None),
+        ("name: small", "name: [", None),
+    ],
+)
+def test_a_mistake_is_one_line(old: str, new: str, line: str | None) -> None:
+    text = message(SMALL.replace(old, new))
+    if line is None:
+        assert text.count("\n") == 0
+        assert text.startswith("sweep.yaml")
+    else:
+        assert text == line
+
+
+def test_all_problems_are_told_at_once() -> None:
+    text = message(SMALL.replace("start: 3", "start: x").replace("MiniLM", "3"), "name=null")
+    assert [line.split(": ")[1] for line in text.splitlines()] == [
+        "name",
+        "features.llm.model",
+        "fits.0.delays.start",
+    ]
+
+
+def test_an_override_is_named_as_the_origin() -> None:
+    assert message(SMALL, "fits.0.delays.start=-1") == (
+        "sweep.yaml (--set): fits.0.delays.start: got -1; must be an integer >= 0 (seconds)"
+    )
+    assert message(SMALL, "significanse.seed=1") == (
+        "sweep.yaml (--set): significanse: unknown key; did you mean significance?"
+    )
+
+
+@pytest.mark.parametrize(
+    ("override", "line"),
+    [
+        ("name", "--set name: must be KEY=VALUE, as in fits.0.reduce.pca=640"),
+        ("a..b=1", "--set a..b=1: must be KEY=VALUE, as in fits.0.reduce.pca=640"),
+        (
+            "fits.delays.start=1",
+            "sweep.yaml (--set): fits.delays: fits is a list; "
+            "must be the number of an entry, 0 to 0",
+        ),
+        (
+            "fits.1.label=x",
+            "sweep.yaml (--set): fits.1: fits is a list; must be the number of an entry, 0 to 0",
+        ),
+    ],
+)
+def test_an_override_without_a_place_is_refused(override: str, line: str) -> None:
+    assert message(SMALL, override) == line
+
+
+@pytest.mark.parametrize(
+    "text", ["", "# nothing\n", "- 1\n", "3\n", "a: &a [*a]\n", "x: !!python/name:os.system\n"]
+)
+def test_what_is_no_sweep_is_refused_with_its_name(text: str) -> None:
+    assert message(text).startswith("sweep.yaml")
+
+
+def test_aliases_cannot_blow_up() -> None:
+    rows = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    for i in range(1, 9):
+        rows.append(f"a{i}: &a{i} [" + ", ".join([f"*a{i - 1}"] * 10) + "]")
+    assert message("\n".join(rows)) == "sweep.yaml: too large or nested without end"
+
+
+def test_a_missing_file_is_told() -> None:
+    with pytest.raises(SpecError, match=r"^no/such\.yaml: cannot be read: No such file"):
+        load("no/such.yaml")
