@@ -141,7 +141,9 @@ def with_override(document: Document, override: str) -> Document:
     target[slot] = value
     key = tuple(trail)
     origins = {at: where for at, where in document.origins.items() if at[: len(key)] != key}
-    return Document(document.name, holder[0], {**origins, key: name})
+    for length in range(1, len(key) + 1):  # blocks that were made on the way have no line either
+        origins.setdefault(key[:length], name)
+    return Document(document.name, holder[0], origins)
 
 
 def _list_place(entries: list[Any], part: str, trail: list[str | int], name: str) -> int:

@@ -1,4 +1,4 @@
-"""Keys as literals. If one changes, every store in the world must be computed again: think twice."""
+"""Keys as literals. If one changes, every store must be computed again: think twice."""
 
 from __future__ import annotations
 

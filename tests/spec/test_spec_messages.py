@@ -47,8 +47,10 @@ def message(text: str, *overrides: str) -> str:
         (
             "start: 3",
             "start: 7",
-            'sweep.yaml:11: fits.0.delays: got {"start": 7, "end": 5}; '
-            "must be a range with start <= end",
+            (
+                'sweep.yaml:11: fits.0.delays: got {"start": 7, "end": 5}; '
+                "must be a range with start <= end"
+            ),
         ),
         (
             "layout: drama2brain",
@@ -58,21 +60,27 @@ def message(text: str, *overrides: str) -> str:
         (
             "annotation: story",
             "annotations: story",
-            "sweep.yaml:4: features.llm.annotation: missing; must be text of letters, digits, '_', "
-            "'-' and '.', beginning with a letter or digit\n"
-            "sweep.yaml:6: features.llm.annotations: unknown key; did you mean annotation?",
+            (
+                "sweep.yaml:4: features.llm.annotation: missing; must be text of letters, digits, "
+                "'_', '-' and '.', beginning with a letter or digit\n"
+                "sweep.yaml:6: features.llm.annotations: unknown key; did you mean annotation?"
+            ),
         ),
         (
             "model: MiniLM",
             "model: []",
-            "sweep.yaml:7: features.llm.model: got []; must be a value or a list of values, "
-            "not empty",
+            (
+                "sweep.yaml:7: features.llm.model: got []; must be a value or a list of values, "
+                "not empty"
+            ),
         ),
         (
             "model: MiniLM",
             "model: MiniLM\n    layers: [1, 0]",
-            "sweep.yaml:8: features.llm.layers: got [1, 0]; must be all, or an integer >= 1 "
-            "(1 = embeddings), or a list of them",
+            (
+                "sweep.yaml:8: features.llm.layers: got [1, 0]; must be all, or an integer >= 1 "
+                "(1 = embeddings), or a list of them"
+            ),
         ),
         (
             "model: MiniLM",
@@ -92,14 +100,18 @@ def message(text: str, *overrides: str) -> str:
         (
             "kind: ridge",
             "kind: ridge\n    reduce: pca",
-            'sweep.yaml:10: fits.0.reduce: got "pca"; must be none, {pca: components} or '
-            "{srp: eps}",
+            (
+                'sweep.yaml:10: fits.0.reduce: got "pca"; must be none, {pca: components} or '
+                "{srp: eps}"
+            ),
         ),
         (
             "kind: ridge",
             "kind: ridge\n    reduce: {pca: 3, srp: 0.1}",
-            'sweep.yaml:10: fits.0.reduce: got {"pca": 3, "srp": 0.1}; must be none, '
-            "{pca: components} or {srp: eps}",
+            (
+                'sweep.yaml:10: fits.0.reduce: got {"pca": 3, "srp": 0.1}; must be none, '
+                "{pca: components} or {srp: eps}"
+            ),
         ),
         (
             "kind: ridge",
@@ -119,8 +131,10 @@ def message(text: str, *overrides: str) -> str:
         (
             "output: {root: results}",
             "output: {root: a, save: [score]}",
-            'sweep.yaml:14: output.save: got ["score"]; must be a list of: scores, pvalues, coef, '
-            "predictions, alphas",
+            (
+                'sweep.yaml:14: output.save: got ["score"]; must be a list of: scores, pvalues, '
+                "coef, predictions, alphas"
+            ),
         ),
         (
             "output: {root: results}",
@@ -170,8 +184,10 @@ def test_an_override_is_named_as_the_origin() -> None:
         ("a..b=1", "--set a..b=1: must be KEY=VALUE, as in fits.0.reduce.pca=640"),
         (
             "fits.delays.start=1",
-            "sweep.yaml (--set): fits.delays: fits is a list; "
-            "must be the number of an entry, 0 to 0",
+            (
+                "sweep.yaml (--set): fits.delays: fits is a list; "
+                "must be the number of an entry, 0 to 0"
+            ),
         ),
         (
             "fits.1.label=x",
