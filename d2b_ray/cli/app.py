@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -32,7 +32,7 @@ Overrides = Annotated[
 ]
 
 
-class Engine(str, Enum):
+class Engine(StrEnum):
     """Where units run."""
 
     ray = "ray"

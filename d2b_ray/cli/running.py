@@ -55,7 +55,9 @@ def tell(summary: Summary, tables: bool) -> int:
     for label, message in list(summary.failed.items())[:SHOWN]:
         typer.echo(f"failed: {label}: {message.splitlines()[0]}")
     if len(summary.failed) > SHOWN:
-        typer.echo(f"... and {len(summary.failed) - SHOWN} more, see {summary.results}/units/failed")
+        typer.echo(
+            f"... and {len(summary.failed) - SHOWN} more, see {summary.results}/units/failed"
+        )
     if done:
         words = ", ".join(f"{n} {kind}" for kind, n in summary.executed.items())
         typer.echo(f"Ran {done} units in {clock(summary.seconds)} ({words}).")
@@ -68,7 +70,9 @@ def tell(summary: Summary, tables: bool) -> int:
         )
     typer.echo(f"Results: {summary.results}")
     if tables:
-        typer.echo(f"Tables:  {summary.results}/tables/fits.parquet, {summary.results}/tables/voxels")
+        typer.echo(
+            f"Tables:  {summary.results}/tables/fits.parquet, {summary.results}/tables/voxels"
+        )
     typer.echo(f"Report:  {summary.results}/report/index.html")
     if summary.log:
         typer.echo(f"Log:     {summary.results}/{summary.log}")

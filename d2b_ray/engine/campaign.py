@@ -205,14 +205,18 @@ class Campaign:
             self._seconds[kind] = self._seconds.get(kind, 0.0) + report.seconds
             if report.key in self.standing.failed:
                 Ledger.clear_failure(self.store, report.key)
-            log.info("done %s in %.2f s on %s", self._labels[report.key], report.seconds, report.host)
+            log.info(
+                "done %s in %.2f s on %s", self._labels[report.key], report.seconds, report.host
+            )
         self._carry_out(actions)
         self.observer.moved(self)
 
     def broke(self, key: str, failure: Failure, actions: list[Action]) -> None:
         """A try has ended without a report: its worker or an input is gone."""
         if not any(isinstance(action, GiveUp) for action in actions):
-            self.observer.said(f"{self._labels[key]}: {failure.fault.replace('_', ' ')}; trying again")
+            self.observer.said(
+                f"{self._labels[key]}: {failure.fault.replace('_', ' ')}; trying again"
+            )
         self._carry_out(actions)
         self.observer.moved(self)
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from d2b_ray.engine.events import (
@@ -27,6 +26,8 @@ from d2b_ray.engine.events import (
 from d2b_ray.engine.policy import POLICY, Failure
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
     from d2b_ray.plan import Unit
 
 __all__ = ["Control", "State"]
@@ -84,7 +85,9 @@ class Control:
 
     def most_parallel(self) -> int:
         """The most units of one kind still to run: more workers than that would sit idle."""
-        left = Counter(self.units[k].kind for k, s in self.state.items() if s in ("waiting", "ready"))
+        left = Counter(
+            self.units[k].kind for k, s in self.state.items() if s in ("waiting", "ready")
+        )
         return max(left.values(), default=0)
 
     def attempts(self, key: str) -> int:

@@ -18,7 +18,7 @@ from ray import exceptions
 
 from d2b_ray.engine.actors import start_worker
 from d2b_ray.engine.events import Failed, Lost, Release, Succeeded, WorkerView
-from d2b_ray.engine.lanes import Demand, WorkerShape, shape_workers
+from d2b_ray.engine.lanes import WorkerShape, shape_workers
 from d2b_ray.engine.policy import Failure, Fault
 from d2b_ray.errors import D2BError
 
@@ -37,7 +37,11 @@ LOST = exceptions.ObjectLostError
 
 
 def run_on_ray(
-    campaign: Campaign, *, address: str | None, num_cpus: int | None = None, num_gpus: int | None = None
+    campaign: Campaign,
+    *,
+    address: str | None,
+    num_cpus: int | None = None,
+    num_gpus: int | None = None,
 ) -> None:
     """Run every unit of `campaign` that is still wanted on a cluster.
 

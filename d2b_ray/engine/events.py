@@ -71,7 +71,6 @@ class Skip:
     because: str
 
 
-
 @dataclass(frozen=True, slots=True)
 class WorkerView:
     """What `pick` needs to know of a free worker: the kinds it runs, and what it holds in memory."""

@@ -51,7 +51,10 @@ class Residents:
             from d2b_ray.features import MODALITIES, resolve
 
             self._model = None
-            self._model = (key, MODALITIES[modality].load(resolve(name), device=device, dtype=dtype))
+            self._model = (
+                key,
+                MODALITIES[modality].load(resolve(name), device=device, dtype=dtype),
+            )
         return self._model[1]
 
     def responses(self, subject: str, role: Role) -> FloatArray:

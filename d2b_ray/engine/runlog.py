@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -35,7 +35,7 @@ class RunLog(logging.Handler):
         formatter.converter = time.gmtime
         self.setFormatter(formatter)
 
-    def __enter__(self) -> RunLog:
+    def __enter__(self) -> Self:
         self._root.addHandler(self)
         self._root.setLevel(logging.INFO)
         return self

@@ -28,7 +28,15 @@ from d2b_ray.store import Layout, Store
 if TYPE_CHECKING:
     from d2b_ray.spec import Sweep
 
-__all__ = ["BASE_VARIABLE", "EngineName", "Prepared", "Summary", "address_of", "prepare", "run_sweep"]
+__all__ = [
+    "BASE_VARIABLE",
+    "EngineName",
+    "Prepared",
+    "Summary",
+    "address_of",
+    "prepare",
+    "run_sweep",
+]
 
 log = logging.getLogger(__name__)
 EngineName: TypeAlias = Literal["ray", "inline"]

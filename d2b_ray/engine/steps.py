@@ -93,7 +93,9 @@ def _read_features(
     }
 
 
-def factorize(task: Task, values: Sequence[Any], residents: Residents, device: str) -> Factorization:
+def factorize(
+    task: Task, values: Sequence[Any], residents: Residents, device: str
+) -> Factorization:
     """All that a fit needs of the design alone; shared by every subject."""
     from d2b_ray.encoding import factorize as factorize_design
 

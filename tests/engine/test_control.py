@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from d2b_ray.engine.control import PRIORITY, Control
 from d2b_ray.engine.events import Failed, GiveUp, Lost, Release, Skip, Succeeded, WorkerView
 from d2b_ray.engine.policy import POLICY, Failure

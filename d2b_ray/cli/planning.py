@@ -1,0 +1,104 @@
+"""The verbs `plan` and `status`: what a sweep is, and how it stands. Runs nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from d2b_ray.engine.session import prepare
+from d2b_ray.features import resolve
+from d2b_ray.plan import KINDS, Facts, estimate, feature_key
+from d2b_ray.plan.describe import HEADINGS, rows, summary
+
+if TYPE_CHECKING:
+    from d2b_ray.engine.campaign import Campaign
+    from d2b_ray.spec import Sweep
+
+__all__ = ["show_plan", "show_status"]
+
+
+class Silent:
+    """Nobody watches."""
+
+    def moved(self, campaign: Campaign) -> None:
+        """Nothing to show."""
+
+    def said(self, line: str) -> None:
+        """Nothing to say."""
+
+
+def show_plan(sweep: Sweep) -> None:
+    """Print units by kind with what is done, and what the rest will cost."""
+    campaign = prepare(sweep, Silent()).campaign
+    plan = campaign.survey.plan
+    typer.echo(f"{sweep.name}: {summary(plan)}")
+    estimates = estimate(plan, facts(sweep, campaign), finished(campaign))
+    print_table(HEADINGS, rows(estimates))
+    _tell_standing(campaign)
+
+
+def show_status(sweep: Sweep) -> int:
+    """Print how the sweep stands; returns 0 when all is done, 1 when units failed, else 3."""
+    campaign = prepare(sweep, Silent()).campaign
+    control = campaign.control
+    counts = control.counts()
+    columns = ("done", "failed", "skipped", "waiting")
+    table = []
+    for kind in ("extract", "commit", "gather"):
+        left = counts[kind, "waiting"] + counts[kind, "ready"]
+        cells = [counts[kind, "done"], counts[kind, "failed"], counts[kind, "skipped"], left]
+        table.append((kind, *map(str, cells)))
+    for kind in KINDS:
+        if kind not in ("extract", "commit", "gather") and counts[kind, "failed"]:
+            table.append((kind, "", str(counts[kind, "failed"]), "", ""))
+    print_table(("unit", *columns), table)
+    _tell_standing(campaign)
+    if control.finished and not control.pending("failed"):
+        typer.echo(f"Everything in {campaign.store.url} is up to date.")
+        return 0
+    return 1 if control.pending("failed") else 3
+
+
+def facts(sweep: Sweep, campaign: Campaign) -> Facts:
+    """Sizes of the data set and the models, from their headers."""
+    dataset, plan = campaign.survey.dataset, campaign.survey.plan
+    split = sweep.dataset.split
+    train, valid = dataset.runs.train(split), dataset.runs.valid(split)
+    sources = {unit.params["model"]: resolve(unit.params["model"]) for unit in plan.of("extract")}
+    subjects = {str(unit.subject) for unit in plan.of("fit")}
+    return Facts(
+        n_train=sum(run.samples for run in train),
+        n_valid=sum(run.samples for run in valid),
+        seconds=sum(run.seconds for run in dataset.runs.runs),
+        n_groups=len({run.cv_group for run in train}),
+        voxels={subject: len(dataset.voxels(subject).index) for subject in sorted(subjects)},
+        width={name: source.width for name, source in sources.items()},
+        depth={name: source.n_layers for name, source in sources.items()},
+    )
+
+
+def finished(campaign: Campaign) -> set[str]:
+    """Keys of finished units and of finished layers."""
+    keys = set(campaign.standing.done)
+    for unit in campaign.survey.plan.of("extract"):
+        missing = campaign.standing.missing_layers[unit.key]
+        keys |= {feature_key(unit.params, layer) for layer in unit.layers if layer not in missing}
+    return keys
+
+
+def print_table(headings: tuple[str, ...], table: list[tuple[str, ...]]) -> None:
+    """Print columns, the first one to the left and the others to the right."""
+    widths = [max(len(row[i]) for row in [headings, *table]) for i in range(len(headings))]
+    for row in [headings, *table]:
+        first = row[0].ljust(widths[0])
+        rest = [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
+        typer.echo("  ".join([first, *rest]).rstrip())
+
+
+def _tell_standing(campaign: Campaign) -> None:
+    for reason in campaign.standing.stale.values():
+        typer.echo(f"stale: {reason}")
+    labels = campaign.failed_labels()
+    for label, message in labels.items():
+        typer.echo(f"failed: {label}: {message}")

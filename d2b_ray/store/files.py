@@ -1,0 +1,206 @@
+"""The store: whole files below one address, on a disk, in memory or in a bucket.
+
+Every write is atomic: a reader sees the old file or the new one, whoever is killed when. Says
+nothing of what lies where (`layout`) or what is done (`records`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from d2b_ray.errors import StoreError
+from d2b_ray.store.disk import Disk
+from d2b_ray.store.faults import told
+from d2b_ray.store.formats import (
+    array_from_bytes,
+    array_parts,
+    json_bytes,
+    json_from_bytes,
+    table_bytes,
+    table_from_bytes,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import pyarrow as pa
+
+    from d2b_ray.arrays import Array
+
+__all__ = ["Store", "Written", "checked_path"]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What a write has left: SHA-256 of the content in hexadecimal, and its length in bytes."""
+
+    sha256: str
+    bytes: int
+
+
+class Drive(Protocol):
+    """What a store needs of a place. Paths are relative and checked."""
+
+    @property
+    def url(self) -> str: ...
+    def address(self, path: str) -> str: ...
+    def read(self, path: str) -> bytes: ...
+    def read_many(self, paths: Sequence[str]) -> list[bytes]: ...
+    def write(self, path: str, parts: Sequence[bytes | memoryview]) -> None: ...
+    def create(self, path: str, data: bytes) -> bool: ...
+    def is_file(self, path: str) -> bool: ...
+    def size(self, path: str) -> int: ...
+    def walk(self, prefix: str) -> Iterator[str]: ...
+    def remove(self, path: str) -> None: ...
+    def remove_tree(self, path: str) -> None: ...
+
+
+class Store:
+    """Files below `url`: a folder, `file://`, `memory://`, `s3://bucket/prefix`, any of fsspec.
+
+    A relative folder is taken from the working directory once, here. `storage_options` go to
+    fsspec. Picklable: it holds an address, no connection. Paths are relative, with `/`. All
+    methods raise StoreError with one line that names the address and what to do.
+    """
+
+    def __init__(self, url: str, **storage_options: Any) -> None:
+        self._drive = _drive(str(url), storage_options)
+
+    @property
+    def url(self) -> str:
+        """The address: an absolute folder, or a URL."""
+        return self._drive.url
+
+    def __repr__(self) -> str:
+        return f"Store({self.url!r})"
+
+    def address(self, path: str) -> str:
+        """Absolute path or full URL of a file."""
+        return self._drive.address(checked_path(path))
+
+    # -- bytes -----------------------------------------------------------------------------------
+
+    def read_bytes(self, path: str) -> bytes:
+        """Content of a file."""
+        with told(self.address(path)):
+            return self._drive.read(path)
+
+    def read_many(self, paths: Sequence[str]) -> list[bytes]:
+        """Contents of many small files, in order; in a bucket, many requests at a time."""
+        for path in paths:
+            checked_path(path)
+        with told(self.url):
+            return self._drive.read_many(paths)
+
+    def write_bytes(self, path: str, data: bytes) -> Written:
+        """Write or replace a file."""
+        return self._write(path, [data])
+
+    def create_exclusive(self, path: str, data: bytes) -> bool:
+        """Write a file that must not exist yet; False if it does. Of several callers one gets True.
+
+        For leases. Needs a bucket that honours If-None-Match (AWS, MinIO, Ceph, Swift).
+        """
+        with told(self.address(path)):
+            return self._drive.create(path, data)
+
+    # -- values ----------------------------------------------------------------------------------
+
+    def read_json(self, path: str) -> Any:
+        """The value of a JSON file."""
+        return json_from_bytes(self.read_bytes(path), self.address(path))
+
+    def write_json(self, path: str, value: Any) -> Written:
+        """Write a value as JSON, keys sorted; ValueError for NaN."""
+        return self._write(path, [json_bytes(value)])
+
+    def read_array(self, path: str) -> Array:
+        """The array of a .npy file; pickled objects are refused."""
+        return array_from_bytes(self.read_bytes(path), self.address(path))
+
+    def write_array(self, path: str, array: Array) -> Written:
+        """Write an array as .npy in C order; the same array gives the same bytes anywhere."""
+        return self._write(path, array_parts(array))
+
+    def read_table(self, path: str) -> pa.Table:
+        """The table of a Parquet file, column metadata included."""
+        return table_from_bytes(self.read_bytes(path), self.address(path))
+
+    def write_table(self, path: str, table: pa.Table) -> Written:
+        """Write a table as Parquet; the same table gives the same bytes with the same pyarrow."""
+        return self._write(path, [table_bytes(table)])
+
+    # -- names -----------------------------------------------------------------------------------
+
+    def exists(self, path: str) -> bool:
+        """Whether a file (not a folder) of this name exists."""
+        with told(self.address(path)):
+            return self._drive.is_file(path)
+
+    def size(self, path: str) -> int:
+        """Length of a file in bytes."""
+        with told(self.address(path)):
+            return self._drive.size(path)
+
+    def list(self, prefix: str = "") -> tuple[str, ...]:
+        """All relative paths that begin with `prefix`, sorted; one listing. `units/` is a folder.
+
+        Half-written files of killed writers are left out.
+        """
+        checked_path(f"{prefix}x")  # a prefix may end anywhere in a name
+        with told(self.address("")):
+            return tuple(sorted(self._drive.walk(prefix)))
+
+    def remove(self, path: str) -> None:
+        """Remove a file; an absent one is fine."""
+        with told(self.address(path)):
+            self._drive.remove(path)
+
+    def remove_tree(self, path: str) -> None:
+        """Remove a folder and all below; an absent one is fine."""
+        with told(self.address(path)):
+            self._drive.remove_tree(path)
+
+    def _write(self, path: str, parts: Sequence[bytes | memoryview]) -> Written:
+        if not path:
+            raise StoreError(f"{self.url}: a file must have a name")
+        with told(self.address(path)):
+            self._drive.write(path, parts)
+        content = hashlib.sha256()
+        for part in parts:
+            content.update(part)
+        return Written(content.hexdigest(), sum(len(part) for part in parts))
+
+
+def checked_path(path: str) -> str:
+    """The relative path itself, or StoreError: no `..`, no empty part, no control character."""
+    if any(ord(sign) < 32 or ord(sign) == 127 for sign in path):
+        raise StoreError(f"{path!r} is not a path in a store: it holds a control character")
+    if path and any(part in ("", ".", "..") for part in path.split("/")):
+        raise StoreError(
+            f"{path!r} is not a path in a store: it must be relative, without '.', '..' or '//'"
+        )
+    return path
+
+
+def _drive(url: str, options: dict[str, Any]) -> Drive:
+    protocol, mark, rest = url.partition("://")
+    if not mark:
+        protocol, rest = "file", url
+    if not url or any(ord(sign) < 32 for sign in url):
+        raise StoreError(f"{url!r} is not an address of a store; give a folder or s3://bucket/path")
+    if protocol in ("file", "local"):
+        return Disk(os.path.abspath(rest))
+    from d2b_ray.store.bucket import Bucket
+
+    bucket = Bucket.at(protocol, rest, options)
+    try:
+        bucket.check()
+    except (ValueError, ImportError) as error:
+        raise StoreError(
+            f"{url}: nothing here opens {protocol}:// ({error}); give a folder or s3://bucket/path"
+        ) from error
+    return bucket
