@@ -67,6 +67,11 @@ class RunTable:
 
     runs: tuple[Run, ...]
 
+    @property
+    def used(self) -> tuple[Run, ...]:
+        """Runs that have a role in any split, in table order."""
+        return tuple(run for run in self.runs if run.split_all or run.split_a or run.split_b)
+
     def train(self, split: Split) -> tuple[Run, ...]:
         """Training runs, stably sorted by CV group, so that every fold is one slice of rows."""
         chosen = [run for run in self.runs if run.role(split) == "TRAIN"]
@@ -81,8 +86,9 @@ class RunTable:
 class Voxels:
     """Which voxels a subject's responses have, and where they lie.
 
-    `index` (V,) 0-based flat position in the volume; `shape` of the volume or `()` when unknown, in the order that
-    `np.unravel_index(index, shape)` takes; `roi` (V,) label of each voxel, `""` outside all ROIs.
+    `index` (V,) 0-based flat position in the volume; `shape` of the volume or `()` when unknown,
+    in the order that `np.unravel_index(index, shape)` takes; `roi` (V,) label of each voxel, `""`
+    outside all ROIs.
     """
 
     index: IntArray
@@ -117,8 +123,9 @@ class Design:
 class Fit:
     """One fitted encoding model.
 
-    `r` (V,) correlation on the validation rows; `cv_r` (V,) best mean CV correlation; `alpha` (V,) chosen penalty;
-    `coef` (p, V); `prediction` (n_valid, V). All float32 except `alpha` (float64). `details` says which solver made it.
+    `r` (V,) correlation on the validation rows; `cv_r` (V,) best mean CV correlation; `alpha` (V,)
+    chosen penalty; `coef` (p, V); `prediction` (n_valid, V). All float32 except `alpha` (float64).
+    `details` says which solver made it.
     """
 
     r: FloatArray
@@ -133,12 +140,13 @@ class Fit:
 class NullCounts:
     """What is kept of a block of permutations: never the null itself.
 
-    `exceed` (V,) how many null values reached the observed one; `n_null` null values per voxel that were compared;
-    `maxima` (N,) largest null correlation over all voxels, one a permutation, in the order of their index from
-    `start`.
+    `exceed` (V,) how many null values reached the observed one, `above` how many were larger;
+    `n_null` null values per voxel that were compared; `maxima` (N,) largest null correlation over
+    all voxels, one a permutation, in the order of their index from `start`.
     """
 
     exceed: IntArray
+    above: IntArray
     n_null: int
     maxima: FloatArray
     start: int

@@ -15,17 +15,23 @@ What writes ends with a record; what returns is made again if it is lost.
 
 from __future__ import annotations
 
+import socket
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from d2b_ray.engine.commits import Stopwatch, commit_fit, record
 from d2b_ray.errors import DataError
+from d2b_ray.plan import feature_key
+from d2b_ray.store import Layout
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from d2b_ray.arrays import Design, Fit, NullCounts
+    from d2b_ray.arrays import Design, Fit, NullCounts, Run
     from d2b_ray.encoding import Factorization
     from d2b_ray.engine.residents import Residents
     from d2b_ray.engine.work import Task
+    from d2b_ray.store import Written
 
 __all__ = ["STEPS"]
 
@@ -34,19 +40,18 @@ Step: TypeAlias = "Callable[[Task, Sequence[Any], Residents, str], Any]"
 
 def extract(task: Task, values: Sequence[Any], residents: Residents, device: str) -> None:
     """Features of all runs at the wanted layers, into the feature tree, one record a layer."""
-    from d2b_ray.engine.commits import record_features
     from d2b_ray.features import MODALITIES
-    from d2b_ray.store import Layout
 
+    watch = Stopwatch()
     params, place = task.unit.params, residents.place
     modality = MODALITIES[params["modality"]]
     model = residents.model(params["modality"], params["model"], params["dtype"], device)
     stimuli = {
         run.name: residents.dataset.captions(run, params["annotation"])
-        for run in residents.dataset.runs.runs
+        for run in residents.dataset.runs.used
     }
     store = residents.store(place.features)
-    written: dict[int, list[str]] = {layer: [] for layer in task.layers}
+    written: dict[int, dict[str, Written]] = {layer: {} for layer in task.layers}
     for run, features in modality.extract(
         model,
         stimuli,
@@ -59,33 +64,46 @@ def extract(task: Task, values: Sequence[Any], residents: Residents, device: str
     ):
         for layer, rows in features.items():
             path = Layout.feature(params, layer, run)
-            store.write_array(path, rows)
-            written[layer].append(path)
-    for layer, paths in written.items():
-        record_features(task, store, residents.store(place.results), layer, paths)
+            written[layer][path] = store.write_array(path, rows)
+    for layer, files in written.items():
+        record(
+            task,
+            residents.store(place.results),
+            files,
+            watch,
+            device,
+            key=feature_key(params, layer),
+            kind="feature",
+            params={"set": params, "layer": layer},
+        )
 
 
 def design(task: Task, values: Sequence[Any], residents: Residents, device: str) -> Design:
     """The delayed (and reduced) features of the rows of the split."""
     from d2b_ray.design import Delays, FeatureSpace, Reduce, build_design
 
-    params, place = task.unit.params, residents.place
+    params = task.unit.params
     table = residents.dataset.runs
-    train, valid = table.train(place.split), table.valid(place.split)  # type: ignore[arg-type]
+    train, valid = table.train(params["split"]), table.valid(params["split"])
     spaces = [
-        FeatureSpace(space["name"], _read_features(task, space, residents, [*train, *valid]))
+        FeatureSpace(_space_name(space), _read_features(task, space, residents, [*train, *valid]))
         for space in params["spaces"]
     ]
-    reduce = Reduce(**params["reduce"]) if params["reduce"] else None
+    reduce = None
+    if params["reduce"]:
+        ((method, size),) = params["reduce"].items()
+        reduce = Reduce(method, size)
     return build_design(spaces, train, valid, Delays(**params["delays"]), reduce)
 
 
-def _read_features(
-    task: Task, space: Mapping[str, Any], residents: Residents, runs: Sequence[Any]
-) -> dict[str, Any]:
-    from d2b_ray.plan import feature_key
-    from d2b_ray.store import Layout
+def _space_name(space: Mapping[str, Any]) -> str:
+    feature = space["feature"]
+    return f"{feature['annotation']} {feature['model']} layer{space['layer']}"
 
+
+def _read_features(
+    task: Task, space: Mapping[str, Any], residents: Residents, runs: Sequence[Run]
+) -> dict[str, Any]:
     store = residents.store(task.roots[feature_key(space["feature"], space["layer"])])
     return {
         run.name: store.read_array(Layout.feature(space["feature"], space["layer"], run.name))
@@ -109,6 +127,7 @@ def fit(task: Task, values: Sequence[Any], residents: Residents, device: str) ->
     """One subject's responses on one design."""
     from d2b_ray.encoding import fit_ridge
 
+    watch = Stopwatch()
     made, factorization = values if len(values) == 2 else (values[0], None)
     params = task.unit.params
     train = residents.responses(params["subject"], "TRAIN")
@@ -117,7 +136,7 @@ def fit(task: Task, values: Sequence[Any], residents: Residents, device: str) ->
             f"subject {params['subject']}: {len(train)} training rows of responses, "
             f"{len(made.train)} of features; the run table and the files must agree"
         )
-    return fit_ridge(
+    found = fit_ridge(
         made,
         train,
         residents.responses(params["subject"], "VALID"),
@@ -127,6 +146,8 @@ def fit(task: Task, values: Sequence[Any], residents: Residents, device: str) ->
         device=device,
         memory_budget_bytes=int(residents.place.memory_budget_bytes * task.memory_factor),
     )
+    timing = {"seconds": watch.seconds, "host": socket.gethostname()}
+    return replace(found, details={**found.details, **timing})
 
 
 def null(task: Task, values: Sequence[Any], residents: Residents, device: str) -> NullCounts:
@@ -137,32 +158,31 @@ def null(task: Task, values: Sequence[Any], residents: Residents, device: str) -
     params = task.unit.params
     return block_null(
         fitted.prediction,
-        residents.responses(task.unit.subject or "", "VALID"),
+        residents.responses(str(task.unit.subject), "VALID"),
         start=params["start"],
         stop=params["stop"],
         seed=params["seed"],
-        block_trs=params["block_trs"],
+        block_trs=params.get("block_trs", 1),
         kind=params["null"],
         rng=params["rng"],
+        test=params["test"],
     )
 
 
 def commit(task: Task, values: Sequence[Any], residents: Residents, device: str) -> None:
     """Counts become p-values; the fit's folder, its Parquet part and its record are written."""
-    from d2b_ray.engine.commits import commit_fit
-
     fitted, *counts = values
-    commit_fit(task, fitted, counts, residents)
+    commit_fit(task, fitted, counts, residents, device)
 
 
 def gather(task: Task, values: Sequence[Any], residents: Residents, device: str) -> None:
     """Tables, figures and the report of all that is in the store."""
-    from d2b_ray.engine.commits import record_gather
     from d2b_ray.report import gather as gather_report
 
+    watch = Stopwatch()
     store = residents.store(residents.place.results)
-    gather_report(store)
-    record_gather(task, store)
+    written = gather_report(store, tables=task.unit.params["table"] == "parquet")
+    record(task, store, written, watch, device)
 
 
 STEPS: dict[str, Step] = {

@@ -71,7 +71,7 @@ class _Looker:
         self._responses: dict[str, str] = {}
         self._own = Store(str(dataset.feature_root))
         self._runs = digest({run.name: repr(run) for run in dataset.runs.runs})
-        self._used = [r for r in dataset.runs.runs if r.split_all or r.split_a or r.split_b]
+        self._used = dataset.runs.used
 
     def look_at_features(self, unit: Unit) -> None:
         """Where each wanted layer is or will be, and what it is made of."""

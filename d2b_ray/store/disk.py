@@ -113,8 +113,7 @@ class Disk:
         temporary = f"{folder}/.{name[:KEPT_OF_NAME]}.{mark}.tmp"
         try:
             with open(temporary, "xb") as file:
-                for part in parts:
-                    file.write(part)
+                file.writelines(parts)
                 file.flush()
                 os.fsync(file.fileno())
         except BaseException:

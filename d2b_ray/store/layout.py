@@ -262,7 +262,7 @@ class Layout:
 
 
 def reduction(reduce: Mapping[str, Any] | None) -> str:
-    """drama2brain's name of a reduction: None -> `raw`, `{pca: 640}` -> `640PCs`, `{srp: 0.1}` -> `0.1eps`."""
+    """drama2brain's name of a reduction: `raw`, `640PCs` for `{pca: 640}`, `0.1eps` for `{srp: 0.1}`."""
     if not reduce:
         return "raw"
     if set(reduce) == {"pca"}:

@@ -1,0 +1,115 @@
+"""Layout `arrays`: plain NumPy files, for data that come from elsewhere.
+
+<root>/runs.csv                            run table
+<root>/responses/<subject>/<run>.npy       (seconds, V) float; <run> is Title_001
+<root>/voxels/<subject>.npz                optional: index (V,), shape (3,), roi (V,) labels
+<root>/annotations/<title>_run<part>_<level>_each1sec_en.txt    optional
+<root>/stim_features/...                   features that lie ready (optional)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from d2b_ray.arrays import Voxels
+from d2b_ray.data.captions import CaptionFolder
+from d2b_ray.data.runs import read_runs
+from d2b_ray.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from d2b_ray.arrays import Array, FloatArray, Run, RunTable
+
+__all__ = ["ArraysDataset"]
+
+
+class ArraysDataset:
+    """A data set of .npy files."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._runs = read_runs(root / "runs.csv")
+        self._captions = CaptionFolder(root / "annotations", self._runs)
+
+    @property
+    def runs(self) -> RunTable:
+        """The run table."""
+        return self._runs
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """Names of the folders in `responses`, sorted."""
+        found = sorted(p.name for p in (self.root / "responses").glob("*") if p.is_dir())
+        if not found:
+            raise DataError(f"{self.root}/responses: no folder of a subject is there")
+        return tuple(found)
+
+    @property
+    def feature_root(self) -> Path:
+        """Folder in which a tree `stim_features` may lie."""
+        return self.root
+
+    def levels(self) -> tuple[str, ...]:
+        """Caption levels that exist, sorted."""
+        return self._captions.levels()
+
+    def captions(self, run: Run, level: str) -> list[list[str]]:
+        """Captions of a run: a row a second, a column an annotator."""
+        return self._captions.read(run, level)
+
+    def caption_files(self, level: str) -> tuple[str, ...]:
+        """Paths of a level's caption files."""
+        return self._captions.files(level)
+
+    def responses(self, subject: str, runs: Sequence[Run]) -> FloatArray:
+        """Responses (samples, V) float32: first `seconds` rows of each run, less its overlap."""
+        parts = [self._read(subject, run) for run in runs]
+        if len({part.shape[1] for part in parts}) > 1:
+            raise DataError(f"{self.root}/responses/{subject}: runs differ in number of voxels")
+        return np.concatenate(parts)
+
+    def response_files(self, subject: str) -> tuple[str, ...]:
+        """Paths of the responses and of the voxel file."""
+        paths = [self._file(subject, run) for run in self.runs.used]
+        missing = [path for path in paths if not path.is_file()]
+        if missing:
+            raise DataError(f"{missing[0]}: {len(missing)} response files are missing")
+        voxels = self.root / "voxels" / f"{subject}.npz"
+        return tuple(str(path) for path in [*paths, *([voxels] if voxels.is_file() else [])])
+
+    def voxels(self, subject: str) -> Voxels:
+        """What voxels/<subject>.npz says; without it, columns are numbered from 0."""
+        width = self._load(self._file(subject, self.runs.used[0]), mmap=True).shape[1]
+        path = self.root / "voxels" / f"{subject}.npz"
+        if not path.is_file():
+            return Voxels(np.arange(width), (), np.full(width, "", np.str_))
+        with np.load(path, allow_pickle=False) as found:
+            index = np.asarray(found["index"], np.int64)
+            shape = tuple(int(n) for n in found["shape"]) if "shape" in found else ()
+            roi = found["roi"].astype(np.str_) if "roi" in found else np.full(width, "", np.str_)
+        if len(index) != width or len(roi) != width:
+            raise DataError(f"{path}: index and roi must have {width} entries, one a voxel")
+        return Voxels(index, shape, roi)
+
+    def _file(self, subject: str, run: Run) -> Path:
+        return self.root / "responses" / subject / f"{run.name}.npy"
+
+    def _read(self, subject: str, run: Run) -> FloatArray:
+        path = self._file(subject, run)
+        rows = self._load(path)
+        if len(rows) < run.seconds:
+            raise DataError(f"{path}: {len(rows)} rows; the run table says {run.seconds} s")
+        return np.asarray(rows[run.overlap : run.seconds], np.float32)
+
+    def _load(self, path: Path, *, mmap: bool = False) -> Array:
+        try:
+            rows: Array = np.load(path, allow_pickle=False, mmap_mode="r" if mmap else None)
+        except (OSError, ValueError) as error:
+            raise DataError(f"{path}: responses cannot be read ({error})") from error
+        if rows.ndim != 2:
+            raise DataError(f"{path}: shape {rows.shape}; expected (seconds, voxels)")
+        return rows

@@ -1,0 +1,70 @@
+"""What every layout offers, and the table of layouts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from d2b_ray.data.arrays_layout import ArraysDataset
+from d2b_ray.data.drama2brain import DramaDataset
+from d2b_ray.errors import DataError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from d2b_ray.arrays import FloatArray, Run, RunTable, Voxels
+
+__all__ = ["LAYOUTS", "Dataset", "open_dataset"]
+
+
+class Dataset(Protocol):
+    """A data set on disk. Opening reads small files only; responses are read when asked for."""
+
+    @property
+    def runs(self) -> RunTable:
+        """The run table."""
+
+    @property
+    def subjects(self) -> tuple[str, ...]:
+        """Names of the subjects, in order."""
+
+    @property
+    def feature_root(self) -> Path:
+        """Folder in which a tree `stim_features` may lie."""
+
+    def levels(self) -> tuple[str, ...]:
+        """Caption levels that exist, sorted."""
+
+    def captions(self, run: Run, level: str) -> list[list[str]]:
+        """Captions of a run: a row a second, a column an annotator; `..` where there is none."""
+
+    def caption_files(self, level: str) -> tuple[str, ...]:
+        """Paths of the caption files of a level, for the runs that have a role."""
+
+    def responses(self, subject: str, runs: Sequence[Run]) -> FloatArray:
+        """Responses (samples of all runs, V) float32, overlaps dropped, runs stacked in order."""
+
+    def response_files(self, subject: str) -> tuple[str, ...]:
+        """Paths of a subject's responses and voxel files, for the runs that have a role."""
+
+    def voxels(self, subject: str) -> Voxels:
+        """Where the columns of the responses lie, and their ROIs."""
+
+
+LAYOUTS: dict[str, Callable[[Path], Dataset]] = {
+    "drama2brain": DramaDataset,
+    "arrays": ArraysDataset,
+}
+
+
+def open_dataset(layout: str, root: str) -> Dataset:
+    """Open the data set at `root`. Raises DataError when it is not there or not of that layout."""
+    if layout not in LAYOUTS:
+        raise DataError(f"layout {layout!r} does not exist; allowed: {', '.join(LAYOUTS)}")
+    folder = Path(root)
+    if not folder.is_dir():
+        raise DataError(
+            f"dataset.root {root} is not a folder; correct it (a demo data set is made by "
+            "`d2b-ray demo-data DIR`)"
+        )
+    return LAYOUTS[layout](folder)

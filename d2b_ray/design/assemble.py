@@ -1,0 +1,121 @@
+"""Assembly of a design: rows of all runs in order, overlaps dropped, reduced, delayed, side by side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import groupby, pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from d2b_ray.arrays import Band, Design
+from d2b_ray.design.delays import Delays, delay
+from d2b_ray.design.reduce import Reduce, apply
+from d2b_ray.errors import DataError, FitError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from d2b_ray.arrays import Array, FloatArray, Run
+
+__all__ = ["FeatureSpace", "build_design"]
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureSpace:
+    """One feature set: `rows` run name -> (seconds, width), a row a second of the run."""
+
+    name: str
+    rows: Mapping[str, Array]
+
+
+def build_design(
+    spaces: Sequence[FeatureSpace],
+    train: Sequence[Run],
+    valid: Sequence[Run],
+    delays: Delays,
+    reduce: Reduce | None = None,
+) -> Design:
+    """Delayed (and reduced) features of the training and validation runs, one band a space.
+
+    Of each run the first `overlap` rows are dropped, as in the responses; then each space is
+    reduced by itself, with what was fitted on all its training rows; then each run (or video) is
+    delayed. Row order is the order of the runs. Raises DataError for features that are missing,
+    shorter than their run, or not finite; FitError for empty splits.
+    """
+    if not train or not valid:
+        raise FitError(
+            f"the split has {len(train)} training and {len(valid)} validation runs; both are needed"
+        )
+    if any(a.cv_group > b.cv_group for a, b in pairwise(train)):
+        raise FitError("training runs must be sorted by CV group (RunTable.train does it)")
+    parts = [_space(space, train, valid, delays, reduce) for space in spaces]
+    bands: list[Band] = []
+    start = 0
+    for space, (rows, _) in zip(spaces, parts, strict=True):
+        bands.append(Band(space.name, start, start + rows.shape[1]))
+        start += rows.shape[1]
+    groups = np.repeat([run.cv_group for run in train], [run.samples for run in train])
+    return Design(
+        train=_side_by_side([rows for rows, _ in parts]),
+        valid=_side_by_side([rows for _, rows in parts]),
+        groups=groups.astype(np.int64),
+        bands=tuple(bands),
+    )
+
+
+def _space(
+    space: FeatureSpace,
+    train: Sequence[Run],
+    valid: Sequence[Run],
+    delays: Delays,
+    reduce: Reduce | None,
+) -> tuple[FloatArray, FloatArray]:
+    own = {run.name: _rows(space, run) for run in (*train, *valid)}
+    _same_width(space, own)
+    if reduce is not None:
+        fitted = reduce.fit(np.concatenate([own[run.name] for run in train]))
+        own = {name: apply(fitted, rows) for name, rows in own.items()}
+    return _delayed(own, train, delays), _delayed(own, valid, delays)
+
+
+def _rows(space: FeatureSpace, run: Run) -> FloatArray:
+    if run.name not in space.rows:
+        raise DataError(f"features {space.name}: run {run.name} is missing; extract it first")
+    rows = np.asarray(space.rows[run.name])
+    if rows.ndim != 2 or len(rows) < run.seconds:
+        raise DataError(
+            f"features {space.name}: run {run.name} has shape {rows.shape}; expected "
+            f"({run.seconds}, width), a row a second of the run table"
+        )
+    kept = np.asarray(rows[run.overlap : run.seconds], dtype=np.float32)
+    if not np.isfinite(kept).all():
+        raise DataError(
+            f"features {space.name}: run {run.name} holds values that are not finite; a float16 "
+            "model may have overflowed: extract with dtype float32 or bfloat16"
+        )
+    return kept
+
+
+def _same_width(space: FeatureSpace, own: Mapping[str, FloatArray]) -> None:
+    widths = {rows.shape[1] for rows in own.values()}
+    if len(widths) != 1:
+        raise DataError(
+            f"features {space.name}: runs differ in width ({sorted(widths)}); remove the folder "
+            "and extract again"
+        )
+
+
+def _delayed(own: Mapping[str, FloatArray], runs: Sequence[Run], delays: Delays) -> FloatArray:
+    """Rows of `runs` in order, each run or each title's stack delayed as one series."""
+    one: Callable[[Run], object] = (
+        (lambda run: run.title) if delays.boundary == "video" else (lambda run: run.name)
+    )
+    series = [
+        np.concatenate([own[run.name] for run in stretch]) for _, stretch in groupby(runs, key=one)
+    ]
+    return np.concatenate([delay(rows, delays) for rows in series])
+
+
+def _side_by_side(parts: Sequence[FloatArray]) -> FloatArray:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)

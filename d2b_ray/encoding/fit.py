@@ -1,0 +1,140 @@
+"""One subject's fit on one design: choose the solver, solve, predict the validation rows, score."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from d2b_ray.arrays import Fit
+from d2b_ray.encoding.factorization import Factorization, factorize_kernel, factorize_primal
+from d2b_ray.encoding.reference import solve_by_himalaya
+from d2b_ray.encoding.scoring import correlation
+from d2b_ray.encoding.solvers import SOLVERS, Solution
+from d2b_ray.encoding.tensors import to_array, to_tensor
+from d2b_ray.errors import FitError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from d2b_ray.arrays import Design, FloatArray, IntArray
+
+__all__ = ["BUDGET_BYTES", "factorize", "fit_ridge", "solve"]
+
+BUDGET_BYTES = 1 << 30
+BLOCK = 4096  # voxels predicted and scored at a time
+NAMES = ("auto", "ridge", "kernel_ridge", "himalaya")
+
+
+def factorize(
+    train: FloatArray, groups: IntArray, *, solver: str = "auto", device: str = "cpu"
+) -> Factorization:
+    """All that a fit needs of the design alone: one for every subject that saw the same rows.
+
+    `train` (n, p) not centred; `groups` (n,) non-decreasing. `solver`: `ridge`, `kernel_ridge`, or
+    `auto`, which takes the first for n >= p. Raises FitError for another name.
+    """
+    if solver not in ("auto", "ridge", "kernel_ridge"):
+        raise FitError(f"solver {solver!r} has no factorization; allowed: {', '.join(NAMES[:3])}")
+    if len(groups) != len(train):
+        raise FitError(f"{len(groups)} groups for {len(train)} rows of the design")
+    primal = solver == "ridge" or (solver == "auto" and train.shape[0] >= train.shape[1])
+    make = factorize_primal if primal else factorize_kernel
+    return make(train, groups, device)
+
+
+def solve(
+    train: FloatArray,
+    response: FloatArray,
+    groups: IntArray,
+    *,
+    factorization: Factorization | None,
+    alphas: Sequence[float],
+    solver: str,
+    device: str,
+    memory_budget_bytes: int,
+) -> tuple[Solution, str]:
+    """The solution and the name of the solver that found it. Shapes as in `fit_ridge`."""
+    penalties = np.asarray(alphas, np.float64)
+    _check(train, response, penalties, solver)
+    if solver == "himalaya":
+        return solve_by_himalaya(train, response, groups, penalties, device), "himalaya"
+    if factorization is None:
+        factorization = factorize(train, groups, solver=solver, device=device)
+    found = SOLVERS[factorization.kind](
+        train, response, penalties, factorization, device, memory_budget_bytes
+    )
+    return found, factorization.kind
+
+
+def fit_ridge(
+    design: Design,
+    train: FloatArray,
+    valid: FloatArray,
+    *,
+    factorization: Factorization | None = None,
+    alphas: Sequence[float],
+    solver: str = "auto",
+    device: str = "cpu",
+    memory_budget_bytes: int = BUDGET_BYTES,
+) -> Fit:
+    """Ridge with a penalty a voxel, and its score on the validation rows.
+
+    The design is centred by its training mean, not scaled; responses are taken as they are; there
+    is no intercept. Per fold and penalty the correlation on the held-out group; the mean over
+    folds chooses; refit on all rows. `train` (n, V) and `valid` (n_valid, V) responses. Raises
+    FitError when shapes do not fit together or values are not finite.
+    """
+    if valid.shape != (len(design.valid), train.shape[1]):
+        raise FitError(
+            f"validation responses have shape {valid.shape}; expected "
+            f"{(len(design.valid), train.shape[1])}"
+        )
+    solution, name = solve(
+        design.train,
+        train,
+        design.groups,
+        factorization=factorization,
+        alphas=alphas,
+        solver=solver,
+        device=device,
+        memory_budget_bytes=memory_budget_bytes,
+    )
+    mean = design.train.mean(0, dtype=np.float64)
+    rows = to_tensor(design.valid - mean, device, torch.float32)
+    prediction = np.empty(valid.shape, np.float32)
+    r = np.empty(valid.shape[1], np.float32)
+    for start in range(0, valid.shape[1], BLOCK):
+        block = slice(start, min(start + BLOCK, valid.shape[1]))
+        prediction[:, block] = to_array(
+            rows @ to_tensor(solution.coef[:, block], device, torch.float32)
+        )
+        r[block] = correlation(prediction[:, block], valid[:, block])
+    return Fit(
+        r=r,
+        cv_r=solution.cv_r,
+        alpha=solution.alpha,
+        coef=solution.coef,
+        prediction=prediction,
+        details={"solver": name, "features": design.train.shape[1], "samples": len(train)},
+    )
+
+
+def _check(train: FloatArray, response: FloatArray, alphas: np.ndarray, solver: str) -> None:
+    if solver not in NAMES:
+        raise FitError(f"solver {solver!r} does not exist; allowed: {', '.join(NAMES)}")
+    if response.ndim != 2 or len(response) != len(train):
+        raise FitError(
+            f"responses have shape {response.shape} for {len(train)} rows of the design; expected "
+            f"({len(train)}, voxels)"
+        )
+    if alphas.ndim != 1 or not len(alphas) or not (np.isfinite(alphas) & (alphas > 0)).all():
+        raise FitError("alphas must be one or more finite numbers above 0")
+    for start in range(0, response.shape[1], BLOCK):
+        bad = ~np.isfinite(response[:, start : start + BLOCK]).all(0)
+        if bad.any():
+            raise FitError(
+                f"voxel {start + int(np.flatnonzero(bad)[0])} (column of the responses) holds "
+                "values that are not finite; mask it or repair the file"
+            )

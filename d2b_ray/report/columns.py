@@ -1,0 +1,91 @@
+"""Columns of the tables: type, meaning and unit, which travel in the Parquet files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["FITS", "TIMINGS", "VOXELS", "table_of"]
+
+WORD = pa.dictionary(pa.int32(), pa.string())
+
+
+def _column(name: str, kind: pa.DataType, meaning: str, unit: str = "") -> pa.Field:
+    metadata = {"description": meaning} | ({"unit": unit} if unit else {})
+    return pa.field(name, kind, metadata=metadata)
+
+
+_PLACE = [
+    _column("annotation", WORD, "caption level the features were made of"),
+    _column("model", WORD, "model the features come from"),
+    _column("layer", pa.int16(), "layer of the model; 1 is the embeddings"),
+    _column("modality", WORD, "modality of the features"),
+    _column("delay_start_s", pa.int16(), "first delay of features against responses", "s"),
+    _column("delay_end_s", pa.int16(), "last delay", "s"),
+    _column("reduction", WORD, "raw, {k}PCs or {eps}eps"),
+    _column("split", WORD, "column of the run table with the roles of runs"),
+    _column("label", WORD, "label of the fit in the sweep"),
+]
+
+VOXELS = pa.schema(
+    [
+        _column("fit", WORD, "key of the fit, as in fits.parquet"),
+        *_PLACE,
+        _column("voxel", pa.int32(), "column of the responses and of the .npy files, from 0"),
+        _column("index", pa.int64(), "flat position in the volume, from 0"),
+        _column("i", pa.int16(), "position in the volume, fastest axis; empty if shape unknown"),
+        _column("j", pa.int16(), "position in the volume, second axis"),
+        _column("k", pa.int16(), "position in the volume, slowest axis"),
+        _column("roi", WORD, "region of interest; empty outside all"),
+        _column("r", pa.float32(), "correlation of prediction and response, validation runs"),
+        _column("cv_r", pa.float32(), "best mean correlation over the folds, training runs"),
+        _column("alpha", pa.float64(), "chosen ridge penalty"),
+        _column("p", pa.float64(), "p-value of the voxel alone"),
+        _column("p_fdr", pa.float64(), "p-value corrected for the false discovery rate"),
+        _column("p_fwe", pa.float64(), "p-value corrected family-wise, by the maximum over voxels"),
+        _column("significant", pa.bool_(), "corrected p-value at or below the level of the sweep"),
+    ]
+)
+
+FITS = pa.schema(
+    [
+        _column("fit", pa.string(), "key of the fit"),
+        _column("subject", WORD, "subject"),
+        *_PLACE,
+        _column("solver", WORD, "solver that made the fit"),
+        _column("samples", pa.int32(), "training samples"),
+        _column("features", pa.int32(), "columns of the design"),
+        _column("voxels", pa.int32(), "voxels"),
+        _column("mean_r", pa.float64(), "mean over voxels of r"),
+        _column("median_r", pa.float64(), "median over voxels of r"),
+        _column("max_r", pa.float64(), "maximum over voxels of r"),
+        _column("mean_cv_r", pa.float64(), "mean over voxels of cv_r"),
+        _column("significant", pa.int32(), "voxels with a corrected p-value at or below the level"),
+        _column("folder", pa.string(), "folder of the fit's files in the store"),
+    ]
+)
+
+TIMINGS = pa.schema(
+    [
+        _column("key", pa.string(), "key of the unit"),
+        _column("kind", WORD, "extract, commit or gather"),
+        _column("label", pa.string(), "what the unit is"),
+        _column("host", WORD, "machine that ran it"),
+        _column("device", WORD, "cpu or cuda"),
+        _column("started", pa.float64(), "Unix time", "s"),
+        _column("seconds", pa.float64(), "wall time of the unit itself", "s"),
+        _column("fit_seconds", pa.float64(), "commit: wall time of the fit it stores", "s"),
+        _column("bytes", pa.int64(), "bytes written", "B"),
+        _column("attempt", pa.int16(), "number of the try that succeeded"),
+    ]
+)
+
+
+def table_of(schema: pa.Schema, rows: list[Mapping[str, Any]]) -> pa.Table:
+    """A table of rows; keys that a row lacks are null."""
+    columns = [pa.array([row.get(f.name) for row in rows], f.type) for f in schema]
+    return pa.Table.from_arrays(columns, schema=schema)

@@ -1,0 +1,99 @@
+"""Figures as PNG bytes: the same numbers give the same bytes. No pyplot, no global state."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from d2b_ray.arrays import Array, FloatArray
+
+__all__ = ["correlation_histogram", "layer_curves", "roi_bars"]
+
+DPI = 110
+PALETTE = ("#3366aa", "#cc6633", "#449966", "#aa4477", "#887722", "#555555", "#22aabb", "#dd4444")
+
+
+def correlation_histogram(r: FloatArray, significant: Array | None, title: str) -> bytes:
+    """Histogram of correlations (V,), those of significant voxels (V,) bool in front."""
+    figure = Figure(figsize=(6, 3.6), layout="constrained")
+    axes = figure.subplots()
+    low, high = float(min(r.min(), -0.05)), float(max(r.max(), 0.05))
+    bins = np.linspace(low, high, 61).tolist()
+    axes.hist(r, bins=bins, color="#bbbbbb", label=f"all {len(r):,} voxels")
+    if significant is not None:
+        chosen = r[significant]
+        axes.hist(chosen, bins=bins, color=PALETTE[0], label=f"significant: {len(chosen):,}")
+    axes.axvline(float(r.mean()), color="black", linewidth=1, linestyle="--")
+    axes.set_xlabel(f"correlation r of prediction and response (mean {r.mean():.3f})")
+    axes.set_ylabel("voxels")
+    axes.set_title(title, fontsize=9)
+    axes.legend(frameon=False, fontsize=8)
+    return _png(figure)
+
+
+def layer_curves(fits: Sequence[Mapping[str, Any]]) -> bytes:
+    """Mean r over layers, a line an annotation and model, a panel a subject."""
+    subjects = sorted({fit["subject"] for fit in fits})
+    names = sorted({_line(fit) for fit in fits})
+    figure = Figure(figsize=(3.6 * len(subjects) + 2.2, 3.4), layout="constrained")
+    panels = figure.subplots(1, len(subjects), squeeze=False, sharey=True)[0]
+    for axes, subject in zip(panels, subjects, strict=True):
+        for number, name in enumerate(names):
+            points = sorted(
+                (fit["layer"], fit["mean_r"])
+                for fit in fits
+                if fit["subject"] == subject and _line(fit) == name
+            )
+            colour = PALETTE[number % len(PALETTE)]
+            axes.plot(*zip(*points, strict=True), "o-", color=colour, label=name, markersize=4)
+        axes.set_title(subject)
+        axes.set_xlabel("layer")
+        axes.axhline(0, color="#999999", linewidth=0.6)
+    panels[0].set_ylabel("mean r over voxels")
+    panels[-1].legend(frameon=False, fontsize=7, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    return _png(figure)
+
+
+def roi_bars(rois: Mapping[str, Mapping[str, float]]) -> bytes:
+    """Mean r in each region, a bar an annotation (best layer, mean over subjects)."""
+    regions = sorted(rois)
+    levels = sorted({level for row in rois.values() for level in row})
+    figure = Figure(
+        figsize=(7, 0.9 + 0.22 * len(regions) * max(1, len(levels))), layout="constrained"
+    )
+    axes = figure.subplots()
+    height = 0.8 / max(1, len(levels))
+    for number, level in enumerate(levels):
+        at = np.arange(len(regions)) + number * height - 0.4 + height / 2
+        values = [rois[region].get(level, np.nan) for region in regions]
+        axes.barh(at, values, height, color=PALETTE[number % len(PALETTE)], label=level)
+    axes.set_yticks(range(len(regions)), regions, fontsize=7)
+    axes.invert_yaxis()
+    axes.set_xlabel("mean r over the region's voxels, best layer")
+    axes.legend(frameon=False, fontsize=7)
+    return _png(figure)
+
+
+def _line(fit: Mapping[str, Any]) -> str:
+    """What tells the lines apart: annotation, model, delays, and what differs from the usual."""
+    parts = [
+        f"{fit['annotation']} {fit['model']}",
+        f"{fit['delay_start_s']}-{fit['delay_end_s']} s",
+    ]
+    parts += [fit["reduction"]] if fit["reduction"] != "raw" else []
+    parts += [fit["split"]] if fit["split"] != "all" else []
+    return " ".join([*parts, fit["label"] or ""]).strip()
+
+
+def _png(figure: Figure) -> bytes:
+    FigureCanvasAgg(figure)
+    out = io.BytesIO()
+    figure.savefig(out, format="png", dpi=DPI, metadata={"Software": None})
+    return out.getvalue()

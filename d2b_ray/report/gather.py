@@ -1,0 +1,71 @@
+"""Gathers a store: fits.parquet, timings.parquet, the overview figures and the page.
+
+Reads what the commits left (fit.json) and the records; a store of thousands of fits is gathered
+from small files alone.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+from d2b_ray.report.figures import layer_curves, roi_bars
+from d2b_ray.report.page import page
+from d2b_ray.report.tables import fits_table, timings_table
+from d2b_ray.store import Layout
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from d2b_ray.store import Store, Written
+
+__all__ = ["gather"]
+
+SUMMARY = re.compile(r"encoding/.+/fit(_[^/]*)?\.json")
+
+
+def gather(store: Store, *, tables: bool = True) -> dict[str, Written]:
+    """Write tables (unless told not to), figures and page of all that is in the store.
+
+    Returns what was written, path -> checksum and size.
+    """
+    summaries = _read_all(store, [p for p in store.list("encoding/") if SUMMARY.fullmatch(p)])
+    units = store.list(Layout.UNITS)
+    written: dict[str, Written] = {}
+    if tables:
+        records = _read_all(store, [p for p in units if Layout.parse_record(p)])
+        written[Layout.FITS] = store.write_table(Layout.FITS, fits_table(summaries))
+        records.sort(key=lambda record: (record["started"], record["key"]))
+        written[Layout.TIMINGS] = store.write_table(Layout.TIMINGS, timings_table(records))
+    fits = fits_table(summaries).to_pylist()
+    if fits:
+        written[Layout.LAYER_FIGURE] = store.write_bytes(Layout.LAYER_FIGURE, layer_curves(fits))
+    rois = region_means(summaries)
+    if rois:
+        written[Layout.ROI_FIGURE] = store.write_bytes(Layout.ROI_FIGURE, roi_bars(rois))
+    failures = _read_all(store, [p for p in units if Layout.parse_failure(p)])
+    html = page(fits, failures, figures=bool(fits), regions=bool(rois))
+    written[Layout.REPORT] = store.write_bytes(Layout.REPORT, html.encode())
+    return written
+
+
+def region_means(summaries: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
+    """Region -> annotation -> mean r of the best layer, averaged over subjects."""
+    best: dict[tuple[str, str, str], float] = {}
+    for summary in summaries:
+        for region, numbers in summary["rois"].items():
+            key = (region, summary["place"]["annotation"], summary["subject"])
+            best[key] = max(best.get(key, -1.0), numbers["mean_r"])
+    found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for (region, annotation, _), value in best.items():
+        found[region][annotation].append(value)
+    return {
+        region: {annotation: sum(values) / len(values) for annotation, values in row.items()}
+        for region, row in found.items()
+    }
+
+
+def _read_all(store: Store, paths: Sequence[str]) -> list[dict[str, Any]]:
+    return [json.loads(content) for content in store.read_many(paths)]

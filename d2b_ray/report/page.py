@@ -1,0 +1,42 @@
+"""The page a person looks at: what was fitted, how well, what failed. One HTML file, no script."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = ["page"]
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=PackageLoader("d2b_ray.report"), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    return environment.get_template("page.html")
+
+
+def page(
+    fits: Sequence[Mapping[str, Any]],
+    failures: Sequence[Mapping[str, Any]],
+    *,
+    figures: bool,
+    regions: bool,
+) -> str:
+    """HTML of the report. `fits` rows of fits.parquet; `failures` what was stored of failed units."""
+    ranked = sorted(fits, key=lambda fit: (-fit["mean_r"], fit["subject"], fit["folder"]))
+    return _template().render(
+        fits=ranked,
+        failures=failures,
+        figures=figures,
+        regions=regions,
+        subjects=sorted({fit["subject"] for fit in fits}),
+        models=sorted({fit["model"] for fit in fits}),
+        annotations=sorted({fit["annotation"] for fit in fits}),
+    )

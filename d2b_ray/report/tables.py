@@ -1,0 +1,54 @@
+"""The tables: a row a voxel and fit, a row a fit, a row a unit with its time and place."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from d2b_ray.report.columns import FITS, TIMINGS, VOXELS, table_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from d2b_ray.arrays import Array, Voxels
+
+__all__ = ["fits_table", "timings_table", "voxel_table"]
+
+
+def voxel_table(
+    place: Mapping[str, Any], voxels: Voxels, values: Mapping[str, Array | None]
+) -> pa.Table:
+    """Rows of one fit. `place` holds what is the same for all voxels; `values` name -> (V,) or None.
+
+    The subject is not a column of the file but of the folder (`subject=...`), as Hive partitions.
+    """
+    count = len(voxels.index)
+    columns: dict[str, Any] = {name: _repeated(place.get(name), count) for name in VOXELS.names}
+    columns["voxel"] = np.arange(count, dtype=np.int32)
+    columns["index"] = voxels.index
+    if voxels.shape:
+        for name, axis in zip("kji", np.unravel_index(voxels.index, voxels.shape), strict=True):
+            columns[name] = axis.astype(np.int16)
+    columns["roi"] = voxels.roi.tolist()
+    columns |= {name: array for name, array in values.items() if array is not None}
+    arrays = [
+        column.cast(field.type) if isinstance(column, pa.Array) else pa.array(column, field.type)
+        for field, column in ((field, columns[field.name]) for field in VOXELS)
+    ]
+    return pa.Table.from_arrays(arrays, schema=VOXELS)
+
+
+def fits_table(summaries: Sequence[Mapping[str, Any]]) -> pa.Table:
+    """A row a fit, from the fit.json files."""
+    return table_of(FITS, [{**s["place"], **s["numbers"], **s} for s in summaries])
+
+
+def timings_table(records: Sequence[Mapping[str, Any]]) -> pa.Table:
+    """A row a finished unit, from its record."""
+    return table_of(TIMINGS, [{**record, **record.get("extra", {})} for record in records])
+
+
+def _repeated(value: Any, count: int) -> pa.Array:
+    return pa.nulls(count) if value is None else pa.repeat(pa.scalar(value), count)

@@ -1,0 +1,68 @@
+"""Counts -> p-values, corrected over voxels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import numpy as np
+from scipy.stats import false_discovery_control
+
+from d2b_ray.errors import FitError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from d2b_ray.arrays import FloatArray, NullCounts
+
+__all__ = ["Correction", "PValues", "Rule", "correct", "p_values"]
+
+Correction: TypeAlias = Literal["fdr_bh", "fdr_by", "max"]
+Rule: TypeAlias = Literal["plus_one", "drama2brain"]
+
+
+@dataclass(frozen=True, slots=True)
+class PValues:
+    """All (V,) float64. `p` of a voxel alone; `p_fdr` and `p_fwe` corrected over voxels.
+
+    `corrected` is the one that was asked for.
+    """
+
+    p: NDArray[np.float64]
+    p_fdr: NDArray[np.float64]
+    p_fwe: NDArray[np.float64]
+    corrected: NDArray[np.float64]
+
+
+def p_values(
+    counts: NullCounts, r: FloatArray, *, rule: Rule = "plus_one", correction: Correction = "fdr_bh"
+) -> PValues:
+    """p-values of correlations `r` (V,) from all their null counts.
+
+    `plus_one`: p = (1 + #{null >= observed}) / (1 + #null) (Phipson & Smyth 2010), never 0.
+    `drama2brain`: p = #{null > observed} / V, whatever the number of permutations.
+    p_fwe = (1 + #{maximum over voxels >= r}) / (1 + N) (Westfall & Young 1993).
+    """
+    p = (
+        counts.above / len(r)
+        if rule == "drama2brain"
+        else (1 + counts.exceed) / (1 + counts.n_null)
+    )
+    p = np.minimum(p, 1.0)
+    maxima = np.sort(counts.maxima)
+    reached = len(maxima) - np.searchsorted(maxima, r, side="left")
+    p_fwe = (1 + reached) / (1 + len(maxima))
+    p_fdr = correct(p, "fdr_by" if correction == "fdr_by" else "fdr_bh")
+    return PValues(p, p_fdr, p_fwe, p_fwe if correction == "max" else p_fdr)
+
+
+def correct(p: NDArray[np.float64], correction: Literal["fdr_bh", "fdr_by"]) -> NDArray[np.float64]:
+    """p-values adjusted for the false discovery rate.
+
+    Benjamini & Hochberg (1995), or Benjamini & Yekutieli (2001) for any dependence. (V,) -> (V,).
+    """
+    methods = {"fdr_bh": "bh", "fdr_by": "by"}
+    if correction not in methods:
+        raise FitError(f"correction {correction!r} does not exist; allowed: {', '.join(methods)}")
+    adjusted: NDArray[np.float64] = false_discovery_control(p, method=methods[correction])
+    return adjusted

