@@ -1,6 +1,8 @@
-"""Entry point for a submitted job: `ray job submit --working-dir . -- python jobs/run_sweep.py SWEEP [options]`.
+"""Entry point for a submitted job: takes the arguments of `d2b-ray run`.
 
-Takes the arguments of `d2b-ray run`. Relative paths in the sweep start at `$D2B_RAY_BASE`, to be
+    ray job submit --working-dir . -- python jobs/run_sweep.py jobs/demo.yaml
+
+Relative paths in the sweep start at `$D2B_RAY_BASE`, to be
 set where the cluster is started: the job's own folder is a temporary copy.
 """
 

@@ -86,11 +86,10 @@ def _write(
         level: featurize(level, {name: rows[level] for name, rows in captions.items()})
         for level in dict.fromkeys(DRIVERS.values())
     }
-    width = next(iter(next(iter(features.values())).values())).shape[1]
     truth: dict[str, np.ndarray] = {}
     for number, subject in enumerate(subjects):
         rng = np.random.default_rng([seed, number])
-        planted = plant(rng, voxels, width)
+        planted = plant(rng, voxels, features)
         rows = respond(rng, planted, features, table.runs)
         _write_subject(root / "fmri", subject, planted, rows)
         for name in ("strength", "level", "roi", "weights"):

@@ -29,9 +29,10 @@ DRIVERS = {
 }
 SHAPE = (16, 18, 20)  # of the small volume, z y x
 STRONG, WEAK, NOISE = 2, 1, 0
+COMPONENTS = 12  # weights lie in so many principal directions: learnable from a few minutes of text
 SHARES = {STRONG: 0.35, WEAK: 0.25, NOISE: 0.4}
-NOISE_STD = {STRONG: 0.8, WEAK: 3.0, NOISE: 1.0}  # in units of the signal's
-NOISE_MEMORY = 0.25  # correlation of neighbouring seconds of noise
+NOISE_STD = {STRONG: 0.7, WEAK: 3.0, NOISE: 1.0}  # in units of the signal's
+NOISE_MEMORY = 0.2  # correlation of neighbouring seconds of noise
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +58,23 @@ def haemodynamic_response(seconds: int = 32) -> NDArray[np.float64]:
     return response
 
 
-def plant(rng: np.random.Generator, voxels: int, width: int) -> Planted:
-    """Choose voxels, regions, strengths and weights."""
+def plant(
+    rng: np.random.Generator, voxels: int, features: Mapping[str, Mapping[str, FloatArray]]
+) -> Planted:
+    """Choose voxels, regions, strengths and weights. `features` as in `respond`."""
     index = np.sort(rng.choice(int(np.prod(SHAPE)), voxels, replace=False))
     names = list(DRIVERS)
     roi = np.array([names[i * len(names) // voxels] for i in range(voxels)])
     shares = np.array(list(SHARES.values()))
     strength = rng.choice(list(SHARES), voxels, p=shares / shares.sum())
-    weights = rng.standard_normal((width, voxels)) * (strength > NOISE)
     level = np.array([DRIVERS[name] for name in roi])
+    directions = {
+        name: _directions(np.concatenate(list(runs.values()))) for name, runs in features.items()
+    }
+    weights = np.stack(
+        [directions[name] @ rng.standard_normal(COMPONENTS) for name in level], axis=1
+    )
+    weights *= strength > NOISE
     return Planted(strength, roi, level, index.astype(np.int64), weights.astype(np.float32))
 
 
@@ -88,6 +97,15 @@ def respond(
         name: ((rows - mean) / std + scale * _noise(rng, rows.shape)).astype(np.float32)
         for name, rows in signal.items()
     }
+
+
+def _directions(rows: FloatArray) -> NDArray[np.float64]:
+    """First principal directions (p, COMPONENTS), each scaled to give a column of unit variance."""
+    centred = rows.astype(np.float64) - rows.mean(0)
+    _, values, vectors = np.linalg.svd(centred, full_matrices=False)
+    kept: NDArray[np.float64] = vectors[:COMPONENTS].T / values[:COMPONENTS]
+    kept *= np.sqrt(len(rows))
+    return kept
 
 
 def _signal(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import secrets
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -49,7 +48,8 @@ def run_on_ray(
     this machine (with `num_cpus`, `num_gpus` logical resources if given) that ends with the call.
     """
     with _cluster(address, num_cpus, num_gpus):
-        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        alive = [n for n in ray.nodes() if n["Alive"]]  # type: ignore[no-untyped-call]
+        nodes = [node["Resources"] for node in alive]
         shapes = shape_workers(nodes, campaign.demand)
         campaign.workers(len(shapes), sum(1 for s in shapes if s.num_gpus))
         pool = _Pool(campaign, shapes)
@@ -64,18 +64,10 @@ def _cluster(address: str | None, num_cpus: int | None, num_gpus: int | None) ->
     if ray.is_initialized():  # a caller's own cluster: used as it is and left running
         yield
         return
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    # Killed for memory, a unit comes back to `control`, which retries it smaller; Ray itself would
-    # start it again for ever with the same size.
-    os.environ.setdefault("RAY_task_oom_retries", "0")
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
     if address or os.environ.get("RAY_ADDRESS"):
         ray.init(address=address, **quiet)
     else:
-        if "RAY_AUTH_MODE" not in os.environ:
-            # Ray's ports listen on every interface: without a token any neighbour could run code.
-            os.environ["RAY_AUTH_MODE"] = "token"
-            os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
         ray.init(num_cpus=num_cpus, num_gpus=num_gpus, include_dashboard=False, **quiet)
     try:
         yield

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from d2b_ray.engine.campaign import Campaign, Observer, standing
 from d2b_ray.engine.commits import versions
+from d2b_ray.engine.environment import set_ray_environment
 from d2b_ray.engine.place import Place, Threads
 from d2b_ray.engine.runlog import RunLog
 from d2b_ray.engine.survey import survey
@@ -141,6 +142,7 @@ def run_sweep(
 
                 run_inline(campaign)
             else:
+                set_ray_environment(address)
                 from d2b_ray.engine.driver import run_on_ray
 
                 run_on_ray(campaign, address=address, num_cpus=num_cpus, num_gpus=num_gpus)

@@ -1,43 +1,9 @@
-"""Golden cases of the old code, and models that are loaded once."""
+"""The small BERT that most laws are tried on."""
 
 from __future__ import annotations
 
-import functools
-import json
-from pathlib import Path
-
 import pytest
-
-from d2b_ray.features import MODALITIES, resolve
-
-GOLDEN = Path(__file__).parents[1] / "golden" / "features"
-
-
-@functools.cache
-def load(folder: str):
-    """The model in a folder, or of a name, on the CPU in float32."""
-    return MODALITIES["semantic"].load(resolve(folder), device="cpu", dtype="float32")
-
-
-@functools.cache
-def case(name: str):
-    """(folder, case.json, parsed captions) of a golden case."""
-    folder = GOLDEN / name
-    texts = json.loads((folder / "captions_parsed.json").read_text())
-    return folder, json.loads((folder / "case.json").read_text()), texts
-
-
-def extract(model, captions, **options):
-    """`extract` with plain defaults, as {run: {layer: array}}."""
-    defaults = {
-        "window": 1,
-        "annotators": "ALL",
-        "join": "time",
-        "layers": (1, 2, 3),
-        "tokens": "avg",
-        "batch_tokens": 256,
-    }
-    return dict(MODALITIES["semantic"].extract(model, captions, **{**defaults, **options}))
+from text_cases import GOLDEN, load
 
 
 @pytest.fixture

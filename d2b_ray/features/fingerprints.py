@@ -1,0 +1,62 @@
+"""Digests of model weights, to notice that a name now stands for other numbers. Opens no pickle."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from d2b_ray.errors import ExtractionError
+from d2b_ray.features.sources import hub_config
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from d2b_ray.features.sources import ModelSource
+
+__all__ = ["fingerprint"]
+
+WEIGHTS = ".safetensors"
+READ_WHOLE = (".json", ".txt", ".model")  # configuration, vocabularies, sentencepiece
+CHUNK = 1 << 20
+CHUNKS = 16
+
+
+def fingerprint(source: ModelSource) -> str:
+    """What a model's weights are, as text that is equal for equal weights.
+
+    Local folder: `sha256:` + digest of (name, size, content) of its configuration and tokenizer
+    files and of `CHUNKS` stretches of 1 MiB of each `*.safetensors`, the first and the last among
+    them (smaller files: all). Other files, `*.bin` among them, are neither loaded nor read.
+    Hugging Face id: `<id>@<commit>` of the local cache; asked of the hub if the cache has none, so
+    that it is the same before and after the weights come; `<id>` where that is impossible.
+    Raises ExtractionError if the folder is unreadable.
+    """
+    if not source.is_local:
+        config = hub_config(source.location)
+        return f"{source.location}@{config.parent.name}" if config else source.location
+    digest = hashlib.sha256()
+    try:
+        for path in sorted(Path(source.location).iterdir()):
+            if path.suffix == WEIGHTS or path.suffix in READ_WHOLE:
+                digest.update(f"{path.name}\0{path.stat().st_size}\0".encode())
+                for part in _parts(path):
+                    digest.update(part)
+    except OSError as error:
+        raise ExtractionError(
+            f"model {source.name!r}: {error.filename} cannot be read ({error.strerror}); its folder "
+            "must hold readable config.json, tokenizer files and *.safetensors"
+        ) from error
+    return f"sha256:{digest.hexdigest()}"
+
+
+def _parts(path: Path) -> Iterator[bytes]:
+    """All of a small file; of larger weights, stretches at equal distances from first to last."""
+    size = path.stat().st_size
+    if path.suffix != WEIGHTS or size <= CHUNK * CHUNKS:
+        yield path.read_bytes()
+        return
+    with path.open("rb") as file:
+        for number in range(CHUNKS):
+            file.seek((size - CHUNK) * number // (CHUNKS - 1))
+            yield file.read(CHUNK)

@@ -1,0 +1,117 @@
+"""The modality `semantic`: captions read by a language model. A feature row a second.
+
+    x[s] = mean over annotators a present of v(t[s, a])
+
+t[s, a] is the text of the window that ends at second s (`windows`), v its pooled hidden states
+(`forward`); rows without any annotator are zero. Each distinct text of all runs is run once.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from d2b_ray.errors import ExtractionError
+from d2b_ray.features.forward import embed, pad_flat
+from d2b_ray.features.pooling import POOLS
+from d2b_ray.features.textmodel import TextModel, load_text_model
+from d2b_ray.features.windows import ANNOTATORS, JOINS, Texts, collect_texts
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+
+    from d2b_ray.arrays import FloatArray, IntArray
+    from d2b_ray.features.sources import ModelSource
+
+__all__ = ["extract", "load"]
+
+
+def load(source: ModelSource, *, device: str, dtype: str) -> TextModel:
+    """The language model of a source; see `textmodel.load_text_model`."""
+    return load_text_model(source, device=device, dtype=dtype)
+
+
+def extract(
+    model: Any,
+    captions: Mapping[str, Sequence[Sequence[str]]],
+    *,
+    window: int,
+    annotators: Literal["ALL", "splitA", "splitB"],
+    join: Literal["time", "sorted"],
+    layers: Sequence[int],
+    tokens: Literal["avg", "last", "flat"],
+    batch_tokens: int,
+) -> Iterator[tuple[str, dict[int, FloatArray]]]:
+    """Per run, in the order of `captions`: its name and {layer: (seconds, width) float32}.
+
+    Args:
+        model: as `load` returned it.
+        captions: run -> rows[second][annotator]; `..` and '' say nothing.
+        window: seconds >= 1 a text spans, the present one included.
+        annotators: ALL, or a half of five (1-3 / 4-5) or of two (1 / 2).
+        join: `time` as they come, repeats in a row once; `sorted` as drama2brain, distinct sorted.
+        layers: from 1, the embedding output, to `n_layers`.
+        tokens: `avg` over tokens, `last` token, or `flat`: (seconds, tokens · width), every text
+            padded to the longest of all runs and annotators.
+        batch_tokens: padded tokens a forward pass holds at most.
+
+    Raises ExtractionError at the call for what is asked wrongly, before the model runs.
+    """
+    _check(model.source, layers, window, batch_tokens)
+    _check_choice("annotators", annotators, ("ALL", *ANNOTATORS))
+    _check_choice("join", join, JOINS)
+    _check_choice("tokens", tokens, POOLS)
+    said = collect_texts(captions, window=window, join=join)
+    used = said.of(annotators)
+    ids = model.tokenize(used.texts)
+    if tokens == "flat":
+        ids = pad_flat(model, ids, max(map(len, model.tokenize(said.texts)), default=1))
+    return _runs(model, used, ids, tuple(layers), tokens, batch_tokens)
+
+
+def _runs(
+    model: TextModel,
+    used: Texts,
+    ids: list[list[int]],
+    layers: tuple[int, ...],
+    tokens: str,
+    batch_tokens: int,
+) -> Iterator[tuple[str, dict[int, FloatArray]]]:
+    pooled = embed(model, ids, layers=layers, tokens=tokens, batch_tokens=batch_tokens)
+    nothing = np.zeros((0, model.source.width), dtype=np.float32)  # if nobody says anything
+    for run, index in used.index.items():
+        yield run, {layer: _mean(pooled.get(layer, nothing), index) for layer in layers}
+
+
+def _mean(vectors: FloatArray, index: IntArray) -> FloatArray:
+    """x[s] = mean_a vectors[index[s, a]] over index >= 0, summed in float64, in column order.
+
+    (texts, width), (seconds, annotators) -> (seconds, width) float32; zero rows where none is.
+    """
+    total = np.zeros((index.shape[0], vectors.shape[1]), dtype=np.float64)
+    for column in index.T:
+        present = column >= 0
+        total[present] += vectors[column[present]]
+    count = np.maximum((index >= 0).sum(axis=1), 1)
+    total /= count[:, None]
+    return total.astype(np.float32)
+
+
+def _check(source: ModelSource, layers: Sequence[int], window: int, batch_tokens: int) -> None:
+    for name, value in (("window", window), ("batch_tokens", batch_tokens)):
+        if value < 1:
+            raise ExtractionError(f"{name}: {value} is not allowed; must be 1 or more")
+    wrong = [layer for layer in layers if not 1 <= layer <= source.n_layers]
+    if wrong or not layers:
+        raise ExtractionError(
+            f"model {source.name!r}: layers {wrong or 'none'} cannot be extracted; it has layers 1 "
+            f"(embeddings) to {source.n_layers}: name one or more of these"
+        )
+
+
+def _check_choice(name: str, value: str, allowed: Collection[str]) -> None:
+    if value not in allowed:
+        raise ExtractionError(
+            f"{name}: {value!r} is not known; must be one of {', '.join(allowed)}"
+        )
