@@ -27,3 +27,25 @@ def rng():
     import numpy as np
 
     return np.random.default_rng(20240711)
+
+
+@pytest.fixture(scope="session")
+def tiny_root(tmp_path_factory):
+    """A small data set on disk; read-only by agreement."""
+    from problems import write_tiny
+
+    return write_tiny(tmp_path_factory.mktemp("tiny") / "data")
+
+
+@pytest.fixture(scope="session")
+def inline_store(tiny_root, tmp_path_factory):
+    """The tiny sweep run by the reference engine; read-only by agreement."""
+    from problems import Quiet, tiny_sweep
+
+    from d2b_ray.engine.session import run_sweep
+
+    out = tmp_path_factory.mktemp("inline") / "results"
+    summary = run_sweep(tiny_sweep(tiny_root, out), Quiet(), engine="inline")
+    assert summary.ok
+    assert summary.executed["fit"] == 8
+    return out

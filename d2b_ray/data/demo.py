@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 import shutil
@@ -120,10 +121,8 @@ def _write_subject(
 ) -> None:
     folder = fmri / "bbregister" / subject
     folder.mkdir(parents=True)
-    savemat(
-        folder / "vset_099.mat",
-        {"tvoxels": planted.index[:, None] + 1, "volume_shape": np.array(SHAPE)},
-    )
+    voxels = {"tvoxels": planted.index[:, None] + 1, "volume_shape": np.array(SHAPE)}
+    _write_mat5(folder / "vset_099.mat", voxels)
     rois = np.empty((1, 1), [("name", "O"), ("label", "O"), ("voxel", "O")])
     labels = np.empty((len(DRIVERS), 1), object)
     cells = np.empty((len(DRIVERS), 1), object)
@@ -133,13 +132,21 @@ def _write_subject(
         inner[0, 0] = (planted.index[planted.roi == name] + 1).astype(float)[:, None]
         cells[place, 0] = inner
     rois[0, 0] = (subject, labels, cells)
-    savemat(folder / "fsROI.mat", {"fsROI": rois})
+    _write_mat5(folder / "fsROI.mat", {"fsROI": rois})
     session = fmri / "raw" / subject / "sess1"
     session.mkdir(parents=True)
     for name, response in rows.items():
         volume = np.zeros((len(response), int(np.prod(SHAPE))), np.float32)
         volume[:, planted.index] = response
         _write_mat73(session / f"{name}.mat", volume)
+
+
+def _write_mat5(path: Path, variables: Mapping[str, np.ndarray]) -> None:
+    """A MATLAB v5 file without the date in its header: the same seed gives the same bytes."""
+    out = io.BytesIO()
+    savemat(out, dict(variables))
+    header = b"MATLAB 5.0 MAT-file, written by d2b_ray".ljust(116)
+    path.write_bytes(header + out.getvalue()[116:])
 
 
 def _write_mat73(path: Path, volume: FloatArray) -> None:

@@ -134,7 +134,7 @@ class Control:
             self.state[key] = "waiting"
             self._counts[self.units[key].kind, "waiting"] += 1
         for key in self.units:
-            if key in done:
+            if key in done and not self._gathers_anew(key):
                 self._move(key, "done")
             elif key in failed:
                 self._move(key, "failed")
@@ -158,6 +158,11 @@ class Control:
                     self._open[need] += 1
         for key in self.units:
             self._promote(key)
+
+    def _gathers_anew(self, key: str) -> bool:
+        """Whether a gather must follow: something that it shows will be made in this run."""
+        unit = self.units[key]
+        return unit.kind == "gather" and any(self.state[n] == "waiting" for n in unit.needs)
 
     def _move(self, key: str, state: State) -> None:
         kind = self.units[key].kind

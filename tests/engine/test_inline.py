@@ -1,0 +1,178 @@
+"""The reference engine: what it leaves, that it resumes, and that failures are results."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from problems import Quiet, tiny_sweep, tiny_yaml, write_tiny
+from stores import assert_equal_stores, records
+
+from d2b_ray.engine.session import run_sweep
+from d2b_ray.errors import DataError
+from d2b_ray.store import Store
+
+
+def run(root, out, *overrides, **options):
+    watcher = Quiet()
+    return run_sweep(
+        tiny_sweep(root, out, *overrides), watcher, engine="inline", **options
+    ), watcher
+
+
+def test_the_tree_of_results(inline_store):
+    store = Store(str(inline_store))
+    folders = {p.rsplit("/", 1)[0] for p in store.list("encoding/")}
+    assert len(folders) == 8
+    for folder in folders:
+        names = {p.rsplit("/", 1)[1] for p in store.list(f"{folder}/")}
+        assert names == {
+            "cc_raw.npy", "cv_cc_raw.npy", "pvalues_corrected_raw.npy", "coef_raw.npy",
+            "alphas_raw.npy", "predictions_raw.npy", "dist_raw.png", "fit.json",
+        }  # fmt: skip
+    assert len(store.list("tables/voxels/subject=DM01/")) == 4
+    for path in ("tables/fits.parquet", "report/index.html", "sweep.yaml", "environment.json"):
+        assert store.exists(path)
+
+
+def test_tables_say_what_the_arrays_say(inline_store):
+    store = Store(str(inline_store))
+    fits = store.read_table("tables/fits.parquet").to_pylist()
+    assert len(fits) == 8
+    for fit in fits:
+        cc = store.read_array(f"{fit['folder']}/cc_raw.npy")
+        table = store.read_table(f"tables/voxels/subject={fit['subject']}/{fit['fit']}.parquet")
+        np.testing.assert_array_equal(table["r"].to_numpy(), cc)
+        np.testing.assert_array_equal(
+            table["p_fdr"].to_numpy(),
+            store.read_array(f"{fit['folder']}/pvalues_corrected_raw.npy"),
+        )
+        assert fit["mean_r"] == pytest.approx(cc.mean(), abs=1e-6)
+        predictions = store.read_array(f"{fit['folder']}/predictions_raw.npy")
+        assert predictions.shape == (600, 40)
+
+
+def test_a_second_run_does_nothing_and_starts_no_engine(tiny_root, inline_store):
+    before = records(inline_store)
+    summary, watcher = run(tiny_root, inline_store)
+    assert summary.ok
+    assert summary.executed == {}
+    assert watcher.lines == []
+    assert records(inline_store) == before
+
+
+def test_the_same_spec_gives_the_same_bytes(tiny_root, inline_store, tmp_path):
+    run(tiny_root, tmp_path / "again")
+    assert_equal_stores(inline_store, tmp_path / "again")
+
+
+def test_a_killed_run_goes_on_where_it_was(tiny_root, inline_store, tmp_path):
+    out = tmp_path / "killed"
+    spec = tmp_path / "sweep.yaml"
+    spec.write_text(tiny_yaml(tiny_root, out))
+    command = [sys.executable, "-m", "d2b_ray.cli", "run", str(spec), "--engine", "inline"]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 120
+    while len(list(out.glob("units/commit/*.json"))) < 2:
+        assert process.poll() is None, process.stderr.read().decode()
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stderr.close()
+    before = records(out)
+    assert 0 < sum(r["kind"] == "commit" for r in before.values()) < 8
+    summary, _ = run(tiny_root, out)
+    after = records(out)
+    assert {path: after[path] for path in before} == before  # nothing finished was done again
+    assert summary.executed["commit"] == 8 - sum(r["kind"] == "commit" for r in before.values())
+    assert_equal_stores(inline_store, out)
+
+
+def test_a_new_cell_costs_that_cell_only(tiny_root, inline_store, tmp_path):
+    out = tmp_path / "more"
+    shutil.copytree(inline_store, out)
+    summary, _ = run(tiny_root, out, "features.llm.layers=[1,2,3]")
+    assert summary.executed == {
+        "extract": 2, "design": 2, "factorize": 2, "fit": 4, "null": 8, "commit": 4, "gather": 1,
+    }  # fmt: skip
+    assert Store(str(out)).read_table("tables/fits.parquet").num_rows == 12
+
+
+def test_changed_input_is_done_again_and_says_why(inline_store, tmp_path):
+    root = write_tiny(tmp_path / "data")
+    out = tmp_path / "out"
+    shutil.copytree(inline_store, out)
+    summary, _ = run(root, out)
+    assert summary.executed == {}  # the same data set elsewhere is the same data set
+    captions = root / "annotations" / "Kitchen_run1_story_each1sec_en.txt"
+    captions.write_text(captions.read_text().replace("the", "some"))
+    summary, watcher = run(root, out)
+    assert summary.executed["commit"] == 4  # those of `story`, not of `speechTranscription`
+    assert any("changed since: captions" in line for line in watcher.lines)
+    again, _ = run(root, out)
+    assert again.executed == {}
+
+
+def test_a_failure_is_a_result(tmp_path, inline_store):
+    root = write_tiny(tmp_path / "data")
+    out = tmp_path / "out"
+    broken = root / "fmri" / "raw" / "DM03" / "sess1" / "Kitchen_001.mat"
+    whole = broken.read_bytes()
+    broken.write_bytes(whole[:3000])
+    summary, watcher = run(root, out)
+    assert not summary.ok
+    assert len(summary.failed) == 4
+    assert summary.executed["commit"] == 4  # the other subject
+    assert summary.skipped == 4 * 3  # two null units and a commit each
+    assert all("Kitchen_001.mat" in message for message in summary.failed.values())
+    failures = [json.loads(p.read_text()) for p in (out / "units/failed").glob("*.json")]
+    assert len(failures) == 4
+    assert all("Traceback" in failure["traceback"] for failure in failures)
+    assert "4 units failed" in (out / "report/index.html").read_text()
+
+    broken.write_bytes(whole)
+    summary, _ = run(root, out)
+    assert len(summary.failed) == 4  # kept until asked for
+    summary, _ = run(root, out, retry_failed=True)
+    assert summary.ok
+    assert summary.executed["fit"] == 4
+    assert not list((out / "units/failed").glob("*.json"))
+    again, _ = run(root, out)
+    assert again.ok
+    assert again.executed == {}
+    assert_equal_stores(inline_store, out)
+
+
+def test_features_that_lie_ready_are_not_extracted(tiny_root, inline_store, tmp_path):
+    root = tmp_path / "data"
+    shutil.copytree(tiny_root, root)
+    shutil.copytree(inline_store / "stim_features", root / "stim_features")
+    summary, _ = run(root, tmp_path / "out")
+    assert "extract" not in summary.executed
+    assert summary.executed["fit"] == 8
+
+
+def test_another_fit_in_the_same_folder_makes_the_first_undone(tiny_root, tmp_path, inline_store):
+    out = tmp_path / "out"
+    shutil.copytree(inline_store, out)
+    summary, _ = run(tiny_root, out, "fits.0.alphas=[1.0, 10.0]")
+    assert summary.executed["commit"] == 8
+    assert len(list(out.glob("tables/voxels/*/*.parquet"))) == 8
+    summary, _ = run(tiny_root, out)
+    assert summary.executed["commit"] == 8
+    assert_equal_stores(inline_store, out)
+
+
+def test_what_is_wrong_with_the_world_is_said_before_anything_runs(tiny_root, tmp_path):
+    with pytest.raises(DataError, match="no annotation 'plot'"):
+        run(tiny_root, tmp_path, "features.llm.annotation=plot")
+    with pytest.raises(DataError, match="not a folder"):
+        run(tmp_path / "nowhere", tmp_path)
+    assert not list(tmp_path.iterdir())
