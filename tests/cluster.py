@@ -1,0 +1,81 @@
+"""A real Ray head of the tests' own: own ports, own folder, never `ray stop` (it kills every Ray here)."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+BIN = Path(sys.executable).parent
+
+
+@dataclass(frozen=True)
+class Head:
+    """Addresses of a running head."""
+
+    address: str  # for ray.init
+    dashboard: str  # for `ray job submit`
+
+
+def plain_environment(**more) -> dict[str, str]:
+    """The environment without Ray's variables, with this Python first in the path."""
+    plain = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")}
+    return plain | {"PATH": f"{BIN}:{plain['PATH']}", "RAY_USAGE_STATS_ENABLED": "0"} | more
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on now."""
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
+@contextmanager
+def running_head(folder: str, *, num_cpus: int = 2, **environment):
+    """Start a head with `num_cpus` logical CPUs; ends it with all its processes."""
+    port, dashboard, agent, grpc, client, metrics = free_ports(6)
+    command = [
+        str(BIN / "ray"), "start", "--head", "--block", f"--port={port}", f"--temp-dir={folder}",
+        f"--num-cpus={num_cpus}", f"--dashboard-port={dashboard}",
+        f"--dashboard-agent-listen-port={agent}", f"--dashboard-agent-grpc-port={grpc}",
+        f"--ray-client-server-port={client}", f"--metrics-export-port={metrics}",
+    ]  # fmt: skip
+    env = plain_environment(RAY_AUTH_MODE="disabled", **environment)
+    log = open(Path(folder) / "head.log", "wb")  # noqa: SIM115  # must outlive this block
+    process = subprocess.Popen(
+        command, env=env, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+    )
+    try:
+        url = f"http://127.0.0.1:{dashboard}"
+        _wait(process, url, Path(folder) / "head.log")
+        yield Head(f"127.0.0.1:{port}", url)
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        log.close()
+
+
+def _wait(process: subprocess.Popen, url: str, log: Path, seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            with urllib.request.urlopen(f"{url}/api/version", timeout=2):
+                return
+        except OSError:
+            pass
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError(f"the Ray head did not start: {log.read_text()}")
+        time.sleep(0.2)

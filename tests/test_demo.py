@@ -1,0 +1,137 @@
+"""The demo, by every way in: what was planted is found, and all stores are equal."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pytest
+from cluster import plain_environment, running_head
+from s3_server import s3_server
+from scipy.stats import binom
+from stores import assert_equal_stores
+
+ROOT = Path(__file__).resolve().parents[1]
+SUBJECTS = ("DM01", "DM03")
+DRIVEN = ("speechTranscription", "objectiveAnnot50chara", "story")
+
+
+def d2b_ray(*arguments, cwd, **environment):
+    """The command line, as a user types it."""
+    return subprocess.run(
+        [sys.executable, "-m", "d2b_ray.cli", *arguments], cwd=cwd, capture_output=True, text=True,
+        timeout=500, env=plain_environment(**environment),
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    """A working directory with the demo data."""
+    folder = tmp_path_factory.mktemp("demo")
+    done = d2b_ray("demo-data", "demo/data", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def results(base):
+    """The demo run by the inline engine."""
+    done = d2b_ray("run", str(ROOT / "jobs/demo.yaml"), "--engine", "inline", cwd=base)
+    assert done.returncode == 0, done.stderr
+    return base / "demo" / "results"
+
+
+@pytest.fixture(scope="module")
+def voxels(results):
+    """All rows of the voxel table."""
+    files = f"{results}/tables/voxels/*/*.parquet"
+    return duckdb.sql(f"from read_parquet('{files}', hive_partitioning=true)").df()
+
+
+@pytest.fixture(scope="module")
+def truth(base):
+    """What was planted."""
+    with np.load(base / "demo/data/truth.npz", allow_pickle=False) as found:
+        return dict(found)
+
+
+@pytest.mark.parametrize("subject", SUBJECTS)
+@pytest.mark.parametrize("level", DRIVEN)
+def test_planted_voxels_are_found_and_noise_is_not(voxels, truth, subject, level):
+    chosen = voxels.query("subject == @subject and annotation == @level and layer == 4")
+    chosen = chosen.sort_values("voxel")
+    strength = truth[f"{subject}_strength"]
+    driven = truth[f"{subject}_level"] == level
+    strong = chosen.p_fdr.to_numpy()[driven & (strength == 2)]
+    assert len(strong) > 200
+    assert (strong < 0.05).mean() >= 0.95
+    noise = chosen.p.to_numpy()[strength == 0]
+    low, high = binom.interval(0.999, len(noise), 0.05)
+    assert low <= (noise < 0.05).sum() <= high
+
+
+def test_the_driving_level_of_each_region_is_recovered(voxels, truth):
+    means = voxels.groupby(["roi", "annotation"], observed=True).r.mean().unstack()
+    found = means.idxmax(axis=1).to_dict()
+    planted = dict(zip(truth["DM01_roi"].tolist(), truth["DM01_level"].tolist(), strict=True))
+    assert found == planted
+
+
+def test_a_second_run_is_quick_and_does_nothing(base, results):
+    began = time.monotonic()
+    done = d2b_ray("run", str(ROOT / "jobs/demo.yaml"), cwd=base)
+    assert time.monotonic() - began < 5
+    assert "Nothing to do" in done.stdout
+    assert done.returncode == 0
+    status = d2b_ray("status", str(ROOT / "jobs/demo.yaml"), cwd=base)
+    assert status.returncode == 0
+    assert "up to date" in status.stdout
+
+
+@pytest.mark.ray
+def test_ray_on_this_machine_gives_the_same_store(base, results, tmp_path):
+    done = d2b_ray(
+        "run", str(ROOT / "jobs/demo.yaml"), "--set", f"output.root={tmp_path}/out", cwd=base
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert_equal_stores(results, tmp_path / "out")
+
+
+@pytest.mark.ray
+def test_a_submitted_job_gives_the_same_store(base, results, ray_folder, tmp_path):
+    with running_head(ray_folder, D2B_RAY_BASE=str(base)) as head:
+        command = [
+            "ray", "job", "submit", "--address", head.dashboard, "--working-dir", ".", "--",
+            "python", "jobs/run_sweep.py", "jobs/demo.yaml", "--set",
+            f"output.root={tmp_path}/out",
+        ]  # fmt: skip
+        done = subprocess.run(
+            command, cwd=ROOT, capture_output=True, text=True, timeout=500,
+            env=plain_environment(RAY_AUTH_MODE="disabled"),
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
+        assert "Ran 130 units" in done.stdout
+        assert_equal_stores(results, tmp_path / "out")
+        joined = d2b_ray(
+            "run", str(ROOT / "jobs/demo.yaml"), "--address", head.address, "--set",
+            f"output.root={tmp_path}/out", "--set", "fits.0.delays.start=4", cwd=base,
+            RAY_AUTH_MODE="disabled",
+        )  # fmt: skip
+        assert joined.returncode == 0, joined.stdout + joined.stderr
+        assert "18 fit" in joined.stdout
+
+
+def test_results_in_a_bucket_equal_those_on_disk(base, results):
+    with s3_server("demo"):
+        done = d2b_ray(
+            "run", str(ROOT / "jobs/demo.yaml"), "--engine", "inline", "--set",
+            "output.root=s3://demo/results", cwd=base,
+            **{k: v for k, v in os.environ.items() if k.startswith("AWS_")},
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert_equal_stores(results, "s3://demo/results")
