@@ -1,0 +1,108 @@
+"""The command line: whole output compared; every error one line and exit status 2."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from cluster import plain_environment
+from problems import tiny_yaml
+
+
+def d2b_ray(*arguments, cwd=None):
+    return subprocess.run(
+        [sys.executable, "-m", "d2b_ray.cli", *map(str, arguments)], cwd=cwd, text=True,
+        capture_output=True, timeout=120, env=plain_environment(HF_HUB_OFFLINE="1"),
+    )  # fmt: skip
+
+
+@pytest.fixture
+def spec(tiny_root, tmp_path):
+    path = tmp_path / "sweep.yaml"
+    path.write_text(tiny_yaml(tiny_root, tmp_path / "out"))
+    return path
+
+
+def test_check(spec):
+    done = d2b_ray("check", spec)
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{spec}: valid sweep 'tiny'\n", "")
+
+
+def test_plan_of_a_new_sweep(spec):
+    done = d2b_ray("plan", spec)
+    assert done.returncode == 0, done.stderr
+    table = {line.split()[0]: line.split() for line in done.stdout.splitlines()[2:]}
+    counts = {kind: table[kind][1] for kind in ("extract", "design", "fit", "null", "commit")}
+    assert counts == {"extract": "2", "design": "4", "fit": "8", "null": "16", "commit": "8"}
+    assert not (spec.parent / "out").exists()  # looking changes nothing
+
+
+def test_status(spec, inline_store, tiny_root):
+    done = d2b_ray("status", spec)
+    assert done.returncode == 3
+    assert "commit" in done.stdout
+    spec.write_text(tiny_yaml(tiny_root, inline_store))
+    done = d2b_ray("status", spec)
+    assert done.returncode == 0
+    assert done.stdout.splitlines()[-1] == f"Everything in {inline_store} is up to date."
+
+
+def test_run_tells_what_to_open(spec):
+    done = d2b_ray("run", spec, "--engine", "inline", "--set", "features.llm.annotation=story")
+    assert done.returncode == 0, done.stderr
+    out = spec.parent / "out"
+    lines = done.stdout.splitlines()
+    assert lines[-4:-1] == [
+        f"Results: {out}",
+        f"Tables:  {out}/tables/fits.parquet, {out}/tables/voxels",
+        f"Report:  {out}/report/index.html",
+    ]
+    assert lines[-1].startswith(f"Log:     {out}/logs/")
+    for line in lines[-3:]:
+        path = line.split(maxsplit=1)[1].split(",")[0]
+        assert subprocess.run(["test", "-e", path], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("fits.0.kind=lasso", 'fits.0.kind: got "lasso"'),
+        ("fits.0.delays.start=-1", "fits.0.delays.start: got -1"),
+        ("featurs={}", "featurs: unknown key"),
+        ("features.llm.layers=[99]", "99"),
+        ("features.llm.annotation=plot", "no annotation 'plot'"),
+        ("features.llm.model=./nothing-here", "./nothing-here"),
+        ("features.llm.model=no-such-org/no-such-model", "no-such-org/no-such-model"),
+        ("dataset.root=/nowhere", "/nowhere is not a folder"),
+        ("dataset.subjects=[DM99]", "DM99"),
+        ("output.root=gopher://x", "gopher://"),
+    ],
+)
+@pytest.mark.parametrize("verb", ["plan", "run"])
+def test_bad_input_is_one_line_and_loses_nothing(spec, verb, override, words):
+    done = d2b_ray(verb, spec, "--set", override)
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert done.stderr.count("\n") == 1, done.stderr
+    assert done.stderr.startswith("d2b-ray: ")
+    assert words in done.stderr
+    assert done.stdout == ""
+    assert not (spec.parent / "out").exists()
+
+
+def test_a_missing_file_and_broken_yaml(tmp_path):
+    done = d2b_ray("run", tmp_path / "none.yaml")
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    (tmp_path / "broken.yaml").write_text("name: [")
+    done = d2b_ray("check", tmp_path / "broken.yaml")
+    assert done.returncode == 2
+    assert "broken.yaml:" in done.stderr
+
+
+def test_demo_data_refuses_a_full_folder(tmp_path):
+    (tmp_path / "x").write_text("mine")
+    done = d2b_ray("demo-data", tmp_path)
+    assert done.returncode == 2
+    assert "not empty" in done.stderr
+    assert [p.name for p in tmp_path.iterdir()] == ["x"]

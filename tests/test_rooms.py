@@ -1,0 +1,118 @@
+"""The rooms keep to themselves: what may import what, and that the door opens at once."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[1] / "d2b_ray"
+HEAVY = ("ray", "torch", "transformers", "matplotlib", "himalaya", "pyarrow", "numba", "pandas")
+
+
+def loaded_after(program: str) -> tuple[set[str], float]:
+    """Top-level modules that a fresh interpreter has loaded after `program`, and its seconds."""
+    code = (
+        "import time; began = time.perf_counter()\n" + program + "\n"
+        "import json, sys; spent = time.perf_counter() - began\n"
+        "print('\\n' + json.dumps([sorted({m.split('.')[0] for m in sys.modules}), spent]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    names, seconds = json.loads(done.stdout.splitlines()[-1])
+    return set(names), seconds
+
+
+def test_import_is_light_and_quick():
+    runs = [loaded_after("import d2b_ray") for _ in range(3)]
+    assert not runs[0][0] & set(HEAVY)
+    assert min(seconds for _, seconds in runs) < 0.3
+
+
+def test_help_answers_at_once():
+    program = (
+        "import sys; sys.argv = ['d2b-ray', '--help']\n"
+        "from d2b_ray.cli import main\n"
+        "try:\n    main()\nexcept SystemExit: pass"
+    )
+    runs = [loaded_after(program) for _ in range(3)]
+    assert not runs[0][0] & {*HEAVY, "numpy", "pydantic"}
+    assert min(seconds for _, seconds in runs) < 0.3
+
+
+def test_check_needs_neither_ray_nor_torch():
+    names, _ = loaded_after("from d2b_ray.spec import load; load('jobs/demo.yaml')")
+    assert not names & set(HEAVY)
+
+
+def test_plan_needs_neither_ray_nor_torch(tmp_path):
+    names, _ = loaded_after("import d2b_ray.engine.session, d2b_ray.cli.planning")
+    assert not names & {"ray", "torch", "transformers", "matplotlib", "himalaya", "numba"}
+
+
+def test_ten_thousand_units_are_planned_within_two_seconds():
+    from d2b_ray.plan import Facts, estimate, expand
+    from d2b_ray.spec import load
+
+    sweep = load(PACKAGE.parent / "jobs/levels.yaml")
+    subjects = tuple(f"DM{n:02d}" for n in range(6))
+    began = time.perf_counter()
+    plan = expand(sweep, n_layers=lambda modality, model: 13, subjects=subjects)
+    facts = Facts(
+        n_train=22_262, n_valid=7_737, seconds=30_000, n_groups=4,
+        voxels=dict.fromkeys(subjects, 88_000), width=dict.fromkeys(plan_models(plan), 4096),
+        depth=dict.fromkeys(plan_models(plan), 13),
+    )  # fmt: skip
+    estimate(plan, facts, frozenset())
+    assert len(plan) > 10_000
+    assert time.perf_counter() - began < 2
+
+
+def plan_models(plan):
+    return {unit.params["model"] for unit in plan.of("extract")}
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: p.name)
+def test_modules_are_small_and_say_what_they_are(path):
+    text = path.read_text()
+    tree = ast.parse(text)
+    assert ast.get_docstring(tree), "a module begins by saying what it is"
+    assert len(text.splitlines()) <= 300
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
+            assert node.end_lineno - node.lineno < 60, f"{node.name} does not fit a screen"
+        public = isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_")
+        if public and node in tree.body:
+            assert ast.get_docstring(node), f"{node.name} has no docstring"
+
+
+def test_only_layout_spells_paths_of_the_store():
+    """Folders of the store stand in `store.layout`; elsewhere only as documentation or prefixes."""
+    words = ("stim_features/{", "encoding/{", "units/{", "tables/voxels")
+    for path in PACKAGE.rglob("*.py"):
+        if path.name in ("layout.py", "running.py"):
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.JoinedStr):
+                literal = ast.unparse(node)
+                assert not any(word in literal for word in words), f"{path}: {literal}"
+
+
+def test_ray_is_imported_in_two_modules_only():
+    found = set()
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.level == 0:
+                names = [node.module or ""]
+            if any(name.split(".")[0] == "ray" for name in names):
+                found.add(path.relative_to(PACKAGE).as_posix())
+    assert found == {"engine/actors.py", "engine/driver.py"}
