@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from golden_cases import GOLDEN
 
 from d2b_ray.data import write_demo
 from d2b_ray.spec import parse
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MODEL = GOLDEN / "features" / "text_bert" / "model"  # 2 blocks, 32 wide, random weights
 

@@ -6,8 +6,9 @@ import subprocess
 import sys
 
 import pytest
-from cluster import plain_environment
 from problems import tiny_yaml
+
+from cluster import plain_environment
 
 
 def d2b_ray(*arguments, cwd=None):

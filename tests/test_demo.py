@@ -11,10 +11,11 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pytest
-from cluster import plain_environment, running_head
 from s3_server import s3_server
 from scipy.stats import binom
 from stores import assert_equal_stores
+
+from cluster import plain_environment, running_head
 
 ROOT = Path(__file__).resolve().parents[1]
 SUBJECTS = ("DM01", "DM03")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from d2b_ray.engine.session import prepare
-from d2b_ray.features import resolve
+from d2b_ray.engine.survey import model_size
 from d2b_ray.plan import KINDS, Facts, estimate, feature_key
 from d2b_ray.plan.describe import HEADINGS, rows, summary
 
@@ -65,7 +65,10 @@ def facts(sweep: Sweep, campaign: Campaign) -> Facts:
     dataset, plan = campaign.survey.dataset, campaign.survey.plan
     split = sweep.dataset.split
     train, valid = dataset.runs.train(split), dataset.runs.valid(split)
-    sources = {unit.params["model"]: resolve(unit.params["model"]) for unit in plan.of("extract")}
+    sizes = {
+        unit.params["model"]: model_size(dataset, unit.params["modality"], unit.params["model"])
+        for unit in plan.of("extract")
+    }
     subjects = {str(unit.subject) for unit in plan.of("fit")}
     return Facts(
         n_train=sum(run.samples for run in train),
@@ -73,8 +76,8 @@ def facts(sweep: Sweep, campaign: Campaign) -> Facts:
         seconds=sum(run.seconds for run in dataset.runs.runs),
         n_groups=len({run.cv_group for run in train}),
         voxels={subject: len(dataset.voxels(subject).index) for subject in sorted(subjects)},
-        width={name: source.width for name, source in sources.items()},
-        depth={name: source.n_layers for name, source in sources.items()},
+        width={name: width for name, (_, width) in sizes.items()},
+        depth={name: depth for name, (depth, _) in sizes.items()},
     )
 
 

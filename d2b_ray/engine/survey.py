@@ -7,13 +7,16 @@ view of the world is found here, before a cluster is started.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from d2b_ray.data import open_dataset
-from d2b_ray.errors import DataError
+from d2b_ray.errors import DataError, ExtractionError
 from d2b_ray.features import fingerprint, resolve
 from d2b_ray.plan import Plan, expand, feature_key
-from d2b_ray.store import Layout, Store, digest, fingerprint_file
+from d2b_ray.store import Layout, Store, digest, fingerprint_file, model_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
     from d2b_ray.plan import Unit
     from d2b_ray.spec import Sweep
 
-__all__ = ["Survey", "survey"]
+__all__ = ["Survey", "model_size", "survey"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,11 @@ class Survey:
 def survey(sweep: Sweep, dataset_root: str, features_url: str) -> Survey:
     """Expand `sweep` against its data set. Raises D2BError with one line for what is not there."""
     dataset = open_dataset(sweep.dataset.layout, dataset_root)
-    plan = expand(sweep, n_layers=count_layers, subjects=dataset.subjects)
+    plan = expand(
+        sweep,
+        n_layers=lambda modality, model: model_size(dataset, modality, model)[0],
+        subjects=dataset.subjects,
+    )
     looker = _Looker(dataset, features_url)
     for unit in plan.of("extract"):
         looker.look_at_features(unit)
@@ -55,9 +62,25 @@ def survey(sweep: Sweep, dataset_root: str, features_url: str) -> Survey:
     return Survey(plan, dataset, looker.roots, frozenset(looker.found), looker.fingerprints)
 
 
-def count_layers(modality: str, model: str) -> int:
-    """Number of layers of a model, embeddings included."""
-    return resolve(model).n_layers
+def model_size(dataset: Dataset, modality: str, model: str) -> tuple[int, int]:
+    """Layers (embeddings included) and width of a model.
+
+    A model that cannot be found still has a size if features of it lie ready in the data set.
+    """
+    try:
+        source = resolve(model)
+    except ExtractionError:
+        ready = Path(str(dataset.feature_root)) / "stim_features" / modality
+        layers = {
+            int(folder.name.removeprefix("layer")): folder
+            for folder in ready.glob(f"*/{model_folder(model)}/layer*")
+            if folder.name.removeprefix("layer").isdecimal() and any(folder.glob("*.npy"))
+        }
+        if not layers:
+            raise
+        rows = np.load(next(layers[max(layers)].glob("*.npy")), mmap_mode="r", allow_pickle=False)
+        return max(layers), int(rows.shape[-1])
+    return source.n_layers, source.width
 
 
 class _Looker:

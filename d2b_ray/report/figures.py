@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["correlation_histogram", "layer_curves", "roi_bars"]
 
 DPI = 110
+MOST_REGIONS = 40  # more would not be read; all are in the tables
 PALETTE = ("#3366aa", "#cc6633", "#449966", "#aa4477", "#887722", "#555555", "#22aabb", "#dd4444")
 
 
@@ -62,8 +63,12 @@ def layer_curves(fits: Sequence[Mapping[str, Any]]) -> bytes:
 
 
 def roi_bars(rois: Mapping[str, Mapping[str, float]]) -> bytes:
-    """Mean r in each region, a bar an annotation (best layer, mean over subjects)."""
-    regions = sorted(rois)
+    """Mean r in each region, a bar an annotation (best layer, mean over subjects).
+
+    Of more than MOST_REGIONS those with the largest means.
+    """
+    strongest = sorted(rois, key=lambda region: -max(rois[region].values()))[:MOST_REGIONS]
+    regions = sorted(strongest)
     levels = sorted({level for row in rois.values() for level in row})
     figure = Figure(
         figsize=(7, 0.9 + 0.22 * len(regions) * max(1, len(levels))), layout="constrained"

@@ -2,7 +2,7 @@
 
 from d2b_ray.store.files import Store, Written
 from d2b_ray.store.fingerprints import digest, fingerprint_file
-from d2b_ray.store.layout import FitPlace, Layout
+from d2b_ray.store.layout import FitPlace, Layout, model_folder
 from d2b_ray.store.records import Ledger, Record
 
 __all__ = [
@@ -14,4 +14,5 @@ __all__ = [
     "Written",
     "digest",
     "fingerprint_file",
+    "model_folder",
 ]

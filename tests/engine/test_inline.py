@@ -126,7 +126,7 @@ def test_a_failure_is_a_result(tmp_path, inline_store):
     broken = root / "fmri" / "raw" / "DM03" / "sess1" / "Kitchen_001.mat"
     whole = broken.read_bytes()
     broken.write_bytes(whole[:3000])
-    summary, watcher = run(root, out)
+    summary, _ = run(root, out)
     assert not summary.ok
     assert len(summary.failed) == 4
     assert summary.executed["commit"] == 4  # the other subject
