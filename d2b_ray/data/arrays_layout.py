@@ -9,7 +9,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -87,12 +88,30 @@ class ArraysDataset:
         path = self.root / "voxels" / f"{subject}.npz"
         if not path.is_file():
             return Voxels(np.arange(width), (), np.full(width, "", np.str_))
-        with np.load(path, allow_pickle=False) as found:
-            index = np.asarray(found["index"], np.int64)
-            shape = tuple(int(n) for n in found["shape"]) if "shape" in found else ()
-            roi = found["roi"].astype(np.str_) if "roi" in found else np.full(width, "", np.str_)
-        if len(index) != width or len(roi) != width:
+        try:
+            with np.load(path, allow_pickle=False) as found:
+                index = np.asarray(found["index"], np.int64)
+                shape = tuple(int(n) for n in found["shape"]) if "shape" in found else ()
+                roi = (
+                    found["roi"].astype(np.str_) if "roi" in found else np.full(width, "", np.str_)
+                )
+        except (
+            AttributeError,
+            EOFError,
+            KeyError,
+            OSError,
+            TypeError,
+            ValueError,
+            BadZipFile,
+        ) as error:
+            raise DataError(
+                f"{path}: voxels cannot be read ({error}); the file holds index (V,) and, if you "
+                "like, shape (3,) and roi (V,)"
+            ) from error
+        if index.shape != (width,) or roi.shape != (width,):
             raise DataError(f"{path}: index and roi must have {width} entries, one a voxel")
+        if shape and (index.min() < 0 or index.max() >= np.prod(shape)):
+            raise DataError(f"{path}: index must lie within the volume of shape {shape}, from 0")
         return Voxels(index, shape, roi)
 
     def _file(self, subject: str, run: Run) -> Path:
@@ -107,9 +126,12 @@ class ArraysDataset:
 
     def _load(self, path: Path, *, mmap: bool = False) -> Array:
         try:
-            rows: Array = np.load(path, allow_pickle=False, mmap_mode="r" if mmap else None)
-        except (OSError, ValueError) as error:
+            rows: Any = np.load(path, allow_pickle=False, mmap_mode="r" if mmap else None)
+        except (EOFError, OSError, ValueError, BadZipFile) as error:
             raise DataError(f"{path}: responses cannot be read ({error})") from error
+        if not isinstance(rows, np.ndarray) or rows.dtype.kind not in "fiu":
+            raise DataError(f"{path}: responses cannot be read; expected one array of numbers")
         if rows.ndim != 2:
             raise DataError(f"{path}: shape {rows.shape}; expected (seconds, voxels)")
-        return rows
+        found: Array = rows
+        return found

@@ -56,6 +56,8 @@ class CaptionFolder:
             lines = path.read_text(encoding="utf-8-sig").split("\n")
         except OSError as error:
             raise DataError(f"{path}: captions cannot be read ({error.strerror})") from error
+        except UnicodeDecodeError as error:
+            raise DataError(f"{path}: captions cannot be read; the file must be UTF-8") from error
         if lines and not lines[-1]:
             lines.pop()
         rows = [line.rstrip("\r").split("\t") for line in lines[1:]]

@@ -13,7 +13,7 @@ from d2b_ray.errors import DataError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from d2b_ray.arrays import FloatArray, IntArray
+    from d2b_ray.arrays import Array, FloatArray, IntArray
 
 __all__ = ["read_responses", "read_rois", "read_voxels", "response_width"]
 
@@ -44,7 +44,7 @@ def read_responses(path: Path, columns: IntArray, seconds: int) -> FloatArray:
             )
         out = np.empty((seconds, len(columns)), np.float32)
         for start in range(0, seconds, ROWS):
-            rows = np.asarray(series[..., start : min(start + ROWS, seconds), :])
+            rows = _rows(series, start, min(start + ROWS, seconds), path)
             out[start : start + ROWS] = rows.reshape(-1, width)[:, columns]
     return out
 
@@ -61,6 +61,11 @@ def read_voxels(path: Path) -> tuple[IntArray, tuple[int, ...]]:
     if not len(index) or index.min() < 0 or len(np.unique(index)) != len(index):
         raise DataError(f"{path}: tvoxels must be distinct 1-based voxel indices")
     shape = np.asarray(content.get("volume_shape", []), np.int64).reshape(-1)
+    if len(shape) and index.max() >= np.prod(shape):
+        raise DataError(
+            f"{path}: tvoxels names voxel {index.max() + 1}, but volume_shape {shape.tolist()} has "
+            f"{np.prod(shape)} voxels"
+        )
     return index, tuple(int(size) for size in shape)
 
 
@@ -78,7 +83,7 @@ def read_rois(path: Path, index: IntArray) -> dict[str, IntArray]:
             (str(_bare(label)), np.asarray(_bare(cell), np.int64).reshape(-1))
             for label, cell in zip(labels.reshape(-1), voxels.reshape(-1), strict=True)
         ]
-    except (IndexError, TypeError, ValueError) as error:
+    except (AttributeError, IndexError, TypeError, ValueError) as error:
         raise DataError(
             f"{path}: expected a struct with a name, a cell of labels and a cell of voxel lists"
         ) from error
@@ -101,7 +106,7 @@ def _bare(value: Any) -> Any:
 def _loaded(path: Path) -> dict[str, Any]:
     try:
         content: dict[str, Any] = loadmat(path)
-    except (OSError, ValueError, NotImplementedError) as error:
+    except Exception as error:  # scipy lets the errors of zlib and of its own kind through
         raise DataError(f"{path}: cannot be read as a MATLAB v5 file ({error})") from error
     return content
 
@@ -117,6 +122,19 @@ def _series(file: h5py.File, path: Path) -> Any:
     if VARIABLE not in file:
         raise DataError(f"{path}: has no variable {VARIABLE}; it has {', '.join(file) or 'none'}")
     series = file[VARIABLE]
-    if series.ndim < 2 or any(size != 1 for size in series.shape[:-2]):
-        raise DataError(f"{path}: {VARIABLE} has shape {series.shape}; expected (time, voxels)")
+    shape, kind = getattr(series, "shape", ()), getattr(series, "dtype", np.dtype(object)).kind
+    if len(shape) < 2 or any(size != 1 for size in shape[:-2]) or kind not in "fiu":
+        raise DataError(
+            f"{path}: {VARIABLE} has shape {shape}; expected numbers of shape (time, voxels)"
+        )
     return series
+
+
+def _rows(series: Any, start: int, stop: int, path: Path) -> Array:
+    try:
+        return np.asarray(series[..., start:stop, :])
+    except OSError as error:
+        raise DataError(
+            f"{path}: rows {start} to {stop} of {VARIABLE} cannot be read ({error}); the file is "
+            "damaged, copy it again"
+        ) from error

@@ -24,21 +24,27 @@ COLUMNS = (
     "split_b",
     "cv_group",
 )
+NAMING = tuple(name for name in COLUMNS if name not in ("seconds", "overlap"))
 ROLES = ("TRAIN", "VALID", "")
 
 
 def drama2brain_runs() -> RunTable:
-    """The 43 runs of Nakagi et al. (2024)."""
+    """The runs of Nakagi et al. (2024): 43 were shown, two of them without a title were not used."""
     with resources.as_file(resources.files("d2b_ray.data") / "drama2brain_runs.csv") as path:
         return read_runs(path)
 
 
 def read_runs(path: Path) -> RunTable:
-    """Read a run table; more columns than `COLUMNS` are fine. Raises DataError naming row and column."""
+    """Read a run table; more columns than `COLUMNS` are fine. Raises DataError naming row and column.
+
+    Rows without title, part, role and CV group are runs that were shown but not used: left out.
+    """
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise DataError(f"{path}: the run table cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: the run table cannot be read; it must be UTF-8") from error
     reader = csv.DictReader(text.splitlines())
     missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
     if missing:
@@ -46,7 +52,7 @@ def read_runs(path: Path) -> RunTable:
             f"{path}: the run table lacks the columns {', '.join(missing)}; it must have "
             f"{', '.join(COLUMNS)}"
         )
-    runs = tuple(_run(path, number, row) for number, row in enumerate(reader, start=2))
+    runs = tuple(_run(path, reader.line_num, row) for row in reader if _named(row))
     if not runs:
         raise DataError(f"{path}: the run table is empty")
     names = [run.name for run in runs]
@@ -54,6 +60,10 @@ def read_runs(path: Path) -> RunTable:
     if doubled:
         raise DataError(f"{path}: runs appear twice: {', '.join(doubled)}")
     return RunTable(runs)
+
+
+def _named(row: dict[str, str]) -> bool:
+    return any((row[column] or "").strip() for column in NAMING)
 
 
 def _run(path: Path, number: int, row: dict[str, str]) -> Run:
@@ -78,7 +88,7 @@ def _run(path: Path, number: int, row: dict[str, str]) -> Run:
         return cast("Role", value)
 
     run = Run(
-        title=row["title"].strip(),
+        title=(row["title"] or "").strip(),
         part=count("part", 1),
         seconds=count("seconds", 1),
         overlap=count("overlap", 0),

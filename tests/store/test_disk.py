@@ -1,0 +1,63 @@
+"""Crashes of writers on a disk: readers see the old file or the new one."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from d2b_ray.store import Store
+from d2b_ray.store.disk import Disk
+
+SLOW_WRITER = """
+import sys, time
+from d2b_ray.store.disk import Disk
+
+def parts():
+    yield b"half"
+    print("writing", flush=True)
+    time.sleep(60)
+    yield b"whole"
+
+Disk(sys.argv[1]).write("x", parts())
+"""
+
+
+def test_a_killed_writer_leaves_the_old_file(tmp_path):
+    store = Store(str(tmp_path))
+    store.write_bytes("x", b"old")
+    command = [sys.executable, "-c", SLOW_WRITER, str(tmp_path)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "writing\n"
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert len(list(tmp_path.iterdir())) == 2  # the temporary file is there ...
+    assert store.list() == ("x",)  # ... but no file of the store
+    assert store.read_bytes("x") == b"old"
+    store.write_bytes("x", b"new")
+    assert store.read_bytes("x") == b"new"
+
+
+def test_a_failing_write_cleans_up(tmp_path):
+    def parts():
+        yield b"half"
+        raise RuntimeError("no more")
+
+    disk = Disk(str(tmp_path))
+    disk.write("x", [b"old"])
+    with pytest.raises(RuntimeError):
+        disk.write("x", parts())
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]
+    assert disk.read("x") == b"old"
+
+
+def test_of_many_creators_one_wins(tmp_path):
+    store = Store(str(tmp_path))
+    with ThreadPoolExecutor(16) as pool:
+        won = list(pool.map(lambda n: store.create_exclusive("lease", b"%d" % n), range(64)))
+    assert sum(won) == 1
+    assert store.read_bytes("lease") == b"%d" % won.index(True)
+    assert store.list() == ("lease",)

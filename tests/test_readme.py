@@ -1,0 +1,116 @@
+"""What the README says is so: help texts, the tree, the keys of its sweep, the commands it names."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cluster import plain_environment
+from d2b_ray.engine.policy import POLICY
+from d2b_ray.spec import parse
+from d2b_ray.store import FitPlace, Layout
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)
+
+
+def block_with(words):
+    """The one code block that holds `words`."""
+    (found,) = [text for _, text in BLOCKS if words in text]
+    return found
+
+
+def test_the_help_is_the_programs():
+    done = subprocess.run(
+        [sys.executable, "-m", "d2b_ray.cli", "--help"], capture_output=True, text=True, check=True,
+        env=plain_environment(COLUMNS="80"),
+    )  # fmt: skip
+    shown = [line.rstrip() for line in done.stdout.strip().splitlines()]
+    wanted = block_with("Usage: d2b-ray").strip().splitlines()
+    assert shown[1:] == wanted[1:]
+
+
+def test_the_sweep_is_valid():
+    sweep = parse(block_with("name: levels"))
+    assert [reduction.as_plain() for reduction in sweep.fits[0].reduce] == ["none", {"pca": 640}]
+
+
+def test_every_script_and_file_that_is_named_exists():
+    for path in re.findall(
+        r"`(?:\./)?((?:scripts|jobs|cluster|d2b_ray|tests|\.ci)/[\w./-]*\w)", README
+    ):
+        assert (ROOT / path).exists(), path
+    for script in (
+        "scripts/demo",
+        "scripts/test",
+        "scripts/check",
+        "scripts/bench/ridge",
+        ".ci/run",
+    ):
+        assert os.access(ROOT / script, os.X_OK), script
+        assert script in README
+
+
+def test_the_tree_is_the_layouts():
+    tree = block_with("<output.root>/")
+    for name in (Layout.SWEEP, Layout.ENVIRONMENT, Layout.FITS, Layout.TIMINGS, Layout.REPORT):
+        assert name in tree
+    assert Layout.VOXELS in tree
+    place = FitPlace("s", 3, 5, "mean", "m", "h", "x", 1)
+    for path in (
+        place.cc,
+        place.cv_cc,
+        place.pvalues_corrected,
+        place.coef,
+        place.figure,
+        place.summary,
+    ):
+        assert Path(path).name in tree
+    assert "TR3_5s" in tree
+
+
+def test_the_retries_are_the_policys():
+    assert POLICY["worker_died"].retries == 3
+    assert "tried again, 3 times, on a new worker" in README
+    assert POLICY["out_of_memory"].retries == 2
+    assert POLICY["out_of_memory"].less_memory
+    assert "tried again twice, each time with half the memory" in README
+
+
+def test_verbs_and_options_exist():
+    done = subprocess.run(
+        [sys.executable, "-m", "d2b_ray.cli", "run", "--help"], capture_output=True, text=True,
+        check=True,
+    )  # fmt: skip
+    for option in ("--engine", "--address", "--set", "--retry-failed"):
+        assert option in README
+        assert option in done.stdout
+
+
+@pytest.mark.parametrize("name", ["BERT", "GPT2", "Llama2", "OPT", "Vicuna-v1.5", "MiniLM"])
+def test_known_models_are_known(name):
+    from d2b_ray.features import resolve
+
+    assert f"`{name}`" in README
+    assert resolve(name).n_layers > 1
+
+
+def test_nothing_of_a_machine_is_in_the_repository():
+    tracked = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
+    private = re.compile(r"/(root|work|home)/\w|\.internal\b|10\.\d+\.\d+\.\d+")
+    for path in tracked:
+        if (
+            Path(path).suffix in (".py", ".md", ".yaml", ".toml", ".txt", "")
+            and "golden" not in path
+        ):
+            text = (ROOT / path).read_text(errors="replace")
+            found = private.search(text)
+            assert found is None or path == "tests/test_readme.py", f"{path}: {found}"
