@@ -66,7 +66,9 @@ def facts(sweep: Sweep, campaign: Campaign) -> Facts:
     split = sweep.dataset.split
     train, valid = dataset.runs.train(split), dataset.runs.valid(split)
     sizes = {
-        unit.params["model"]: model_size(dataset, unit.params["modality"], unit.params["model"])
+        unit.params["model"]: model_size(
+            dataset, unit.params["modality"], unit.params["model"], campaign.place.base
+        )
         for unit in plan.of("extract")
     }
     subjects = {str(unit.subject) for unit in plan.of("fit")}

@@ -30,8 +30,9 @@ class Threads:
 class Place:
     """Addresses and budgets that the steps need.
 
-    `results` and `features` are store URLs, `dataset_root` a folder that every worker can read.
-    `device` is "cpu", "cuda" or "auto" (the accelerator that was assigned, if any).
+    `results` and `features` are store URLs, `dataset_root` a folder that every worker can read,
+    `base` the folder that relative folders of models start from. `device` is "cpu", "cuda" or
+    "auto" (the accelerator that was assigned, if any).
     """
 
     sweep: str
@@ -40,6 +41,7 @@ class Place:
     results: str
     features: str
     split: str
+    base: str
     device: str = "auto"
     batch_tokens: int = 16384
     memory_budget_bytes: int = 1 << 30

@@ -53,7 +53,9 @@ class Residents:
             self._model = None
             self._model = (
                 key,
-                MODALITIES[modality].load(resolve(name), device=device, dtype=dtype),
+                MODALITIES[modality].load(
+                    resolve(name, self.place.base), device=device, dtype=dtype
+                ),
             )
         return self._model[1]
 

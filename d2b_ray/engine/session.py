@@ -79,6 +79,11 @@ def address_of(path: str) -> str:
     return str(Path(base or Path.cwd()) / path)
 
 
+def base_folder() -> str:
+    """Where relative folders of models start: as `address_of`."""
+    return os.environ.get(BASE_VARIABLE) or str(Path.cwd())
+
+
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """A sweep with its campaign, ready to run."""
@@ -92,7 +97,7 @@ def prepare(sweep: Sweep, observer: Observer, *, retry_failed: bool = False) -> 
     results = address_of(sweep.output.root)
     features = address_of(sweep.output.features) if sweep.output.features else results
     dataset_root = address_of(sweep.dataset.root)
-    found = survey(sweep, dataset_root, features)
+    found = survey(sweep, dataset_root, features, base_folder())
     store = Store(results)
     now = standing(found, store)
     wanted = sweep.resources
@@ -103,6 +108,7 @@ def prepare(sweep: Sweep, observer: Observer, *, retry_failed: bool = False) -> 
         results=store.url,
         features=Store(features).url,
         split=sweep.dataset.split,
+        base=base_folder(),
         batch_tokens=wanted.extract.batch_tokens,
         memory_budget_bytes=wanted.fit.memory_budget_mb * 10**6,
         threads=Threads(

@@ -43,15 +43,18 @@ class Survey:
     fingerprints: Mapping[str, Mapping[str, str]]
 
 
-def survey(sweep: Sweep, dataset_root: str, features_url: str) -> Survey:
-    """Expand `sweep` against its data set. Raises D2BError with one line for what is not there."""
+def survey(sweep: Sweep, dataset_root: str, features_url: str, base: str) -> Survey:
+    """Expand `sweep` against its data set; relative folders of models start at `base`.
+
+    Raises D2BError with one line for what is not there.
+    """
     dataset = open_dataset(sweep.dataset.layout, dataset_root)
     plan = expand(
         sweep,
-        n_layers=lambda modality, model: model_size(dataset, modality, model)[0],
+        n_layers=lambda modality, model: model_size(dataset, modality, model, base)[0],
         subjects=dataset.subjects,
     )
-    looker = _Looker(dataset, features_url)
+    looker = _Looker(dataset, features_url, base)
     for unit in plan.of("extract"):
         looker.look_at_features(unit)
     for unit in plan.of("commit"):
@@ -62,13 +65,13 @@ def survey(sweep: Sweep, dataset_root: str, features_url: str) -> Survey:
     return Survey(plan, dataset, looker.roots, frozenset(looker.found), looker.fingerprints)
 
 
-def model_size(dataset: Dataset, modality: str, model: str) -> tuple[int, int]:
+def model_size(dataset: Dataset, modality: str, model: str, base: str) -> tuple[int, int]:
     """Layers (embeddings included) and width of a model.
 
     A model that cannot be found still has a size if features of it lie ready in the data set.
     """
     try:
-        source = resolve(model)
+        source = resolve(model, base)
     except ExtractionError:
         ready = Path(str(dataset.feature_root)) / "stim_features" / modality
         layers = {
@@ -84,9 +87,10 @@ def model_size(dataset: Dataset, modality: str, model: str) -> tuple[int, int]:
 
 
 class _Looker:
-    def __init__(self, dataset: Dataset, features_url: str) -> None:
+    def __init__(self, dataset: Dataset, features_url: str, base: str) -> None:
         self.dataset = dataset
         self.features_url = features_url
+        self.base = base
         self.roots: dict[str, str] = {}
         self.found: set[str] = set()
         self.fingerprints: dict[str, dict[str, str]] = {}
@@ -108,7 +112,7 @@ class _Looker:
                 f"{', '.join(self.dataset.levels()) or 'none'}"
             )
         captions = {path: self._file(path) for path in self.dataset.caption_files(level)}
-        source = resolve(unit.params["model"])
+        source = resolve(unit.params["model"], self.base)
         inputs = {
             "runs": self._runs,
             "captions": digest(dict(enumerate_names(captions))),
@@ -148,7 +152,7 @@ class _Looker:
 
     def _model(self, name: str) -> str:
         if name not in self._files:
-            self._files[name] = fingerprint(resolve(name))
+            self._files[name] = fingerprint(resolve(name, self.base))
         return self._files[name]
 
     def _response_digest(self, subject: str) -> str:

@@ -62,17 +62,18 @@ NAMED: dict[str, ModelSource] = {
 }
 
 
-def resolve(model: str) -> ModelSource:
+def resolve(model: str, base: str | None = None) -> ModelSource:
     """The source behind a model's name, folder or Hugging Face id.
 
-    A local folder starts with `.`, `/` or `~`, or exists. An id's configuration comes from the
+    A local folder starts with `.`, `/` or `~`, or exists; it is taken from `base` (default: the
+    working directory). An id's configuration comes from the
     local Hugging Face cache, or is downloaded. Raises ExtractionError when nothing is found.
     """
     if model in NAMED:
         return NAMED[model]
     if model == MINILM:
         return _from_config(model, _minilm_folder())
-    folder = Path(model).expanduser()
+    folder = Path(base or ".") / Path(model).expanduser()
     if model.startswith((".", "/", "~")) or (model and folder.is_dir()):
         return _from_config(model, folder.resolve())
     names = ", ".join([*NAMED, MINILM])

@@ -11,7 +11,7 @@ import time
 
 import numpy as np
 import pytest
-from problems import Quiet, tiny_sweep, tiny_yaml, write_tiny
+from problems import MODEL, Quiet, tiny_sweep, tiny_yaml, write_tiny
 from stores import assert_equal_stores, contents, records
 
 from d2b_ray.engine.session import run_sweep
@@ -176,3 +176,32 @@ def test_what_is_wrong_with_the_world_is_said_before_anything_runs(tiny_root, tm
     with pytest.raises(DataError, match="not a folder"):
         run(tmp_path / "nowhere", tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_model_folder_beside_the_sweep(tiny_root, tmp_path, monkeypatch):
+    shutil.copytree(MODEL, tmp_path / "base" / "my-model")
+    monkeypatch.setenv("D2B_RAY_BASE", str(tmp_path / "base"))
+    options = ["features.llm.model=./my-model", "features.llm.annotation=story"]
+    summary, _ = run(tiny_root, "out", *options)
+    assert summary.ok
+    assert summary.results == str(tmp_path / "base" / "out")
+    assert summary.executed["fit"] == 4
+
+
+def test_interrupted_it_says_how_to_go_on(tiny_root, inline_store, tmp_path):
+    out = tmp_path / "out"
+    spec = tmp_path / "sweep.yaml"
+    spec.write_text(tiny_yaml(tiny_root, out))
+    command = [sys.executable, "-m", "d2b_ray.cli", "run", str(spec), "--engine", "inline"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while not list(out.glob("units/commit/*.json")):
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    process.send_signal(signal.SIGINT)
+    told, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "the same command goes on from here" in told
+    assert "Traceback" not in told
+    run(tiny_root, out)
+    assert_equal_stores(inline_store, out)
