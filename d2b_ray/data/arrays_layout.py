@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from zipfile import BadZipFile
 
 import numpy as np
@@ -89,21 +89,11 @@ class ArraysDataset:
         if not path.is_file():
             return Voxels(np.arange(width), (), np.full(width, "", np.str_))
         try:
-            with np.load(path, allow_pickle=False) as found:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as found:
                 index = np.asarray(found["index"], np.int64)
                 shape = tuple(int(n) for n in found["shape"]) if "shape" in found else ()
-                roi = (
-                    found["roi"].astype(np.str_) if "roi" in found else np.full(width, "", np.str_)
-                )
-        except (
-            AttributeError,
-            EOFError,
-            KeyError,
-            OSError,
-            TypeError,
-            ValueError,
-            BadZipFile,
-        ) as error:
+                roi = np.asarray(found["roi"] if "roi" in found else [""] * width, np.str_)
+        except (EOFError, KeyError, OSError, TypeError, ValueError, BadZipFile) as error:
             raise DataError(
                 f"{path}: voxels cannot be read ({error}); the file holds index (V,) and, if you "
                 "like, shape (3,) and roi (V,)"
@@ -126,12 +116,14 @@ class ArraysDataset:
 
     def _load(self, path: Path, *, mmap: bool = False) -> Array:
         try:
-            rows: Any = np.load(path, allow_pickle=False, mmap_mode="r" if mmap else None)
-        except (EOFError, OSError, ValueError, BadZipFile) as error:
+            with path.open("rb") as file:  # np.load opens archives too, and may leave them open
+                np.lib.format.read_magic(file)
+            rows: Array = np.load(path, allow_pickle=False, mmap_mode="r" if mmap else None)
+        except (OSError, ValueError) as error:
             raise DataError(f"{path}: responses cannot be read ({error})") from error
-        if not isinstance(rows, np.ndarray) or rows.dtype.kind not in "fiu":
-            raise DataError(f"{path}: responses cannot be read; expected one array of numbers")
-        if rows.ndim != 2:
-            raise DataError(f"{path}: shape {rows.shape}; expected (seconds, voxels)")
-        found: Array = rows
-        return found
+        if rows.ndim != 2 or rows.dtype.kind not in "fiu":
+            raise DataError(
+                f"{path}: {rows.dtype} of shape {rows.shape}; expected numbers of shape "
+                "(seconds, voxels)"
+            )
+        return rows

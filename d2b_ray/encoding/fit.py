@@ -8,7 +8,8 @@ import numpy as np
 import torch
 
 from d2b_ray.arrays import Fit
-from d2b_ray.encoding.factorization import Factorization, factorize_kernel, factorize_primal
+from d2b_ray.encoding.grams import make_grams
+from d2b_ray.encoding.kernels import make_kernels
 from d2b_ray.encoding.reference import solve_by_himalaya
 from d2b_ray.encoding.scoring import correlation
 from d2b_ray.encoding.solvers import SOLVERS, Solution
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from d2b_ray.arrays import Design, FloatArray, IntArray
+    from d2b_ray.encoding.factorization import Factorization
 
 __all__ = ["BUDGET_BYTES", "factorize", "fit_ridge", "solve"]
 
@@ -40,8 +42,8 @@ def factorize(
     if len(groups) != len(train):
         raise FitError(f"{len(groups)} groups for {len(train)} rows of the design")
     primal = solver == "ridge" or (solver == "auto" and train.shape[0] >= train.shape[1])
-    make = factorize_primal if primal else factorize_kernel
-    return make(train, groups, device)
+    make = make_grams if primal else make_kernels
+    return make(train, groups, device).factorize(device)
 
 
 def solve(

@@ -8,10 +8,17 @@ import numpy as np
 import torch
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from d2b_ray.arrays import Array, FloatArray
 
 __all__ = ["alpha_scores", "correlation", "shrinkage"]
 
+CPU_TILE, GPU_TILE = 512, 1 << 15  # voxels scored at a time: what stays in cache, what fills a GPU
+ROW_BLOCKS, LEAST_ROWS = (
+    8,
+    128,
+)  # of a trapezoidal root: more save multiplications, but are less dense
 SAME = 1e-7  # relative change of a penalty's weights below which float32 scores cannot differ
 
 
@@ -53,29 +60,43 @@ def alpha_scores(
     weights: torch.Tensor,
     projected: torch.Tensor,
     cross: torch.Tensor,
-    quadratic: torch.Tensor,
+    root: torch.Tensor,
     response_norm: torch.Tensor,
-    *,
-    squared: bool,
 ) -> torch.Tensor:
     """Correlation on held-out rows for every penalty, without forming predictions.
 
     With A (n_g, r) the centred held-out rows in eigenvector coordinates, the prediction of penalty
-    a is A diag(w_a) B. numerator = w_a' (B * A'Y); norm^2 = colsum(S * (M S)), S = diag(w_a) B,
-    M = A'A, or colsum((A S)^2) when n_g < r.
+    a is A diag(w_a) B. numerator = w_a' (B * A'Y); norm = ||root S||, S = diag(w_a) B,
+    root'root = A'A.
 
-    weights (A, r) float64; projected B (r, V) float64; cross A'Y (r, V) float64; quadratic M
-    (r, r) if `squared`, else A (n_g, r), float32; response_norm (V,) of the centred responses.
-    Returns (A, V) float32.
+    weights (A, r) float64; projected B (r, V) float64; cross A'Y (r, V) float64; root (q, r)
+    float32, upper trapezoidal; response_norm (V,) of the centred responses. Returns
+    (A, V) float32.
     """
     numerator = weights @ (projected * cross)  # (A, V)
     small = projected.to(torch.float32)
+    shares = weights.to(torch.float32)[:, :, None]
+    blocks = list(_row_blocks(root))
     norm = torch.empty(numerator.shape, dtype=torch.float32, device=numerator.device)
-    for row, weight in enumerate(weights.to(torch.float32)):
-        scaled = small * weight[:, None]  # S (r, V)
-        product = quadratic @ scaled  # M S (r, V) or A S (n_g, V)
-        product *= scaled if squared else product
-        norm[row] = product.sum(0)
-    denominator = norm.clamp_(min=0).sqrt_() * response_norm.to(torch.float32)
+    width = GPU_TILE if small.is_cuda else CPU_TILE
+    for start in range(0, small.shape[1], width):
+        tile = small[:, start : start + width].contiguous()
+        scaled = torch.empty_like(tile)
+        product = tile.new_empty(root.shape[0], tile.shape[1])
+        for row, share in enumerate(shares):
+            torch.mul(tile, share, out=scaled)  # S (r, v)
+            for first, last, block in blocks:
+                torch.mm(block, scaled[first:], out=product[first:last])  # root S (q, v)
+            torch.sum(product.square_(), 0, out=norm[row, start : start + tile.shape[1]])
+    denominator = norm.sqrt_() * response_norm.to(torch.float32)
     scores = numerator.to(torch.float32) / denominator
     return torch.where(denominator > 0, scores, torch.zeros_like(scores))
+
+
+def _row_blocks(root: torch.Tensor) -> Iterator[tuple[int, int, torch.Tensor]]:
+    """Rows first to last of `root`, without their leading zeros."""
+    rows = root.shape[0]
+    size = max(LEAST_ROWS, -(-rows // ROW_BLOCKS))
+    for first in range(0, rows, size):
+        last = min(first + size, rows)
+        yield first, last, root[first:last, first:].contiguous()

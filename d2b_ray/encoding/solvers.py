@@ -1,4 +1,4 @@
-"""Solvers: responses of many voxels -> penalties, CV scores, coefficients. One signature, one table.
+"""Solvers of one penalty a voxel: responses -> penalties, CV scores, coefficients. One signature.
 
 All batch over voxels so that the working memory stays under a budget in bytes.
 """
@@ -22,7 +22,17 @@ if TYPE_CHECKING:
     from d2b_ray.arrays import FloatArray
     from d2b_ray.encoding.factorization import Eigen, Factorization, FoldFactor
 
-__all__ = ["SOLVERS", "Solution", "solve_kernel", "solve_primal"]
+__all__ = [
+    "SOLVERS",
+    "Solution",
+    "batches",
+    "best_alphas",
+    "cross_products",
+    "fold_scores",
+    "ridge_filter",
+    "solve_kernel",
+    "solve_primal",
+]
 
 TILE = 256  # voxels; batches are multiples of it
 CONSTANT = 1e-10  # a norm below this share of the mean is that of a constant response
@@ -51,27 +61,20 @@ def solve_primal(
     not centred (X is centred by `factorization.mean`), `response` (n, V), `alphas` (A,).
     """
     n, p = train.shape
-    centre = to_tensor(factorization.mean, device, torch.float64)
-    rows = to_tensor(train, device, torch.float64) - centre
+    rows = centred(train, factorization.mean, device)
     penalties = to_tensor(alphas, device, torch.float64)
     out = _empty(p, response.shape[1])
     per_voxel = 8 * (2 * n + (len(factorization.folds) + 8) * p + 3 * len(alphas))
-    for start, stop in _batches(response.shape[1], per_voxel, memory_budget_bytes):
+    for start, stop in batches(response.shape[1], per_voxel, memory_budget_bytes):
         y = to_tensor(response[:, start:stop], device, torch.float64)
-        parts = [rows[f.fold.start : f.fold.stop].T @ _held(y, f) for f in factorization.folds]
-        total = torch.stack(parts).sum(0)  # X'Y (p, v)
+        parts = cross_products(rows, y, factorization)
+        total = parts.sum(0)  # X'Y (p, v)
         scores = torch.zeros((len(alphas), stop - start), dtype=torch.float32, device=device)
         for factor, part in zip(factorization.folds, parts, strict=True):
-            vectors, values = _tensors(factor.eigen, device)
-            held = _held(y, factor)
-            offset = to_tensor(factor.mean, device, torch.float64)
-            cross = vectors.T @ (part - torch.outer(offset, held.sum(0)))  # A'Y (r, v)
-            projected = vectors.T @ (total - part)  # B (r, v)
-            scores += _fold_scores(factor, values, penalties, projected, cross, held)
-        best = _best(scores / len(factorization.folds), alphas, out, start, stop)
-        vectors, values = _tensors(factorization.full, device)
-        filtered = (vectors.T @ total) / (values[:, None] + penalties[best][None, :])
-        out.coef[:, start:stop] = to_array(vectors @ filtered)
+            held = y[factor.fold.start : factor.fold.stop]
+            scores += fold_scores(factor, penalties, total - part, part, held)
+        best = _note(scores / len(factorization.folds), alphas, out, start, stop)
+        out.coef[:, start:stop] = to_array(ridge_filter(factorization.full, total, penalties[best]))
     return out
 
 
@@ -88,54 +91,91 @@ def solve_kernel(
     For fewer samples than features. Same arguments, same solution.
     """
     n, p = train.shape
-    centre = to_tensor(factorization.mean, device, torch.float64)
-    rows = to_tensor(train, device, torch.float64) - centre
+    rows = centred(train, factorization.mean, device)
     penalties = to_tensor(alphas, device, torch.float64)
     out = _empty(p, response.shape[1])
     per_voxel = 8 * (10 * n + p + 3 * len(alphas))
-    for start, stop in _batches(response.shape[1], per_voxel, memory_budget_bytes):
+    for start, stop in batches(response.shape[1], per_voxel, memory_budget_bytes):
         y = to_tensor(response[:, start:stop], device, torch.float64)
         scores = torch.zeros((len(alphas), stop - start), dtype=torch.float32, device=device)
         for factor in factorization.folds:
-            vectors, values = _tensors(factor.eigen, device)
-            held = _held(y, factor)
+            held = y[factor.fold.start : factor.fold.stop]
             trained = torch.cat([y[: factor.fold.start], y[factor.fold.stop :]])
-            cross = to_tensor(factor.quadratic, device, torch.float64).T @ held
-            projected = vectors.T @ trained  # B (r, v)
-            scores += _fold_scores(factor, values, penalties, projected, cross, held)
-        best = _best(scores / len(factorization.folds), alphas, out, start, stop)
-        vectors, values = _tensors(factorization.full, device)
-        filtered = (vectors.T @ y) / (values[:, None] + penalties[best][None, :])
-        out.coef[:, start:stop] = to_array(rows.T @ (vectors @ filtered))
+            scores += fold_scores(factor, penalties, trained, None, held)
+        best = _note(scores / len(factorization.folds), alphas, out, start, stop)
+        dual = ridge_filter(factorization.full, y, penalties[best])  # (n, v)
+        out.coef[:, start:stop] = to_array(rows.T @ dual)
     return out
 
 
-def _fold_scores(
+def centred(train: FloatArray, mean: NDArray[np.float64], device: str) -> torch.Tensor:
+    """Rows less the training mean, float64."""
+    return to_tensor(train, device, torch.float64) - to_tensor(mean, device, torch.float64)
+
+
+def cross_products(
+    rows: torch.Tensor, y: torch.Tensor, factorization: Factorization
+) -> torch.Tensor:
+    """C_g = X_g'Y_g, (folds, p, v)."""
+    folds = [factor.fold for factor in factorization.folds]
+    return torch.stack([rows[f.start : f.stop].T @ y[f.start : f.stop] for f in folds])
+
+
+def fold_scores(
     factor: FoldFactor,
-    values: torch.Tensor,
     penalties: torch.Tensor,
-    projected: torch.Tensor,
-    cross: torch.Tensor,
+    trained: torch.Tensor,
+    part: torch.Tensor | None,
     held: torch.Tensor,
 ) -> torch.Tensor:
-    weights, rows = shrinkage(values, penalties)
+    """Scores (A, v) of all penalties on the held-out rows of one fold.
+
+    Primal: `trained` C - C_g (p, v), `part` C_g. Dual: `trained` the training responses, `part`
+    None. `held` (n_g, v) the held-out responses.
+    """
+    device = str(held.device)
+    vectors, values = factor.eigen.tensors(device)
     mean = held.mean(0)
+    if part is None or factor.mean is None:
+        assert factor.held is not None
+        cross = to_tensor(factor.held, device, torch.float64).T @ held  # A'Y (r, v)
+    else:
+        offset = to_tensor(factor.mean, device, torch.float64)
+        cross = vectors.T @ (part - torch.outer(offset, mean * len(held)))
     norm = (held - mean).square().sum(0).sqrt()
     norm[norm <= CONSTANT * mean.abs()] = 0  # what is left of a constant is rounding
-    quadratic = to_tensor(factor.quadratic, str(held.device), torch.float32)
-    scores = alpha_scores(weights, projected, cross, quadratic, norm, squared=factor.squared)
-    return scores[rows]
+    weights, rows = shrinkage(values, penalties)
+    root = to_tensor(factor.root, device, torch.float32)
+    return alpha_scores(weights, vectors.T @ trained, cross, root, norm)[rows]
 
 
-def _best(
-    scores: torch.Tensor, alphas: NDArray[np.float64], out: Solution, start: int, stop: int
-) -> torch.Tensor:
-    """Index of each voxel's best penalty, the first of equals; noted in `out`."""
+def ridge_filter(full: Eigen, product: torch.Tensor, penalty: torch.Tensor) -> torch.Tensor:
+    """(M + alpha I)^-1 product for M with eigenvectors `full`; `penalty` (v,) one a column."""
+    vectors, values = full.tensors(str(product.device))
+    return vectors @ ((vectors.T @ product) / (values[:, None] + penalty[None, :]))
+
+
+def best_alphas(scores: torch.Tensor) -> tuple[NDArray[np.int64], FloatArray]:
+    """Index of each voxel's best penalty, the first of equals, and its score. `scores` (A, v)."""
     # torch's argmax promises no order among equals; numpy takes the first, as himalaya does
     found = to_array(scores)
     best = found.argmax(0)
+    return best, found[best, np.arange(found.shape[1])]
+
+
+def batches(voxels: int, per_voxel: int, budget: int) -> Iterator[tuple[int, int]]:
+    """Ranges of voxels whose working memory fits the budget; at least one tile."""
+    size = max(TILE, budget // per_voxel // TILE * TILE)
+    for start in range(0, voxels, size):
+        yield start, min(start + size, voxels)
+
+
+def _note(
+    scores: torch.Tensor, alphas: NDArray[np.float64], out: Solution, start: int, stop: int
+) -> torch.Tensor:
+    best, score = best_alphas(scores)
     out.alpha[start:stop] = alphas[best]
-    out.cv_r[start:stop] = found[best, np.arange(stop - start)]
+    out.cv_r[start:stop] = score
     return torch.from_numpy(best).to(scores.device)
 
 
@@ -145,24 +185,6 @@ def _empty(p: int, voxels: int) -> Solution:
         cv_r=np.empty(voxels, np.float32),
         coef=np.empty((p, voxels), np.float32),
     )
-
-
-def _held(y: torch.Tensor, factor: FoldFactor) -> torch.Tensor:
-    return y[factor.fold.start : factor.fold.stop]
-
-
-def _tensors(eigen: Eigen, device: str) -> tuple[torch.Tensor, torch.Tensor]:
-    return (
-        to_tensor(eigen.vectors, device, torch.float64),
-        to_tensor(eigen.values, device, torch.float64),
-    )
-
-
-def _batches(voxels: int, per_voxel: int, budget: int) -> Iterator[tuple[int, int]]:
-    """Ranges of voxels whose working memory fits the budget; at least one tile."""
-    size = max(TILE, budget // per_voxel // TILE * TILE)
-    for start in range(0, voxels, size):
-        yield start, min(start + size, voxels)
 
 
 Solver: TypeAlias = (

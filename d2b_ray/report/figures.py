@@ -53,7 +53,8 @@ def layer_curves(fits: Sequence[Mapping[str, Any]]) -> bytes:
                 if fit["subject"] == subject and _line(fit) == name
             )
             colour = PALETTE[number % len(PALETTE)]
-            axes.plot(*zip(*points, strict=True), "o-", color=colour, label=name, markersize=4)
+            layers, means = [layer for layer, _ in points], [mean for _, mean in points]
+            axes.plot(layers, means, "o-", color=colour, label=name, markersize=4)
         axes.set_title(subject)
         axes.set_xlabel("layer")
         axes.axhline(0, color="#999999", linewidth=0.6)
@@ -67,7 +68,7 @@ def roi_bars(rois: Mapping[str, Mapping[str, float]]) -> bytes:
 
     Of more than MOST_REGIONS those with the largest means.
     """
-    strongest = sorted(rois, key=lambda region: -max(rois[region].values()))[:MOST_REGIONS]
+    strongest = sorted(rois, key=lambda region: (-_highest(rois[region]), region))[:MOST_REGIONS]
     regions = sorted(strongest)
     levels = sorted({level for row in rois.values() for level in row})
     figure = Figure(
@@ -84,6 +85,10 @@ def roi_bars(rois: Mapping[str, Mapping[str, float]]) -> bytes:
     axes.set_xlabel("mean r over the region's voxels, best layer")
     axes.legend(frameon=False, fontsize=7)
     return _png(figure)
+
+
+def _highest(row: Mapping[str, float]) -> float:
+    return max(row.values(), default=-1.0)
 
 
 def _line(fit: Mapping[str, Any]) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from d2b_ray.report.figures import layer_curves, roi_bars
 from d2b_ray.report.page import page
 from d2b_ray.report.tables import fits_table, timings_table
-from d2b_ray.store import Layout
+from d2b_ray.store import Layout, Ledger
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,7 +45,8 @@ def gather(store: Store, *, tables: bool = True) -> dict[str, Written]:
     rois = region_means(summaries)
     if rois:
         written[Layout.ROI_FIGURE] = store.write_bytes(Layout.ROI_FIGURE, roi_bars(rois))
-    failures = _read_all(store, [p for p in units if Layout.parse_failure(p)])
+    failed = Ledger(store, units).failures()  # one beside a record is void
+    failures = _read_all(store, [p for p in units if Layout.parse_failure(p) in failed])
     html = page(fits, failures, figures=bool(fits), regions=bool(rois))
     written[Layout.REPORT] = store.write_bytes(Layout.REPORT, html.encode())
     return written

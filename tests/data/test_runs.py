@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from d2b_ray.data import read_runs
+from d2b_ray.data import runs as runs_module
 from d2b_ray.data.runs import COLUMNS, drama2brain_runs
 from d2b_ray.errors import DataError
 
@@ -42,11 +43,34 @@ def total(runs) -> int:
     return sum(run.samples for run in runs)
 
 
-def test_the_published_table_has_43_runs_of_8_hours():
+def test_the_published_table_has_43_runs_and_leaves_out_the_two_that_were_not_used():
+    path = Path(runs_module.__file__).parent / "drama2brain_runs.csv"
+    rows = list(csv.DictReader(path.read_text().splitlines()))
+    assert len({row["public_file"] for row in rows}) == len(rows) == 43
     table = drama2brain_runs()
-    assert len(table.runs) == 43
-    assert len({run.name for run in table.runs}) == 43
-    assert 8 < sum(run.seconds for run in table.runs) / 3600 < 9
+    used = [row for row in rows if row["title"]]
+    assert [run.name for run in table.runs] == [f"{r['title']}_{int(r['part']):03d}" for r in used]
+    assert [row["public_file"] for row in rows if not row["title"]] == [
+        "task-bigbangtheory_run-03",
+        "task-bigbangtheory_run-04",
+    ]
+    assert table.used == table.runs
+    assert 8 < sum(run.seconds for run in table.runs) / 3600 < 8.6
+
+
+def test_a_row_with_neither_title_nor_part_nor_role_is_left_out(tmp_path):
+    unused = dict.fromkeys(COLUMNS, "") | {"seconds": "663", "overlap": "20"}
+    with_it = read_runs(write(tmp_path / "with.csv", unused, GOOD, unused))
+    assert with_it == read_runs(write(tmp_path / "without.csv", GOOD))
+
+
+@pytest.mark.parametrize("column", ["part", "split_all", "cv_group"])
+def test_a_row_without_a_title_that_is_used_all_the_same_is_refused(tmp_path, column):
+    unused = dict.fromkeys(COLUMNS, "") | {"seconds": "663", "overlap": "20"}
+    path = write(tmp_path / "runs.csv", GOOD, {**unused, column: GOOD[column]})
+    with pytest.raises(DataError) as error:
+        read_runs(path)
+    assert one_line(error).startswith(f"{path}:3: ")
 
 
 @pytest.mark.parametrize(

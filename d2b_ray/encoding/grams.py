@@ -1,0 +1,152 @@
+"""The primal form: a Gram matrix a fold, made in one pass over the rows, and never again.
+
+G_g = X_g'X_g in float64; fold g is trained on G - G_g. Rescaled columns (bands) rescale the same
+Grams. Float64, for with penalties down to 1e-12 a float32 Gram has errors above small eigenvalues.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from d2b_ray.encoding.factorization import (
+    Factorization,
+    FoldFactor,
+    centred_mean,
+    eigen,
+    upper_root,
+)
+from d2b_ray.encoding.folds import Fold, folds_of
+from d2b_ray.encoding.tensors import to_array, to_tensor
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from d2b_ray.arrays import FloatArray, IntArray
+
+__all__ = ["Grams", "make_grams"]
+
+ROWS = 2048  # rows turned into float64 at a time
+
+
+@dataclass(frozen=True, slots=True)
+class Grams:
+    """Sums over the rows of a design, centred by its training `mean` (p,); all float64.
+
+    `grams` (folds, p, p); `means` (folds, p) of the centred rows of each fold; `roots` a fold
+    (min(n_g, p), p) with root'root = G_g less its mean.
+    """
+
+    folds: tuple[Fold, ...]
+    mean: NDArray[np.float64]
+    grams: NDArray[np.float64]
+    means: NDArray[np.float64]
+    roots: tuple[NDArray[np.float64], ...]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes it takes in an object store."""
+        return int(self.grams.nbytes + self.means.nbytes + sum(r.nbytes for r in self.roots))
+
+    def without(self, fold: int) -> Grams:
+        """The Grams of the rows outside one fold (for nested cross-validation); same centring."""
+        keep = [number for number in range(len(self.folds)) if number != fold]
+        return replace(
+            self,
+            folds=tuple(self.folds[number] for number in keep),
+            grams=self.grams[keep],
+            means=self.means[keep],
+            roots=tuple(self.roots[number] for number in keep),
+        )
+
+    def columns(self, keep: IntArray) -> Grams:
+        """The Grams of some columns: rows and columns of the others struck out."""
+        return replace(
+            self,
+            mean=self.mean[keep],
+            grams=np.ascontiguousarray(self.grams[:, keep][:, :, keep]),
+            means=np.ascontiguousarray(self.means[:, keep]),
+            roots=tuple(np.ascontiguousarray(root[:, keep]) for root in self.roots),
+        )
+
+    def factorize(self, device: str, scale: NDArray[np.float64] | None = None) -> Factorization:
+        """Eigenvectors for the columns times `scale` (p,); those of scale 0 take no part.
+
+        Cost (folds + 1) p^3, and no pass over the rows.
+        """
+        weight = to_tensor(
+            np.ones_like(self.mean) if scale is None else scale, device, torch.float64
+        )
+        grams = to_tensor(self.grams, device, torch.float64)
+        total = _scaled(grams.sum(0), weight)
+        made = []
+        for fold, gram, mean, root in zip(self.folds, grams, self.means, self.roots, strict=True):
+            own, vectors = eigen(total - _scaled(gram, weight))
+            held = (to_tensor(root, device, torch.float64) * weight) @ vectors
+            shift = np.asarray(mean) if scale is None else mean * scale
+            made.append(FoldFactor(fold, own, upper_root(held), mean=shift))
+        return Factorization("ridge", self.mean, tuple(made), eigen(total)[0])
+
+
+def make_grams(train: FloatArray, groups: IntArray, device: str) -> Grams:
+    """One pass over `train` (n, p), not centred; `groups` (n,) non-decreasing.
+
+    Cost n p^2 multiply-adds. Raises FitError for values that are not finite.
+    """
+    folds = folds_of(groups)
+    mean = centred_mean(train)
+    centre = to_tensor(mean, device, torch.float64)
+    grams, means, roots = [], [], []
+    for fold in folds:
+        gram, own = _gram(train, fold, centre, device)
+        grams.append(to_array(gram, np.float64))
+        means.append(to_array(own, np.float64))
+        roots.append(to_array(_root(train, fold, centre, gram, own, device), np.float64))
+    return Grams(folds, mean, np.stack(grams), np.stack(means), tuple(roots))
+
+
+def _scaled(gram: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    return gram * weight[:, None] * weight[None, :]
+
+
+def _rows(
+    train: FloatArray, start: int, stop: int, centre: torch.Tensor, device: str
+) -> torch.Tensor:
+    return to_tensor(train[start:stop], device, torch.float64) - centre
+
+
+def _gram(
+    train: FloatArray, fold: Fold, centre: torch.Tensor, device: str
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Gram (p, p) and mean (p,) of the rows of a fold."""
+    p = train.shape[1]
+    gram = torch.zeros((p, p), dtype=torch.float64, device=device)
+    total = torch.zeros(p, dtype=torch.float64, device=device)
+    for start in range(fold.start, fold.stop, ROWS):
+        rows = _rows(train, start, min(start + ROWS, fold.stop), centre, device)
+        gram.addmm_(rows.T, rows)
+        total += rows.sum(0)
+    return gram, total / (fold.stop - fold.start)
+
+
+def _root(
+    train: FloatArray,
+    fold: Fold,
+    centre: torch.Tensor,
+    gram: torch.Tensor,
+    mean: torch.Tensor,
+    device: str,
+) -> torch.Tensor:
+    """Root of the Gram of the fold's rows less their mean: Cholesky, or the rows when they are few."""
+    count, p = fold.stop - fold.start, len(mean)
+    if count <= p:
+        return _rows(train, fold.start, fold.stop, centre, device) - mean
+    square = gram - count * torch.outer(mean, mean)
+    floor = torch.finfo(torch.float64).eps * p * square.diagonal().max()  # it may be singular
+    if not bool(floor > 0):
+        return torch.zeros_like(square)
+    lower: torch.Tensor = torch.linalg.cholesky(square + floor * torch.eye(p).to(square))
+    return lower.T.contiguous()

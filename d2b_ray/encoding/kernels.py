@@ -1,0 +1,91 @@
+"""The dual form, for fewer samples than features: one linear kernel a band, every fold a sub-block."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from d2b_ray.encoding.factorization import (
+    Factorization,
+    FoldFactor,
+    centred_mean,
+    eigen,
+    upper_root,
+)
+from d2b_ray.encoding.folds import Fold, folds_of
+from d2b_ray.encoding.tensors import to_array, to_tensor
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from d2b_ray.arrays import FloatArray, IntArray
+
+__all__ = ["Kernels", "make_kernels"]
+
+
+@dataclass(frozen=True, slots=True)
+class Kernels:
+    """K_b = X_b X_b' (bands, n, n) float64 of columns centred by their training `mean` (p,)."""
+
+    folds: tuple[Fold, ...]
+    mean: NDArray[np.float64]
+    kernels: NDArray[np.float64]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes it takes in an object store."""
+        return int(self.kernels.nbytes)
+
+    def without(self, fold: int) -> Kernels:
+        """The kernels of the rows outside one fold (for nested cross-validation); same centring."""
+        gone = self.folds[fold]
+        keep = np.r_[0 : gone.start, gone.stop : self.kernels.shape[1]]
+        shift = gone.stop - gone.start
+        folds = [
+            f if f.start < gone.start else Fold(f.start - shift, f.stop - shift)
+            for f in self.folds
+            if f != gone
+        ]
+        kernels = np.ascontiguousarray(self.kernels[:, keep][:, :, keep])
+        return replace(self, folds=tuple(folds), kernels=kernels)
+
+    def bands(self, keep: Sequence[int], columns: IntArray) -> Kernels:
+        """The kernels of some bands, whose columns are `columns`."""
+        return replace(self, mean=self.mean[columns], kernels=self.kernels[list(keep)])
+
+    def factorize(self, device: str, gammas: NDArray[np.float64] | None = None) -> Factorization:
+        """Eigenvectors of the blocks of sum_b gamma_b K_b. Cost (folds + 1) n^3."""
+        shares = np.ones(len(self.kernels)) if gammas is None else gammas
+        kernel = torch.zeros(self.kernels.shape[1:], dtype=torch.float64, device=device)
+        for share, own in zip(shares, self.kernels, strict=True):
+            kernel += float(share) * to_tensor(own, device, torch.float64)
+        made = []
+        for fold in self.folds:
+            inside = torch.ones(len(kernel), dtype=torch.bool, device=kernel.device)
+            inside[fold.start : fold.stop] = False
+            own, vectors = eigen(kernel[inside][:, inside])
+            held = kernel[fold.start : fold.stop][:, inside] @ vectors
+            held = held - held.mean(0)
+            made.append(FoldFactor(fold, own, upper_root(held), held=to_array(held)))
+        return Factorization("kernel_ridge", self.mean, tuple(made), eigen(kernel)[0])
+
+
+def make_kernels(
+    train: FloatArray, groups: IntArray, device: str, edges: Sequence[int] = ()
+) -> Kernels:
+    """Kernels of `train` (n, p), not centred; `edges` the first columns of the second band and on.
+
+    Cost n^2 p multiply-adds.
+    """
+    mean = centred_mean(train)
+    rows = to_tensor(train, device, torch.float64) - to_tensor(mean, device, torch.float64)
+    cuts = [0, *edges, train.shape[1]]
+    bands = [rows[:, a:b] for a, b in itertools.pairwise(cuts)]
+    kernels = np.stack([to_array(band @ band.T, np.float64) for band in bands])
+    return Kernels(folds_of(groups), mean, kernels)

@@ -1,0 +1,149 @@
+"""Caption files: what is read of them, and what is told of those that are wrong."""
+
+from __future__ import annotations
+
+import pytest
+
+from d2b_ray.arrays import Run, RunTable
+from d2b_ray.data.captions import CaptionFolder
+from d2b_ray.errors import DataError
+
+FIRST = Run("A_run_1", 1, 3, 0, "TRAIN", "", "", 0)
+SECOND = Run("A_run_1", 2, 3, 1, "VALID", "", "", 0)
+UNUSED = Run("B", 1, 3, 0, "", "", "", 0)
+ROWS = [["one", "two"], ["..", "drei, vier"], ["five", "五"]]
+
+
+def text_of(rows, header="x\ty", end="\n") -> str:
+    return end.join([header, *("\t".join(row) for row in rows)]) + end
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return CaptionFolder(tmp_path, RunTable((FIRST, SECOND, UNUSED)))
+
+
+def put(folder: CaptionFolder, text: str | bytes, run: Run = FIRST, level: str = "story"):
+    path = folder.path(run, level)
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def told(folder: CaptionFolder, run: Run = FIRST, level: str = "story") -> str:
+    with pytest.raises(DataError) as error:
+        folder.read(run, level)
+    message = str(error.value)
+    assert "\n" not in message
+    return message
+
+
+def test_a_row_a_second_and_a_column_an_annotator_are_read_without_the_header(folder):
+    put(folder, text_of(ROWS))
+    assert folder.read(FIRST, "story") == ROWS
+
+
+def test_file_names_are_those_of_drama2brain(folder):
+    assert folder.path(SECOND, "story").name == "A_run_1_run2_story_each1sec_en.txt"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda text: text.replace("\n", "\r\n"),
+        lambda text: "\ufeff" + text,
+        lambda text: "\ufeff" + text.replace("\n", "\r\n"),
+        lambda text: text.removesuffix("\n"),
+        lambda text: text + "six\tseven\n",
+        lambda text: text.replace("x\ty\n", "one annotator only\n"),
+    ],
+    ids=["crlf", "bom", "crlf and bom", "no last line end", "longer", "odd header"],
+)
+def test_what_editors_do_to_a_file_changes_no_caption(folder, change):
+    put(folder, change(text_of(ROWS)))
+    assert folder.read(FIRST, "story") == ROWS
+
+
+def test_longer_files_are_cut_to_the_run_not_from_its_start(folder):
+    put(folder, text_of([[str(second)] for second in range(100)]))
+    assert folder.read(FIRST, "story") == [["0"], ["1"], ["2"]]
+
+
+def test_a_line_separator_within_a_caption_does_not_end_the_row(folder):
+    rows = [["a\u2028b"], ["c\x0bd"], ["e\x85f"]]
+    put(folder, text_of(rows))
+    assert folder.read(FIRST, "story") == rows
+
+
+def test_empty_captions_of_one_annotator_keep_their_rows(folder):
+    rows = [["a"], [""], [""]]
+    put(folder, text_of(rows))
+    assert folder.read(FIRST, "story") == rows
+
+
+@pytest.mark.parametrize(("text", "count"), [(text_of(ROWS[:2]), 2), ("x\n", 0), ("", 0)])
+def test_a_file_shorter_than_its_run_is_refused_with_both_lengths(folder, text, count):
+    path = put(folder, text)
+    assert told(folder) == (
+        f"{path}: {count} rows of captions; the run lasts 3 s and needs a row a second below the "
+        "header"
+    )
+
+
+@pytest.mark.parametrize("row", [["alone"], ["a", "b", "c"]])
+def test_a_row_with_another_number_of_columns_is_told_with_its_line(folder, row):
+    path = put(folder, text_of([*ROWS[:2], row]))
+    message = told(folder)
+    assert message.startswith(f"{path}:4: {len(row)} columns where the first row has 2;")
+    assert "one tab" in message
+
+
+def test_a_file_that_is_no_text_is_told(folder):
+    path = put(folder, b"x\n\xff\xfe\n\x80\n\x81\n")
+    message = told(folder)
+    assert message.startswith(f"{path}: captions cannot be read")
+    assert "UTF-8" in message
+
+
+def test_a_file_that_is_absent_is_told(folder):
+    path = folder.path(FIRST, "story")
+    assert told(folder).startswith(f"{path}: captions cannot be read (No such file")
+
+
+def test_levels_are_those_of_which_a_file_exists_sorted(folder):
+    for level in ("story", "eventContent", "timePlace"):
+        put(folder, text_of(ROWS), level=level)
+    (folder.folder / "notes_each1sec_en.txt").write_text("")
+    (folder.folder / "A_run1_other_each1sec_de.txt").write_text("")
+    assert folder.levels() == ("eventContent", "story", "timePlace")
+
+
+def test_the_files_of_a_level_are_those_of_the_runs_with_a_role(folder):
+    paths = [put(folder, text_of(ROWS), run) for run in (FIRST, SECOND, UNUSED)]
+    assert folder.files("story") == tuple(str(path) for path in paths[:2])
+
+
+def test_a_level_without_a_file_is_told_with_the_levels_that_exist(folder):
+    put(folder, text_of(ROWS), level="timePlace")
+    put(folder, text_of(ROWS), level="eventContent")
+    put(folder, text_of(ROWS), SECOND, level="eventContent")
+    with pytest.raises(DataError) as error:
+        folder.files("stroy")
+    assert str(error.value) == (
+        f"{folder.path(FIRST, 'stroy')} and 1 more files: captions of level 'stroy' are missing; "
+        "levels with files: eventContent, timePlace"
+    )
+
+
+def test_one_missing_file_of_a_level_is_named(folder):
+    put(folder, text_of(ROWS))
+    with pytest.raises(DataError) as error:
+        folder.files("story")
+    assert str(error.value).startswith(f"{folder.path(SECOND, 'story')}: captions of level 'story'")
+    assert str(error.value).endswith("levels with files: story")
+
+
+def test_a_folder_that_is_absent_has_no_levels(tmp_path):
+    empty = CaptionFolder(tmp_path / "absent", RunTable((FIRST,)))
+    assert empty.levels() == ()
+    with pytest.raises(DataError, match=r"levels with files: none$"):
+        empty.files("story")
