@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from d2b_ray.encoding.factorization import (
+    Eigen,
     Factorization,
     FoldFactor,
     centred_mean,
@@ -52,13 +53,20 @@ class Grams:
         return int(self.grams.nbytes + self.means.nbytes + sum(r.nbytes for r in self.roots))
 
     def without(self, fold: int) -> Grams:
-        """The Grams of the rows outside one fold (for nested cross-validation); same centring."""
+        """The Grams of the rows outside one fold, centred by their own mean (for nested CV)."""
         keep = [number for number in range(len(self.folds)) if number != fold]
+        folds = tuple(self.folds[number] for number in keep)
+        counts = np.array([f.stop - f.start for f in folds], np.float64)
+        means = self.means[keep]
+        shift = counts @ means / counts.sum()
+        mixed = means[:, :, None] * shift  # sum of (x - s)(x - s)' from sums of xx' and x
+        change = shift[:, None] * shift - mixed - mixed.swapaxes(1, 2)
         return replace(
             self,
-            folds=tuple(self.folds[number] for number in keep),
-            grams=self.grams[keep],
-            means=self.means[keep],
+            folds=folds,
+            mean=self.mean + shift,
+            grams=self.grams[keep] + counts[:, None, None] * change,
+            means=means - shift,
             roots=tuple(self.roots[number] for number in keep),
         )
 
@@ -71,6 +79,11 @@ class Grams:
             means=np.ascontiguousarray(self.means[:, keep]),
             roots=tuple(np.ascontiguousarray(root[:, keep]) for root in self.roots),
         )
+
+    def full(self, device: str, scale: NDArray[np.float64]) -> Eigen:
+        """Eigenvectors of the Gram of all rows, columns times `scale` (p,)."""
+        weight = to_tensor(scale, device, torch.float64)
+        return eigen(_scaled(to_tensor(self.grams, device, torch.float64).sum(0), weight))[0]
 
     def factorize(self, device: str, scale: NDArray[np.float64] | None = None) -> Factorization:
         """Eigenvectors for the columns times `scale` (p,); those of scale 0 take no part.
@@ -145,8 +158,8 @@ def _root(
     if count <= p:
         return _rows(train, fold.start, fold.stop, centre, device) - mean
     square = gram - count * torch.outer(mean, mean)
-    floor = torch.finfo(torch.float64).eps * p * square.diagonal().max()  # it may be singular
-    if not bool(floor > 0):
-        return torch.zeros_like(square)
-    lower: torch.Tensor = torch.linalg.cholesky(square + floor * torch.eye(p).to(square))
-    return lower.T.contiguous()
+    lower, failed = torch.linalg.cholesky_ex(square)
+    if not bool(failed):
+        return lower.T.contiguous()
+    values, vectors = torch.linalg.eigh(square)  # fewer distinct rows than columns: it is singular
+    return values.clamp(min=0).sqrt()[:, None] * vectors.T

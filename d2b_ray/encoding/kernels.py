@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from d2b_ray.encoding.factorization import (
+    Eigen,
     Factorization,
     FoldFactor,
     centred_mean,
@@ -31,10 +32,14 @@ __all__ = ["Kernels", "make_kernels"]
 
 @dataclass(frozen=True, slots=True)
 class Kernels:
-    """K_b = X_b X_b' (bands, n, n) float64 of columns centred by their training `mean` (p,)."""
+    """K_b = X_b X_b' (bands, n, n) float64 of columns centred by their training `mean` (p,).
+
+    `means` (folds, p) of the centred rows of each fold.
+    """
 
     folds: tuple[Fold, ...]
     mean: NDArray[np.float64]
+    means: NDArray[np.float64]
     kernels: NDArray[np.float64]
 
     @property
@@ -43,28 +48,40 @@ class Kernels:
         return int(self.kernels.nbytes)
 
     def without(self, fold: int) -> Kernels:
-        """The kernels of the rows outside one fold (for nested cross-validation); same centring."""
+        """The kernels of the rows outside one fold, centred by their own mean (for nested CV)."""
         gone = self.folds[fold]
         keep = np.r_[0 : gone.start, gone.stop : self.kernels.shape[1]]
-        shift = gone.stop - gone.start
+        count = gone.stop - gone.start
         folds = [
-            f if f.start < gone.start else Fold(f.start - shift, f.stop - shift)
+            f if f.start < gone.start else Fold(f.start - count, f.stop - count)
             for f in self.folds
             if f != gone
         ]
-        kernels = np.ascontiguousarray(self.kernels[:, keep][:, :, keep])
-        return replace(self, folds=tuple(folds), kernels=kernels)
+        kernels = self.kernels[:, keep][:, :, keep]
+        level = kernels.mean(1, keepdims=True)
+        kernels = kernels - level - level.swapaxes(1, 2) + level.mean(2, keepdims=True)
+        means = np.delete(self.means, fold, axis=0)
+        shift = np.array([f.stop - f.start for f in folds]) @ means / len(keep)
+        return replace(
+            self, folds=tuple(folds), mean=self.mean + shift, means=means - shift, kernels=kernels
+        )
 
     def bands(self, keep: Sequence[int], columns: IntArray) -> Kernels:
         """The kernels of some bands, whose columns are `columns`."""
-        return replace(self, mean=self.mean[columns], kernels=self.kernels[list(keep)])
+        return replace(
+            self,
+            mean=self.mean[columns],
+            means=self.means[:, columns],
+            kernels=self.kernels[list(keep)],
+        )
+
+    def full(self, device: str, gammas: NDArray[np.float64]) -> Eigen:
+        """Eigenvectors of sum_b gamma_b K_b."""
+        return eigen(self._weighted(device, gammas))[0]
 
     def factorize(self, device: str, gammas: NDArray[np.float64] | None = None) -> Factorization:
         """Eigenvectors of the blocks of sum_b gamma_b K_b. Cost (folds + 1) n^3."""
-        shares = np.ones(len(self.kernels)) if gammas is None else gammas
-        kernel = torch.zeros(self.kernels.shape[1:], dtype=torch.float64, device=device)
-        for share, own in zip(shares, self.kernels, strict=True):
-            kernel += float(share) * to_tensor(own, device, torch.float64)
+        kernel = self._weighted(device, np.ones(len(self.kernels)) if gammas is None else gammas)
         made = []
         for fold in self.folds:
             inside = torch.ones(len(kernel), dtype=torch.bool, device=kernel.device)
@@ -74,6 +91,12 @@ class Kernels:
             held = held - held.mean(0)
             made.append(FoldFactor(fold, own, upper_root(held), held=to_array(held)))
         return Factorization("kernel_ridge", self.mean, tuple(made), eigen(kernel)[0])
+
+    def _weighted(self, device: str, gammas: NDArray[np.float64]) -> torch.Tensor:
+        kernel = torch.zeros(self.kernels.shape[1:], dtype=torch.float64, device=device)
+        for share, own in zip(gammas, self.kernels, strict=True):
+            kernel += float(share) * to_tensor(own, device, torch.float64)
+        return kernel
 
 
 def make_kernels(
@@ -88,4 +111,6 @@ def make_kernels(
     cuts = [0, *edges, train.shape[1]]
     bands = [rows[:, a:b] for a, b in itertools.pairwise(cuts)]
     kernels = np.stack([to_array(band @ band.T, np.float64) for band in bands])
-    return Kernels(folds_of(groups), mean, kernels)
+    folds = folds_of(groups)
+    means = np.stack([to_array(rows[f.start : f.stop].mean(0), np.float64) for f in folds])
+    return Kernels(folds, mean, means, kernels)

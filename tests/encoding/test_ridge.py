@@ -142,6 +142,19 @@ def test_repeated_columns_and_constant_voxels():
     np.testing.assert_allclose(model.cv_scores_, once.cv_scores_, atol=2e-2)
 
 
+def test_few_distinct_rows_as_captions_make_them():
+    rng = np.random.default_rng(3)
+    texts = rng.standard_normal((24, 60)).astype(np.float32)
+    x = texts[np.sort(rng.integers(0, 24, 400))]
+    y = (x @ rng.standard_normal((60, 9)) + rng.standard_normal((400, 9))).astype(np.float32)
+    groups = np.arange(400) // 100
+    alphas = np.logspace(-3, 5, 9)
+    primal, dual = (e(alphas).fit(x, y, groups) for e in (RidgeCV, KernelRidgeCV))
+    scores = brute_force(x, y, groups, alphas)
+    np.testing.assert_allclose(primal.cv_scores_, scores.max(0), atol=1e-5)
+    np.testing.assert_allclose(dual.cv_scores_, scores.max(0), atol=1e-5)
+
+
 def test_scikit_learn_knows_the_parameters():
     model = clone(KernelRidgeCV([1.0, 2.0], memory_budget_bytes=5))
     assert model.get_params() == {"alphas": [1.0, 2.0], "device": "cpu", "memory_budget_bytes": 5}

@@ -1,0 +1,215 @@
+"""Banded ridge: a penalty a band and voxel, by random search over the weights of the bands.
+
+min ||Y - sum_b X_b B_b||^2 + sum_b (alpha / gamma_b) ||B_b||^2. A candidate gamma rescales the
+columns of one Gram (D G D, D = diag(sqrt gamma)), or weighs one kernel a band (sum_b gamma_b K_b):
+per candidate and fold only an eigendecomposition is new. Dupré la Tour et al. (2022), NeuroImage 264.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from d2b_ray.encoding.kernels import Kernels
+from d2b_ray.encoding.solvers import (
+    batches,
+    best_alphas,
+    centred,
+    fold_scores,
+    ridge_filter,
+)
+from d2b_ray.encoding.tensors import to_array, to_tensor
+from d2b_ray.errors import FitError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from d2b_ray.arrays import Band, FloatArray
+    from d2b_ray.encoding.factorization import Factorization
+    from d2b_ray.encoding.grams import Grams
+
+__all__ = ["BandedSolution", "solve_banded"]
+
+EPSILON = float(np.finfo(np.float32).eps)  # a candidate must be better by this, as in himalaya
+
+
+@dataclass(frozen=True, slots=True)
+class BandedSolution:
+    """`alpha` (V,), `gamma` (bands, V) the chosen candidate, `cv_r` (V,), `coef` (p, V).
+
+    `deltas` log(gamma / alpha) (bands, V), as himalaya names them; `history` (candidates, V) best
+    CV score of every candidate.
+    """
+
+    alpha: NDArray[np.float64]
+    gamma: NDArray[np.float64]
+    cv_r: FloatArray
+    coef: FloatArray
+    history: FloatArray = field(repr=False)
+
+    @property
+    def deltas(self) -> NDArray[np.float64]:
+        """Log ratio of band weight and penalty; -inf for a band that takes no part."""
+        with np.errstate(divide="ignore"):
+            found: NDArray[np.float64] = np.log(self.gamma / self.alpha)
+        return found
+
+
+def solve_banded(
+    train: FloatArray,
+    response: FloatArray,
+    bands: Sequence[Band],
+    alphas: NDArray[np.float64],
+    candidates: NDArray[np.float64],
+    parts: Grams | Kernels,
+    device: str,
+    memory_budget_bytes: int,
+) -> BandedSolution:
+    """The best candidate and penalty of each voxel, refitted on all rows.
+
+    `train` (n, p) not centred, `response` (n, V), `candidates` gamma (N, bands), `parts` the Grams
+    or Kernels of the design. A candidate takes the place of an earlier one when its mean CV score
+    at its best penalty is higher by more than float32 rounding.
+    """
+    if candidates.ndim != 2 or candidates.shape[1] != len(bands):
+        raise FitError(
+            f"candidates have shape {candidates.shape}; expected (N, {len(bands)} bands)"
+        )
+    n, p = train.shape
+    voxels = response.shape[1]
+    out = BandedSolution(
+        alpha=np.ones(voxels),
+        gamma=np.full((len(bands), voxels), 1 / len(bands)),
+        cv_r=np.full(voxels, -np.inf, np.float32),
+        coef=np.zeros((p, voxels), np.float32),
+        history=np.empty((len(candidates), voxels), np.float32),
+    )
+    scales = _column_scales(candidates, bands, p)
+    rows = centred(train, parts.mean, device)
+    solve = _solve_kernel if isinstance(parts, Kernels) else _solve_primal
+    per_voxel = 8 * (2 * n + (len(parts.folds) + 10) * (p + n) + 3 * len(alphas))
+    for start, stop in batches(voxels, per_voxel, memory_budget_bytes):
+        y = to_tensor(response[:, start:stop], device, torch.float64)
+        own = BandedSolution(
+            out.alpha[start:stop],
+            out.gamma[:, start:stop],
+            out.cv_r[start:stop],
+            out.coef[:, start:stop],
+            out.history[:, start:stop],
+        )
+        solve(rows, y, parts, alphas, candidates, scales, device, own)  # type: ignore[arg-type]
+    return out
+
+
+def _column_scales(
+    candidates: NDArray[np.float64], bands: Sequence[Band], p: int
+) -> NDArray[np.float64]:
+    """sqrt(gamma) of the band of each column, (N, p)."""
+    scales = np.zeros((len(candidates), p))
+    for number, band in enumerate(bands):
+        scales[:, band.start : band.stop] = np.sqrt(candidates[:, number])[:, None]
+    return scales
+
+
+def _solve_primal(
+    rows: torch.Tensor,
+    y: torch.Tensor,
+    grams: Grams,
+    alphas: NDArray[np.float64],
+    candidates: NDArray[np.float64],
+    scales: NDArray[np.float64],
+    device: str,
+    out: BandedSolution,
+) -> None:
+    parts = torch.stack([rows[f.start : f.stop].T @ y[f.start : f.stop] for f in grams.folds])
+    total = parts.sum(0)
+
+    def score(index: int, factorization: Factorization, penalties: torch.Tensor) -> torch.Tensor:
+        scale = to_tensor(scales[index], device, torch.float64)[:, None]
+        folds = zip(factorization.folds, parts, strict=True)
+        return sum(  # type: ignore[return-value]  # there are folds
+            fold_scores(
+                f, penalties, scale * (total - part), scale * part, y[f.fold.start : f.fold.stop]
+            )
+            for f, part in folds
+        )
+
+    best = _search(
+        lambda index: grams.factorize(device, scales[index]), score, alphas, candidates, device, out
+    )
+    for index in np.unique(best):
+        chosen = np.flatnonzero(best == index)
+        columns = torch.from_numpy(chosen).to(total.device)
+        scale = to_tensor(scales[index], device, torch.float64)[:, None]
+        full = grams.full(device, scales[index])
+        penalty = to_tensor(out.alpha[chosen], device, torch.float64)
+        beta = scale * ridge_filter(full, scale * total[:, columns], penalty)
+        out.coef[:, chosen] = to_array(beta)
+
+
+def _solve_kernel(
+    rows: torch.Tensor,
+    y: torch.Tensor,
+    kernels: Kernels,
+    alphas: NDArray[np.float64],
+    candidates: NDArray[np.float64],
+    scales: NDArray[np.float64],
+    device: str,
+    out: BandedSolution,
+) -> None:
+    def score(index: int, factorization: Factorization, penalties: torch.Tensor) -> torch.Tensor:
+        return sum(  # type: ignore[return-value]  # there are folds
+            fold_scores(
+                f,
+                penalties,
+                torch.cat([y[: f.fold.start], y[f.fold.stop :]]),
+                None,
+                y[f.fold.start : f.fold.stop],
+            )
+            for f in factorization.folds
+        )
+
+    best = _search(
+        lambda index: kernels.factorize(device, candidates[index]),
+        score,
+        alphas,
+        candidates,
+        device,
+        out,
+    )
+    for index in np.unique(best):
+        chosen = np.flatnonzero(best == index)
+        full = kernels.full(device, candidates[index])
+        penalty = to_tensor(out.alpha[chosen], device, torch.float64)
+        dual = ridge_filter(full, y[:, torch.from_numpy(chosen).to(y.device)], penalty)
+        weight = to_tensor(scales[index] ** 2, device, torch.float64)[:, None]
+        out.coef[:, chosen] = to_array(weight * (rows.T @ dual))
+
+
+def _search(
+    factorize: Callable[[int], Factorization],
+    score: Callable[[int, Factorization, torch.Tensor], torch.Tensor],
+    alphas: NDArray[np.float64],
+    candidates: NDArray[np.float64],
+    device: str,
+    out: BandedSolution,
+) -> NDArray[np.int64]:
+    """Fill `alpha`, `gamma`, `cv_r`, `history`; returns the chosen candidate of each voxel."""
+    penalties = to_tensor(alphas, device, torch.float64)
+    best = np.zeros(len(out.alpha), np.int64)
+    for index, gamma in enumerate(candidates):
+        factorization = factorize(index)
+        scores = score(index, factorization, penalties) / len(factorization.folds)
+        row, found = best_alphas(scores)
+        out.history[index] = found
+        better = found > out.cv_r + EPSILON
+        out.cv_r[better] = found[better]
+        out.alpha[better] = alphas[row[better]]
+        out.gamma[:, better] = gamma[:, None]
+        best[better] = index
+    return best

@@ -1,0 +1,57 @@
+"""Predictions of the training rows by models that never saw their group: nested cross-validation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from d2b_ray.encoding.kernels import Kernels
+from d2b_ray.encoding.solvers import SOLVERS
+from d2b_ray.encoding.tensors import to_array, to_tensor
+from d2b_ray.errors import FitError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from d2b_ray.arrays import FloatArray
+    from d2b_ray.encoding.grams import Grams
+
+__all__ = ["nested_predictions"]
+
+
+def nested_predictions(
+    train: FloatArray,
+    response: FloatArray,
+    alphas: NDArray[np.float64],
+    parts: Grams | Kernels,
+    device: str,
+    memory_budget_bytes: int,
+) -> FloatArray:
+    """Leave-one-group-out predictions (n, V): penalties chosen among the other groups, refit on them.
+
+    `train` (n, p) not centred (each model centres by the mean of the rows it saw), `response`
+    (n, V). The Grams or kernels of all rows serve every outer fold. Raises FitError for
+    fewer than 3 groups, where nothing is left to choose by.
+    """
+    if len(parts.folds) < 3:
+        raise FitError(
+            f"nested predictions need 3 groups of titles or more; there are {len(parts.folds)}"
+        )
+    out = np.empty_like(response, dtype=np.float32)
+    for number, fold in enumerate(parts.folds):
+        inner = parts.without(number)
+        factorization = inner.factorize(device)
+        seen, known = train, response
+        if isinstance(parts, Kernels):  # a kernel has rows and columns of the inner rows only
+            keep = np.r_[0 : fold.start, fold.stop : len(train)]
+            seen, known = train[keep], response[keep]
+        solution = SOLVERS[factorization.kind](
+            seen, known, alphas, factorization, device, memory_budget_bytes
+        )
+        held = to_tensor(train[fold.start : fold.stop] - inner.mean, device, torch.float32)
+        for start in range(0, response.shape[1], 4096):
+            coef = to_tensor(solution.coef[:, start : start + 4096], device, torch.float32)
+            out[fold.start : fold.stop, start : start + 4096] = to_array(held @ coef)
+    return out
