@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
 
-from d2b_ray.encoding.fit import BUDGET_BYTES, solve
+from d2b_ray.arrays import Band
+from d2b_ray.encoding.fit import BUDGET_BYTES, band_parts, solve
 from d2b_ray.encoding.scoring import correlation
+from d2b_ray.encoding.search import Search, search_bands
+from d2b_ray.encoding.split import split_correlation, split_prediction
 from d2b_ray.errors import FitError
 
 if TYPE_CHECKING:
@@ -16,7 +19,7 @@ if TYPE_CHECKING:
 
     from d2b_ray.arrays import Array, FloatArray, IntArray
 
-__all__ = ["ALPHAS", "KernelRidgeCV", "RidgeCV"]
+__all__ = ["ALPHAS", "BandedRidgeCV", "KernelRidgeCV", "RidgeCV"]
 
 ALPHAS = tuple(float(alpha) for alpha in np.logspace(-12, 12, 25))
 
@@ -47,15 +50,11 @@ class RidgeCV(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
     def fit(self, X: Array, y: Array, groups: IntArray) -> Self:
         """Fit on X (n, p), y (n, V); `groups` (n,) of whole titles, in any order."""
-        rows = np.asarray(X, np.float32)
-        if rows.ndim != 2:
-            raise FitError(f"X has {rows.ndim} dimensions; expected (samples, features)")
-        response = np.asarray(y, np.float32)
-        order = np.argsort(groups, kind="stable")
+        rows, response, sorted_groups = _sorted(X, y, groups)
         solution, _ = solve(
-            rows[order],
-            response[order],
-            np.asarray(groups)[order],
+            rows,
+            response,
+            sorted_groups,
             factorization=None,
             alphas=self.alphas,
             solver=self._solver,
@@ -71,16 +70,100 @@ class RidgeCV(RegressorMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict(self, X: Array) -> FloatArray:
         """(X - feature_mean_) coef_, (n, V) float32."""
-        rows = np.asarray(X, np.float32) - self.feature_mean_
-        found: FloatArray = rows.astype(np.float32) @ self.coef_
+        found: FloatArray = self._rows(X) @ self.coef_
         return found
 
     def score(self, X: Array, y: Array) -> FloatArray:
         """Correlation of prediction and response, (V,)."""
         return correlation(self.predict(X), np.asarray(y, np.float32))
 
+    def _rows(self, X: Array) -> FloatArray:
+        rows: FloatArray = (np.asarray(X, np.float32) - self.feature_mean_).astype(np.float32)
+        return rows
+
 
 class KernelRidgeCV(RidgeCV):
     """The same model by its linear kernel: for fewer samples than features. Same attributes."""
 
     _solver = "kernel_ridge"
+
+
+class BandedRidgeCV(RidgeCV):
+    """Ridge with a penalty a band and voxel (himalaya's GroupRidgeCV and MultipleKernelRidgeCV).
+
+    min ||Y - sum_b X_b B_b||^2 + sum_b (alpha / gamma_b) ||B_b||^2; gamma by random search and, if
+    `search.refine`, around what it found. Primal for n >= p, else by kernels; `form` forces one.
+
+    Parameters: `widths` columns of each band, in order; `search` a `Search`; others as `RidgeCV`.
+    Attributes after `fit`: those of `RidgeCV`, and `deltas_` (bands, V) log(gamma / alpha),
+    `gammas_` (bands, V), `search_scores_` (candidates, V).
+    """
+
+    def __init__(
+        self,
+        widths: Sequence[int],
+        alphas: Sequence[float] = ALPHAS,
+        *,
+        search: Search = Search(),  # noqa: B008  # frozen
+        form: str = "auto",
+        device: str = "cpu",
+        memory_budget_bytes: int = BUDGET_BYTES,
+    ) -> None:
+        super().__init__(alphas, device=device, memory_budget_bytes=memory_budget_bytes)
+        self.widths = widths
+        self.search = search
+        self.form = form
+
+    def fit(self, X: Array, y: Array, groups: IntArray) -> Self:
+        """Fit on X (n, p), y (n, V); `groups` (n,) of whole titles, in any order."""
+        rows, response, sorted_groups = _sorted(X, y, groups)
+        if sum(self.widths) != rows.shape[1]:
+            raise FitError(
+                f"bands of widths {list(self.widths)} cover {sum(self.widths)} columns; X has "
+                f"{rows.shape[1]}"
+            )
+        solution = search_bands(
+            rows,
+            response,
+            self.bands,
+            np.asarray(self.alphas, np.float64),
+            self.search,
+            band_parts(rows, sorted_groups, self.bands, form=self.form, device=self.device),
+            self.device,
+            self.memory_budget_bytes,
+        )
+        self.coef_ = solution.coef
+        self.best_alphas_ = solution.alpha
+        self.cv_scores_ = solution.cv_r
+        self.deltas_ = solution.deltas
+        self.gammas_ = solution.gamma
+        self.search_scores_ = solution.history
+        self.feature_mean_ = rows.mean(0, dtype=np.float64)
+        self.n_features_in_ = rows.shape[1]
+        return self
+
+    @property
+    def bands(self) -> tuple[Band, ...]:
+        """The bands as ranges of columns."""
+        edges = np.cumsum([0, *self.widths]).tolist()
+        return tuple(
+            Band(str(number), edges[number], edges[number + 1])
+            for number in range(len(self.widths))
+        )
+
+    def predict_split(self, X: Array) -> FloatArray:
+        """Prediction of each band, (bands, n, V); they add up to `predict`."""
+        return split_prediction(self._rows(X), self.coef_, self.bands)
+
+    def score_split(self, X: Array, y: Array) -> FloatArray:
+        """Share of each band in the correlation, (bands, V); they add up to `score`."""
+        return split_correlation(self.predict_split(X), np.asarray(y, np.float32))
+
+
+def _sorted(X: Array, y: Array, groups: IntArray) -> tuple[FloatArray, FloatArray, IntArray]:
+    """Rows stably sorted by group, float32."""
+    rows = np.asarray(X, np.float32)
+    if rows.ndim != 2:
+        raise FitError(f"X has {rows.ndim} dimensions; expected (samples, features)")
+    order = np.argsort(groups, kind="stable")
+    return rows[order], np.asarray(y, np.float32)[order], np.asarray(groups)[order]

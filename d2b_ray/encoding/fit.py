@@ -19,10 +19,12 @@ from d2b_ray.errors import FitError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from d2b_ray.arrays import Design, FloatArray, IntArray
+    from d2b_ray.arrays import Band, Design, FloatArray, IntArray
     from d2b_ray.encoding.factorization import Factorization
+    from d2b_ray.encoding.grams import Grams
+    from d2b_ray.encoding.kernels import Kernels
 
-__all__ = ["BUDGET_BYTES", "factorize", "fit_ridge", "solve"]
+__all__ = ["BUDGET_BYTES", "band_parts", "factorize", "fit_ridge", "solve"]
 
 BUDGET_BYTES = 1 << 30
 BLOCK = 4096  # voxels predicted and scored at a time
@@ -44,6 +46,25 @@ def factorize(
     primal = solver == "ridge" or (solver == "auto" and train.shape[0] >= train.shape[1])
     make = make_grams if primal else make_kernels
     return make(train, groups, device).factorize(device)
+
+
+def band_parts(
+    train: FloatArray,
+    groups: IntArray,
+    bands: Sequence[Band],
+    *,
+    form: str = "auto",
+    device: str = "cpu",
+) -> Grams | Kernels:
+    """All that a banded fit needs of the design alone: Grams (`primal`) or a kernel a band.
+
+    `form` `auto` takes the first for n >= p.
+    """
+    if form not in ("auto", "primal", "kernel"):
+        raise FitError(f"form {form!r} does not exist; allowed: auto, primal, kernel")
+    if form == "primal" or (form == "auto" and train.shape[0] >= train.shape[1]):
+        return make_grams(train, groups, device)
+    return make_kernels(train, groups, device, [band.start for band in bands[1:]])
 
 
 def solve(

@@ -159,7 +159,8 @@ def _root(
         return _rows(train, fold.start, fold.stop, centre, device) - mean
     square = gram - count * torch.outer(mean, mean)
     lower, failed = torch.linalg.cholesky_ex(square)
-    if not bool(failed):
-        return lower.T.contiguous()
-    values, vectors = torch.linalg.eigh(square)  # fewer distinct rows than columns: it is singular
-    return values.clamp(min=0).sqrt()[:, None] * vectors.T
+    root: torch.Tensor = lower.T.contiguous()
+    if bool(failed):  # fewer distinct rows than columns
+        values, vectors = torch.linalg.eigh(square)
+        root = values.clamp(min=0).sqrt()[:, None] * vectors.T
+    return root
