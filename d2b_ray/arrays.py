@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 __all__ = [
     "Array",
     "Band",
+    "BandShares",
     "Design",
     "Fit",
     "FloatArray",
@@ -120,12 +121,28 @@ class Design:
 
 
 @dataclass(frozen=True, slots=True)
+class BandShares:
+    """What the bands of a banded fit have each, in the order of `names`.
+
+    `r` (bands, V) share in the correlation, they add up to the joint one; `gamma` (bands, V) weight
+    of a band, its penalty is alpha / gamma; `prediction` (bands, n_valid, V), they add up too.
+    """
+
+    names: tuple[str, ...]
+    columns: tuple[tuple[int, int], ...]
+    r: FloatArray
+    gamma: NDArray[np.float64]
+    prediction: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
 class Fit:
     """One fitted encoding model.
 
     `r` (V,) correlation on the validation rows; `cv_r` (V,) best mean CV correlation; `alpha` (V,)
     chosen penalty; `coef` (p, V); `prediction` (n_valid, V). All float32 except `alpha` (float64).
-    `details` says which solver made it.
+    `details` says which solver made it. `nested` (n, V): predictions of the training rows by models
+    that did not see their group, when asked for. `bands` of a banded fit.
     """
 
     r: FloatArray
@@ -134,6 +151,8 @@ class Fit:
     coef: FloatArray
     prediction: FloatArray
     details: dict[str, Any]
+    nested: FloatArray | None = None
+    bands: BandShares | None = None
 
 
 @dataclass(frozen=True, slots=True)

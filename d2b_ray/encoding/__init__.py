@@ -7,7 +7,8 @@
 
 from d2b_ray.encoding.estimators import BandedRidgeCV, KernelRidgeCV, RidgeCV
 from d2b_ray.encoding.factorization import Factorization
-from d2b_ray.encoding.fit import factorize, fit_ridge
+from d2b_ray.encoding.fit import band_parts, factorize, fit_ridge
+from d2b_ray.encoding.fit_banded import fit_banded
 from d2b_ray.encoding.scoring import correlation
 from d2b_ray.encoding.search import Search
 from d2b_ray.encoding.solvers import SOLVERS, Solution
@@ -21,8 +22,10 @@ __all__ = [
     "RidgeCV",
     "Search",
     "Solution",
+    "band_parts",
     "correlation",
     "factorize",
+    "fit_banded",
     "fit_ridge",
     "split_correlation",
     "split_prediction",

@@ -10,6 +10,7 @@ import torch
 from d2b_ray.arrays import Fit
 from d2b_ray.encoding.grams import make_grams
 from d2b_ray.encoding.kernels import make_kernels
+from d2b_ray.encoding.nested import nested_predictions
 from d2b_ray.encoding.reference import solve_by_himalaya
 from d2b_ray.encoding.scoring import correlation
 from d2b_ray.encoding.solvers import SOLVERS, Solution
@@ -19,12 +20,23 @@ from d2b_ray.errors import FitError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
     from d2b_ray.arrays import Band, Design, FloatArray, IntArray
     from d2b_ray.encoding.factorization import Factorization
     from d2b_ray.encoding.grams import Grams
     from d2b_ray.encoding.kernels import Kernels
 
-__all__ = ["BUDGET_BYTES", "band_parts", "factorize", "fit_ridge", "solve"]
+__all__ = [
+    "BLOCK",
+    "BUDGET_BYTES",
+    "band_parts",
+    "check",
+    "factorize",
+    "fit_ridge",
+    "predicted",
+    "solve",
+]
 
 BUDGET_BYTES = 1 << 30
 BLOCK = 4096  # voxels predicted and scored at a time
@@ -80,7 +92,9 @@ def solve(
 ) -> tuple[Solution, str]:
     """The solution and the name of the solver that found it. Shapes as in `fit_ridge`."""
     penalties = np.asarray(alphas, np.float64)
-    _check(train, response, penalties, solver)
+    if solver not in NAMES:
+        raise FitError(f"solver {solver!r} does not exist; allowed: {', '.join(NAMES)}")
+    _check_training(train, response, penalties)
     if solver == "himalaya":
         return solve_by_himalaya(train, response, groups, penalties, device), "himalaya"
     if factorization is None:
@@ -101,19 +115,17 @@ def fit_ridge(
     solver: str = "auto",
     device: str = "cpu",
     memory_budget_bytes: int = BUDGET_BYTES,
+    nested: bool = False,
 ) -> Fit:
     """Ridge with a penalty a voxel, and its score on the validation rows.
 
     The design is centred by its training mean, not scaled; responses are taken as they are; there
     is no intercept. Per fold and penalty the correlation on the held-out group; the mean over
-    folds chooses; refit on all rows. `train` (n, V) and `valid` (n_valid, V) responses. Raises
-    FitError when shapes do not fit together or values are not finite.
+    folds chooses; refit on all rows. `train` (n, V) and `valid` (n_valid, V) responses; `nested`
+    also predicts the training rows. Raises FitError when shapes do not fit together or values are
+    not finite.
     """
-    if valid.shape != (len(design.valid), train.shape[1]):
-        raise FitError(
-            f"validation responses have shape {valid.shape}; expected "
-            f"{(len(design.valid), train.shape[1])}"
-        )
+    check(design, train, valid, np.asarray(alphas, np.float64))
     solution, name = solve(
         design.train,
         train,
@@ -124,16 +136,19 @@ def fit_ridge(
         device=device,
         memory_budget_bytes=memory_budget_bytes,
     )
-    mean = design.train.mean(0, dtype=np.float64)
-    rows = to_tensor(design.valid - mean, device, torch.float32)
-    prediction = np.empty(valid.shape, np.float32)
+    rows = (design.valid - design.train.mean(0, dtype=np.float64)).astype(np.float32)
+    prediction = predicted(rows, solution.coef, device)
     r = np.empty(valid.shape[1], np.float32)
     for start in range(0, valid.shape[1], BLOCK):
-        block = slice(start, min(start + BLOCK, valid.shape[1]))
-        prediction[:, block] = to_array(
-            rows @ to_tensor(solution.coef[:, block], device, torch.float32)
-        )
+        block = slice(start, start + BLOCK)
         r[block] = correlation(prediction[:, block], valid[:, block])
+    inner = None
+    if nested:
+        make = make_kernels if name == "kernel_ridge" else make_grams
+        parts = make(design.train, design.groups, device)
+        inner = nested_predictions(
+            design.train, train, np.asarray(alphas, np.float64), parts, device, memory_budget_bytes
+        )
     return Fit(
         r=r,
         cv_r=solution.cv_r,
@@ -141,12 +156,34 @@ def fit_ridge(
         coef=solution.coef,
         prediction=prediction,
         details={"solver": name, "features": design.train.shape[1], "samples": len(train)},
+        nested=inner,
     )
 
 
-def _check(train: FloatArray, response: FloatArray, alphas: np.ndarray, solver: str) -> None:
-    if solver not in NAMES:
-        raise FitError(f"solver {solver!r} does not exist; allowed: {', '.join(NAMES)}")
+def predicted(rows: FloatArray, coef: FloatArray, device: str) -> FloatArray:
+    """rows (n, p) @ coef (p, V) on a device, a block of voxels at a time; float32."""
+    out = np.empty((len(rows), coef.shape[1]), np.float32)
+    left = to_tensor(rows, device, torch.float32)
+    for start in range(0, coef.shape[1], BLOCK):
+        right = to_tensor(coef[:, start : start + BLOCK], device, torch.float32)
+        out[:, start : start + BLOCK] = to_array(left @ right)
+    return out
+
+
+def check(
+    design: Design, train: FloatArray, valid: FloatArray, alphas: NDArray[np.float64]
+) -> None:
+    """Raise FitError unless the arrays of a fit belong together and are finite."""
+    if valid.shape != (len(design.valid), train.shape[1]):
+        raise FitError(
+            f"validation responses have shape {valid.shape}; expected "
+            f"{(len(design.valid), train.shape[1])}"
+        )
+    _check_training(design.train, train, alphas)
+    _check_finite(valid, "validation")
+
+
+def _check_training(train: FloatArray, response: FloatArray, alphas: NDArray[np.float64]) -> None:
     if response.ndim != 2 or len(response) != len(train):
         raise FitError(
             f"responses have shape {response.shape} for {len(train)} rows of the design; expected "
@@ -154,10 +191,16 @@ def _check(train: FloatArray, response: FloatArray, alphas: np.ndarray, solver: 
         )
     if alphas.ndim != 1 or not len(alphas) or not (np.isfinite(alphas) & (alphas > 0)).all():
         raise FitError("alphas must be one or more finite numbers above 0")
+    _check_finite(response, "training")
+
+
+def _check_finite(response: FloatArray, part: str) -> None:
     for start in range(0, response.shape[1], BLOCK):
-        bad = ~np.isfinite(response[:, start : start + BLOCK]).all(0)
+        bad = ~np.isfinite(response[:, start : start + BLOCK])
         if bad.any():
+            rows, columns = np.nonzero(bad)
             raise FitError(
-                f"voxel {start + int(np.flatnonzero(bad)[0])} (column of the responses) holds "
-                "values that are not finite; mask it or repair the file"
+                f"voxel {start + int(columns.min())} (column of the {part} responses) holds values "
+                f"that are not finite, first in row {int(rows.min())}; {len(np.unique(columns))} "
+                "such voxels in this block; mask them or repair the file"
             )

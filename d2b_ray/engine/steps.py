@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     from d2b_ray.arrays import Design, Fit, NullCounts, Run
     from d2b_ray.encoding import Factorization
+    from d2b_ray.encoding.grams import Grams
+    from d2b_ray.encoding.kernels import Kernels
     from d2b_ray.engine.residents import Residents
     from d2b_ray.engine.work import Task
     from d2b_ray.store import Written
@@ -113,22 +115,24 @@ def _read_features(
 
 def factorize(
     task: Task, values: Sequence[Any], residents: Residents, device: str
-) -> Factorization:
+) -> Factorization | Grams | Kernels:
     """All that a fit needs of the design alone; shared by every subject."""
+    from d2b_ray.encoding import band_parts
     from d2b_ray.encoding import factorize as factorize_design
 
     (made,) = values
-    return factorize_design(
-        made.train, made.groups, solver=task.unit.params["solver"], device=device
-    )
+    params = task.unit.params
+    if params.get("kind") == "banded":
+        return band_parts(made.train, made.groups, made.bands, form=params["solver"], device=device)
+    return factorize_design(made.train, made.groups, solver=params["solver"], device=device)
 
 
 def fit(task: Task, values: Sequence[Any], residents: Residents, device: str) -> Fit:
     """One subject's responses on one design."""
-    from d2b_ray.encoding import fit_ridge
+    from d2b_ray.encoding import Search, fit_banded, fit_ridge
 
     watch = Stopwatch()
-    made, factorization = values if len(values) == 2 else (values[0], None)
+    made, shared = values if len(values) == 2 else (values[0], None)
     params = task.unit.params
     train = residents.responses(params["subject"], "TRAIN")
     if len(train) != len(made.train):
@@ -136,37 +140,52 @@ def fit(task: Task, values: Sequence[Any], residents: Residents, device: str) ->
             f"subject {params['subject']}: {len(train)} training rows of responses, "
             f"{len(made.train)} of features; the run table and the files must agree"
         )
-    found = fit_ridge(
-        made,
-        train,
-        residents.responses(params["subject"], "VALID"),
-        factorization=factorization,
-        alphas=params["alphas"],
-        solver=params["solver"],
-        device=device,
-        memory_budget_bytes=int(residents.place.memory_budget_bytes * task.memory_factor),
-    )
+    valid = residents.responses(params["subject"], "VALID")
+    options: dict[str, Any] = {
+        "alphas": params["alphas"],
+        "solver": params["solver"],
+        "device": device,
+        "memory_budget_bytes": int(residents.place.memory_budget_bytes * task.memory_factor),
+    }
+    if params["kind"] == "banded":
+        search = Search(
+            **{**params["search"], "concentration": tuple(params["search"]["concentration"])}
+        )
+        found = fit_banded(
+            made, train, valid, names=params["bands"], parts=shared, search=search, **options
+        )
+    else:
+        nested = params.get("nested", False)
+        found = fit_ridge(made, train, valid, factorization=shared, nested=nested, **options)
     timing = {"seconds": watch.seconds, "host": socket.gethostname()}
     return replace(found, details={**found.details, **timing})
 
 
-def null(task: Task, values: Sequence[Any], residents: Residents, device: str) -> NullCounts:
-    """One range of permutations of one fit: counts and maxima."""
+def null(
+    task: Task, values: Sequence[Any], residents: Residents, device: str
+) -> tuple[NullCounts, ...]:
+    """One range of permutations of one fit: counts and maxima, joint, then of each band."""
     from d2b_ray.significance import block_null
 
     (fitted,) = values
     params = task.unit.params
-    return block_null(
-        fitted.prediction,
-        residents.responses(str(task.unit.subject), "VALID"),
-        start=params["start"],
-        stop=params["stop"],
-        seed=params["seed"],
-        block_trs=params.get("block_trs", 1),
-        kind=params["null"],
-        rng=params["rng"],
-        test=params["test"],
-    )
+    response = residents.responses(str(task.unit.subject), "VALID")
+    options: dict[str, Any] = {
+        "start": params["start"],
+        "stop": params["stop"],
+        "seed": params["seed"],
+        "block_trs": params.get("block_trs", 1),
+        "kind": params["null"],
+        "rng": params["rng"],
+        "test": params["test"],
+    }
+    counts = [block_null(fitted.prediction, response, **options)]
+    if fitted.bands is not None:
+        old = params.get("rule") == "drama2brain"  # it compares the share of a band
+        for r, prediction in zip(fitted.bands.r, fitted.bands.prediction, strict=True):
+            observed = r if old else None
+            counts.append(block_null(prediction, response, observed=observed, **options))
+    return tuple(counts)
 
 
 def commit(task: Task, values: Sequence[Any], residents: Residents, device: str) -> None:

@@ -1,4 +1,4 @@
-"""From the axes of a sweep to single cells: a feature space, a delay, a reduction, a fit entry.
+"""From the axes of a sweep to single cells: feature spaces, a delay, a reduction, a fit entry.
 
 A cell holds for all subjects. Not here: keys of units, their order, what they need (`expand`).
 """
@@ -11,25 +11,37 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from d2b_ray.errors import PlanError
+from d2b_ray.spec.fits import BandedFit
 
 if TYPE_CHECKING:
-    from d2b_ray.spec import FeatureBlock, RidgeFit, Sweep
+    from d2b_ray.spec import AnyFit, BandSource, FeatureBlock, Sweep
 
-__all__ = ["Cell", "cells", "chosen_subjects", "feature_sets", "wanted_layers"]
+__all__ = ["Cell", "Space", "cells", "chosen_subjects", "feature_sets", "wanted_layers"]
 
 LayerCount = Callable[[str, str], int]
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
-    """One encoding model for every subject. `source` is the key in the sweep, as `fits.0`."""
+class Space:
+    """One layer of one feature set; `band` is its name in a banded fit."""
 
-    source: str
     feature_set: dict[str, Any]
     layer: int
+    band: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One encoding model for every subject. `source` is the key in the sweep, as `fits.0`.
+
+    One space, or the bands of a banded fit.
+    """
+
+    source: str
+    spaces: tuple[Space, ...]
     delays: dict[str, Any]
     reduce: dict[str, Any] | None  # {"pca": k}, {"srp": eps} or None
-    fit: RidgeFit
+    fit: AnyFit
 
 
 def chosen_subjects(sweep: Sweep, known: tuple[str, ...]) -> tuple[str, ...]:
@@ -82,16 +94,41 @@ def wanted_layers(name: str, block: FeatureBlock, model: str, count: int) -> tup
 def cells(sweep: Sweep, n_layers: LayerCount) -> Iterator[Cell]:
     """Every cell the sweep asks for, repeats included, in the order of its axes."""
     known: dict[tuple[str, str], int] = {}
+
+    def spaces(name: str, block: FeatureBlock, band: str | None) -> Iterator[Space]:
+        for feature_set in feature_sets(block):
+            model = (block.modality, feature_set["model"])
+            if model not in known:
+                known[model] = n_layers(*model)
+            for layer in wanted_layers(name, block, model[1], known[model]):
+                yield Space(feature_set, layer, band)
+
     for place, fit in enumerate(sweep.fits):
         delays = [entry.model_dump() for entry in fit.delays]
         plain = [entry.as_plain() for entry in fit.reduce]
         reductions = [entry if isinstance(entry, dict) else None for entry in plain]
-        for name in fit.features:
-            block = sweep.features[name]
-            for feature_set in feature_sets(block):
-                model = (block.modality, feature_set["model"])
-                if model not in known:
-                    known[model] = n_layers(*model)
-                layers = wanted_layers(name, block, model[1], known[model])
-                for layer, delay, reduce in product(layers, delays, reductions):
-                    yield Cell(f"fits.{place}", feature_set, layer, delay, reduce, fit)
+        for chosen in _combinations(sweep, fit, spaces):
+            for delay, reduce in product(delays, reductions):
+                yield Cell(f"fits.{place}", chosen, delay, reduce, fit)
+
+
+def _combinations(
+    sweep: Sweep, fit: AnyFit, spaces: Callable[[str, FeatureBlock, str | None], Iterator[Space]]
+) -> Iterator[tuple[Space, ...]]:
+    """The spaces of each fit: one by one, or for bands the product of their axes."""
+    if isinstance(fit, BandedFit):
+        axes = [
+            list(spaces(band.source, _narrowed(sweep.features[band.source], band), name))
+            for name, band in fit.bands.items()
+        ]
+        yield from product(*axes)
+        return
+    for name in fit.features:
+        for space in spaces(name, sweep.features[name], None):
+            yield (space,)
+
+
+def _narrowed(block: FeatureBlock, band: BandSource) -> FeatureBlock:
+    """The feature block with the values that the band names itself."""
+    given = {"annotation": band.annotation, "model": band.model, "layers": band.layers}
+    return block.model_copy(update={k: v for k, v in given.items() if v is not None})

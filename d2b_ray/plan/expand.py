@@ -13,6 +13,7 @@ from d2b_ray.plan.axes import cells, chosen_subjects
 from d2b_ray.plan.keys import unit_key
 from d2b_ray.plan.places import Places, cell_place
 from d2b_ray.plan.units import Plan, Unit
+from d2b_ray.spec.fits import BandedFit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -74,40 +75,59 @@ def _grouped(
     groups: dict[str, _ModelGroup] = {}
     repeats = 0
     for cell in cells(sweep, n_layers):
-        group = groups.setdefault(cell.feature_set["model"], _ModelGroup())
-        extract_key = unit_key("extract", cell.feature_set)
-        if extract_key not in group.sets:
-            places.claim_features(cell.feature_set)
-            group.sets[extract_key] = (cell.feature_set, set())
-        group.sets[extract_key][1].add(cell.layer)
+        keys = []
+        for space in cell.spaces:
+            sets = groups.setdefault(space.feature_set["model"], _ModelGroup()).sets
+            keys.append(unit_key("extract", space.feature_set))
+            if keys[-1] not in sets:
+                places.claim_features(space.feature_set)
+                sets[keys[-1]] = (space.feature_set, set())
+            sets[keys[-1]][1].add(space.layer)
         place = cell_place(cell, sweep.dataset.split)
-        design = _design(cell, extract_key, sweep.dataset.split)
-        identity = {
-            "kind": cell.fit.kind,
-            "delays": cell.delays,
-            "alphas": list(cell.fit.alphas.values),
-            "solver": cell.fit.solver,
-        }
+        design = _design(cell, keys, sweep.dataset.split)
+        identity = _identity(sweep, cell)
         if not places.claim_fit(cell, place, identity):
             repeats += 1
             continue
         params = {"design": design.key, **identity}
         del params["delays"]  # part of the design
-        variants = group.designs.setdefault(design.key, _DesignGroup(design)).variants
+        models = {space.feature_set["model"] for space in cell.spaces}
+        latest = [model for model in groups if model in models][-1]  # all it needs stands before
+        variants = groups[latest].designs.setdefault(design.key, _DesignGroup(design)).variants
         variants.append(_Variant(cell, params, place))
     return groups, repeats
 
 
-def _design(cell: Cell, extract_key: str, split: str) -> Unit:
+def _identity(sweep: Sweep, cell: Cell) -> dict[str, Any]:
+    """What tells two fits in one place apart."""
+    identity: dict[str, Any] = {
+        "kind": cell.fit.kind,
+        "delays": cell.delays,
+        "alphas": list(cell.fit.alphas.values),
+        "solver": cell.fit.solver,
+    }
+    if isinstance(cell.fit, BandedFit):
+        identity["search"] = cell.fit.search.model_dump(mode="json")
+        identity["bands"] = [space.band for space in cell.spaces]
+    elif "predictions" in sweep.output.save and cell.fit.solver != "himalaya":
+        identity["nested"] = True
+    return identity
+
+
+def _design(cell: Cell, extract_keys: list[str], split: str) -> Unit:
     params = {
-        "spaces": [{"feature": cell.feature_set, "layer": cell.layer}],
+        "spaces": [{"feature": space.feature_set, "layer": space.layer} for space in cell.spaces],
         "delays": cell.delays,
         "reduce": cell.reduce,
         "split": split,
     }
-    label = f"design {_words(cell)}"
     key = unit_key("design", params)
-    return Unit("design", key, params, (extract_key,), label, model=cell.feature_set["model"])
+    needs = tuple(dict.fromkeys(extract_keys))
+    return Unit("design", key, params, needs, f"design {_words(cell)}", model=_model(cell))
+
+
+def _model(cell: Cell) -> str:
+    return str(cell.spaces[-1].feature_set["model"])
 
 
 def _model_units(
@@ -134,6 +154,8 @@ def _factorize(design: Unit, variant: _Variant) -> Unit | None:
     if solver == "himalaya":
         return None
     params = {"design": design.key, "solver": solver}
+    if variant.params["kind"] != "ridge":
+        params["kind"] = variant.params["kind"]
     label = design.label.replace("design", "factorize", 1)
     key = unit_key("factorize", params)
     return Unit("factorize", key, params, (design.key,), label, model=design.model)
@@ -143,7 +165,7 @@ def _fit_units(
     sweep: Sweep, variant: _Variant, subject: str, factorization: Unit | None
 ) -> Iterator[Unit]:
     """One subject's fit, its null tasks and its commit."""
-    model = variant.cell.feature_set["model"]
+    model = _model(variant.cell)
     words = f"{subject} {_words(variant.cell)}"
     params = {**variant.params, "subject": subject}
     needs = (params["design"],) if factorization is None else (params["design"], factorization.key)
@@ -154,6 +176,8 @@ def _fit_units(
     nulls = []
     for start, stop in _ranges(sweep):
         params = {"fit": fit.key, "start": start, "stop": stop, **_null_options(sweep.significance)}
+        if variant.params["kind"] == "banded" and sweep.significance.rule == "drama2brain":
+            params["rule"] = "drama2brain"  # compares the shares of bands with their correlations
         label = f"null {words} {start}-{stop}"
         key = unit_key("null", params)
         yield Unit("null", key, params, (fit.key,), label, subject=subject, model=model)
@@ -207,9 +231,12 @@ def _significance(block: SignificanceBlock) -> dict[str, Any]:
 
 def _words(cell: Cell) -> str:
     """Short name of a cell for people: `story MiniLM layer7 TR3-5`."""
-    features, delays = cell.feature_set, cell.delays
-    words = f"{features['annotation']} {features['model']} layer{cell.layer}"
-    words += f" TR{delays['start']}-{delays['end']}"
+    delays = cell.delays
+    spaces = [
+        f"{s.feature_set['annotation']} {s.feature_set['model']} layer{s.layer}"
+        for s in cell.spaces
+    ]
+    words = f"{' + '.join(spaces)} TR{delays['start']}-{delays['end']}"
     if cell.reduce is not None:
         words += " " + "".join(f"{name} {value}" for name, value in cell.reduce.items())
     return words if cell.fit.label is None else f"{words} {cell.fit.label}"

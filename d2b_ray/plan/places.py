@@ -32,16 +32,26 @@ def hparams(feature_set: Mapping[str, Any]) -> list[str]:
 
 def cell_place(cell: Cell, split: str) -> dict[str, Any]:
     """Everything that names the folder and the file ending of a cell's results, but the subject."""
+    spaces = [
+        {
+            "modality": space.feature_set["modality"],
+            "hparams": hparams(space.feature_set),
+            "model": space.feature_set["model"],
+            "layer": space.layer,
+        }
+        for space in cell.spaces
+    ]
+    banded = cell.spaces[0].band is not None
+    named = {k: [s[k] for s in spaces] for k in spaces[0]} if banded else spaces[0]
+    bands = {"bands": [space.band for space in cell.spaces]} if banded else {}
     return {
         "start_s": cell.delays["start"],
         "end_s": cell.delays["end"],
-        "modality": cell.feature_set["modality"],
-        "hparams": hparams(cell.feature_set),
-        "model": cell.feature_set["model"],
-        "layer": cell.layer,
+        **named,
         "reduce": cell.reduce,
         "split": split,
         "label": cell.fit.label,
+        **bands,
     }
 
 
@@ -71,11 +81,15 @@ class Places:
         if holder != identity:
             raise PlanError(
                 f"{source} and {cell.source}: both would write the files of "
-                f"{_words(cell.feature_set)} layer{cell.layer} "
+                f"{_spaces(cell)} "
                 f"TR{cell.delays['start']}-{cell.delays['end']}, but differ in "
                 f"{_difference(holder, identity)}; give one of two entries of fits a `label`"
             )
         return False
+
+
+def _spaces(cell: Cell) -> str:
+    return " and ".join(f"{_words(s.feature_set)} layer{s.layer}" for s in cell.spaces)
 
 
 def _words(feature_set: Mapping[str, Any]) -> str:

@@ -2,6 +2,6 @@
 
 from d2b_ray.report.figures import correlation_histogram
 from d2b_ray.report.gather import gather
-from d2b_ray.report.tables import voxel_table
+from d2b_ray.report.tables import band_table, voxel_table
 
-__all__ = ["correlation_histogram", "gather", "voxel_table"]
+__all__ = ["band_table", "correlation_histogram", "gather", "voxel_table"]

@@ -9,7 +9,7 @@ import pyarrow as pa
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["FITS", "TIMINGS", "VOXELS", "table_of"]
+__all__ = ["BANDS", "FITS", "TIMINGS", "VOXELS", "table_of"]
 
 WORD = pa.dictionary(pa.int32(), pa.string())
 
@@ -24,6 +24,7 @@ _PLACE = [
     _column("model", WORD, "model the features come from"),
     _column("layer", pa.int16(), "layer of the model; 1 is the embeddings"),
     _column("modality", WORD, "modality of the features"),
+    _column("bands", WORD, "names of the bands of a banded fit; empty for one feature space"),
     _column("delay_start_s", pa.int16(), "first delay of features against responses", "s"),
     _column("delay_end_s", pa.int16(), "last delay", "s"),
     _column("reduction", WORD, "raw, {k}PCs or {eps}eps"),
@@ -48,6 +49,20 @@ VOXELS = pa.schema(
         _column("p_fdr", pa.float64(), "p-value corrected for the false discovery rate"),
         _column("p_fwe", pa.float64(), "p-value corrected family-wise, by the maximum over voxels"),
         _column("significant", pa.bool_(), "corrected p-value at or below the level of the sweep"),
+    ]
+)
+
+BANDS = pa.schema(
+    [
+        _column("fit", WORD, "key of the fit, as in fits.parquet"),
+        _column("band", WORD, "name of the band"),
+        _column("voxel", pa.int32(), "column of the responses and of the .npy files, from 0"),
+        _column("roi", WORD, "region of interest; empty outside all"),
+        _column("r", pa.float32(), "share of the band in the joint correlation; they add up to it"),
+        _column("gamma", pa.float64(), "weight of the band; its penalty is alpha / gamma"),
+        _column("p", pa.float64(), "p-value of the band's own prediction, voxel alone"),
+        _column("p_fdr", pa.float64(), "p-value corrected for the false discovery rate"),
+        _column("p_fwe", pa.float64(), "p-value corrected family-wise, by the maximum over voxels"),
     ]
 )
 

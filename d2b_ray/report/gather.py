@@ -40,14 +40,15 @@ def gather(store: Store, *, tables: bool = True) -> dict[str, Written]:
         records.sort(key=lambda record: (record["started"], record["key"]))
         written[Layout.TIMINGS] = store.write_table(Layout.TIMINGS, timings_table(records))
     fits = fits_table(summaries).to_pylist()
-    if fits:
-        written[Layout.LAYER_FIGURE] = store.write_bytes(Layout.LAYER_FIGURE, layer_curves(fits))
+    layered = [fit for fit in fits if fit["layer"] is not None]  # a banded fit has several
+    if layered:
+        written[Layout.LAYER_FIGURE] = store.write_bytes(Layout.LAYER_FIGURE, layer_curves(layered))
     rois = region_means(summaries)
     if rois:
         written[Layout.ROI_FIGURE] = store.write_bytes(Layout.ROI_FIGURE, roi_bars(rois))
     failed = Ledger(store, units).failures()  # one beside a record is void
     failures = _read_all(store, [p for p in units if Layout.parse_failure(p) in failed])
-    html = page(fits, failures, figures=bool(fits), regions=bool(rois))
+    html = page(fits, failures, figures=bool(layered), regions=bool(rois))
     written[Layout.REPORT] = store.write_bytes(Layout.REPORT, html.encode())
     return written
 

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from d2b_ray.report.columns import FITS, TIMINGS, VOXELS, table_of
+from d2b_ray.report.columns import BANDS, FITS, TIMINGS, VOXELS, table_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from d2b_ray.arrays import Array, Voxels
 
-__all__ = ["fits_table", "timings_table", "voxel_table"]
+__all__ = ["band_table", "fits_table", "timings_table", "voxel_table"]
 
 
 def voxel_table(
@@ -33,21 +33,43 @@ def voxel_table(
             columns[name] = axis.astype(np.int16)
     columns["roi"] = voxels.roi.tolist()
     columns |= {name: array for name, array in values.items() if array is not None}
-    arrays = [
-        column.cast(field.type) if isinstance(column, pa.Array) else pa.array(column, field.type)
-        for field, column in ((field, columns[field.name]) for field in VOXELS)
-    ]
-    return pa.Table.from_arrays(arrays, schema=VOXELS)
+    return _typed(columns, VOXELS)
+
+
+def band_table(
+    fit: str,
+    names: Sequence[str],
+    voxels: Voxels,
+    parts: Sequence[Mapping[str, Array | None]],
+) -> pa.Table:
+    """Rows of one banded fit, a band after the other; `parts` a band: name -> (V,) or None."""
+    count = len(voxels.index)
+    tables = []
+    for name, values in zip(names, parts, strict=True):
+        columns: dict[str, Any] = dict.fromkeys(BANDS.names, pa.nulls(count))
+        columns |= {"fit": _repeated(fit, count), "band": _repeated(name, count)}
+        columns |= {"voxel": np.arange(count, dtype=np.int32), "roi": voxels.roi.tolist()}
+        columns |= {key: array for key, array in values.items() if array is not None}
+        tables.append(_typed(columns, BANDS))
+    return pa.concat_tables(tables).combine_chunks()
 
 
 def fits_table(summaries: Sequence[Mapping[str, Any]]) -> pa.Table:
     """A row a fit, from the fit.json files."""
-    return table_of(FITS, [{**s["place"], **s["numbers"], **s} for s in summaries])
+    return table_of(FITS, [{**s, **s["place"], **s["numbers"]} for s in summaries])
 
 
 def timings_table(records: Sequence[Mapping[str, Any]]) -> pa.Table:
     """A row a finished unit, from its record."""
     return table_of(TIMINGS, [{**record, **record.get("extra", {})} for record in records])
+
+
+def _typed(columns: Mapping[str, Any], schema: pa.Schema) -> pa.Table:
+    arrays = [
+        column.cast(field.type) if isinstance(column, pa.Array) else pa.array(column, field.type)
+        for field, column in ((field, columns[field.name]) for field in schema)
+    ]
+    return pa.Table.from_arrays(arrays, schema=schema)
 
 
 def _repeated(value: Any, count: int) -> pa.Array:

@@ -37,12 +37,14 @@ def block_null(
     kind: NullName = "voxel",
     rng: RngName = "philox",
     test: TestName = "block",
+    observed: FloatArray | None = None,
 ) -> NullCounts:
     """Counts of permutations `start` to `stop` of one fit.
 
     The order of blocks of the response is permuted, the prediction stays; `voxel` compares a voxel
     with its own null values, `pooled` with those of all voxels. `test` `gauss` compares with
-    correlations of white noise instead (`gauss_null`). `prediction`, `response` (n, V);
+    correlations of white noise instead (`gauss_null`). `observed` (V,) takes the place of the
+    correlations of the two (drama2brain compares the split score of a band). `prediction`, `response` (n, V);
     `block_trs` in TRs. Any split into ranges gives the same counts in sum (`merge`). Raises
     FitError for other shapes.
     """
@@ -56,9 +58,10 @@ def block_null(
     n, voxels = prediction.shape
     fixed, moved = standardized(prediction), standardized(response)
     straight = np.arange(n_blocks(n, block_trs))[None, :]
-    observed = np.empty((1, len(fixed) * LANES), np.float32)
-    _products(fixed, moved, straight, block_trs, observed)
-    observed = observed[0, :voxels]
+    if observed is None:
+        found = np.empty((1, len(fixed) * LANES), np.float32)
+        _products(fixed, moved, straight, block_trs, found)
+        observed = found[0, :voxels]
     if test == "gauss":
         null = gauss_null(voxels, n, start, stop, seed=seed, rng=rng)
         return _pooled(null, observed, start)

@@ -1,7 +1,16 @@
 """What is wanted: a sweep as a frozen, checked document. Knows no ray, no torch, no data."""
 
 from d2b_ray.spec.closed import Closed
-from d2b_ray.spec.fits import Alphas, AnyFit, Delays, Reduction, RidgeFit
+from d2b_ray.spec.fits import (
+    Alphas,
+    AnyFit,
+    BandedFit,
+    BandSource,
+    Delays,
+    Reduction,
+    RidgeFit,
+    Search,
+)
 from d2b_ray.spec.load import load, parse, to_yaml
 from d2b_ray.spec.stimuli import DatasetBlock, FeatureBlock
 from d2b_ray.spec.sweep import (
@@ -17,6 +26,8 @@ from d2b_ray.spec.sweep import (
 __all__ = [
     "Alphas",
     "AnyFit",
+    "BandSource",
+    "BandedFit",
     "Closed",
     "DatasetBlock",
     "Delays",
@@ -28,6 +39,7 @@ __all__ = [
     "Reduction",
     "ResourcesBlock",
     "RidgeFit",
+    "Search",
     "SignificanceBlock",
     "Sweep",
     "load",

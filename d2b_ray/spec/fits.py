@@ -1,18 +1,36 @@
 """The entries of `fits` in a sweep: one class a kind of encoding model, told apart by `kind`.
 
-`kind: ridge` is the only one built. The others join here, and `AnyFit` becomes a union by `kind`.
+A new kind joins here: a class, and a line in `FIT_KINDS`.
 """
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BeforeValidator, Field, model_serializer, model_validator
+from pydantic import (
+    BeforeValidator,
+    Discriminator,
+    Field,
+    Tag,
+    model_serializer,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from d2b_ray.spec.closed import Allowed, Axis, Closed, Name, Positive
+from d2b_ray.spec.stimuli import Layers
 
-__all__ = ["Alphas", "AnyFit", "Delays", "Reduction", "RidgeFit"]
+__all__ = [
+    "FIT_KINDS",
+    "Alphas",
+    "AnyFit",
+    "BandSource",
+    "BandedFit",
+    "Delays",
+    "Reduction",
+    "RidgeFit",
+    "Search",
+]
 
 Seconds: TypeAlias = Annotated[int, Field(ge=0), Allowed("an integer >= 0 (seconds)")]
 Exponent: TypeAlias = Annotated[
@@ -124,7 +142,7 @@ class Alphas(Closed):
 class RidgeFit(Closed):
     """Single-feature ridge: every feature space × delays × reduction × subject is one fit."""
 
-    kind: Annotated[Literal["ridge"], Allowed("one of: ridge")]
+    kind: Annotated[Literal["ridge"], Allowed("one of: ridge, banded")]
     """Which encoding model."""
     features: Annotated[Axis[Name], Allowed("the name of a feature block, or a list of such names")]
     """Name(s) of feature blocks."""
@@ -143,10 +161,94 @@ class RidgeFit(Closed):
     """Ending of the file names, to tell two fits apart that would share a folder."""
 
 
+class BandSource(Closed):
+    """One band: a feature block, narrowed where the block has several values. Lists are axes."""
+
+    source: Annotated[Name, Field(alias="from"), Allowed("the name of a feature block")]
+    """Name of the feature block; written `from`."""
+    annotation: Axis[Name] | None = None
+    """Caption level(s); left out: those of the block."""
+    model: Axis[str] | None = None
+    """Model(s); left out: those of the block."""
+    layers: Layers | None = None
+    """Layer(s); left out: those of the block."""
+
+    @model_serializer
+    def as_plain(self) -> dict[str, Any]:
+        """As it is written in YAML."""
+        given = {"annotation": self.annotation, "model": self.model, "layers": self.layers}
+        return {"from": self.source} | {k: v for k, v in given.items() if v is not None}
+
+
+class Search(Closed):
+    """How the weights of the bands are searched."""
+
+    n_iter: Positive = 100
+    """Random candidates (Dirichlet)."""
+    concentration: Axis[Annotated[float, Field(gt=0), Allowed("a number > 0")]] = (0.1, 1.0)
+    """Concentrations of the Dirichlet distribution, in turn."""
+    seed: Annotated[int, Field(ge=0, lt=2**32), Allowed("an integer from 0 to 4294967295")] = 42
+    """Seed of the candidates."""
+    refine: Annotated[int, Field(ge=0), Allowed("an integer >= 0")] = 0
+    """Rounds of candidates near the best ones."""
+    n_refine: Positive = 20
+    """Candidates in a round."""
+
+
+class BandedFit(Closed):
+    """Banded ridge: several feature spaces in one fit, each with a penalty of its own."""
+
+    kind: Annotated[Literal["banded"], Allowed("one of: ridge, banded")]
+    """Which encoding model."""
+    bands: dict[Name, BandSource]
+    """Two or more bands by name; the product of their axes is taken."""
+    delays: Axis[Delays]
+    """Shifts; a list is an axis."""
+    reduce: Axis[Reduction] = (Reduction(),)
+    """Reduction of the columns of each band; a list is an axis."""
+    alphas: Alphas = Alphas()
+    """Penalties, one is chosen per voxel."""
+    search: Search = Search()
+    """Search of the weights of the bands."""
+    solver: Annotated[
+        Literal["auto", "primal", "kernel", "himalaya"],
+        Allowed("one of: auto, primal, kernel, himalaya"),
+    ] = "auto"
+    """`auto`: primal if samples >= columns, else kernels. `himalaya`: that library (slow)."""
+    label: Name | None = None
+    """Ending of the file names, to tell two fits apart that would share a folder."""
+
+    @model_validator(mode="after")
+    def _several(self) -> BandedFit:
+        if len(self.bands) < 2:
+            raise _refuse("a mapping with two bands or more (one band is kind: ridge)")
+        return self
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """Names of the feature blocks of the bands."""
+        return tuple(band.source for band in self.bands.values())
+
+
+FIT_KINDS: dict[str, type[Closed]] = {"ridge": RidgeFit, "banded": BandedFit}
+
+
 def _is_mapping(value: Any) -> Any:
     if not isinstance(value, dict | Closed):
         raise _refuse("a mapping with the key kind")
     return value
 
 
-AnyFit: TypeAlias = Annotated[RidgeFit, BeforeValidator(_is_mapping)]
+def _kind(value: Any) -> str:
+    """Tag of an entry; a wrong kind is left to the first class, whose message names all kinds."""
+    kind = value.get("kind") if isinstance(value, dict) else getattr(value, "kind", None)
+    return kind if isinstance(kind, str) and kind in FIT_KINDS else "ridge"
+
+
+AnyFit: TypeAlias = Annotated[
+    Annotated[
+        Annotated[RidgeFit, Tag("ridge")] | Annotated[BandedFit, Tag("banded")],
+        Discriminator(_kind),
+    ],
+    BeforeValidator(_is_mapping),
+]

@@ -10,6 +10,7 @@ import json
 from typing import TYPE_CHECKING, Any, TypeAlias, get_args, get_origin
 
 from d2b_ray.spec.closed import Allowed, Closed
+from d2b_ray.spec.fits import FIT_KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -108,6 +109,9 @@ def block_at(root: type[Closed], loc: Trail) -> type[Closed]:
     for part in loc:
         if isinstance(part, int) or skip:
             skip = False
+            continue
+        if part in FIT_KINDS and part not in block.model_fields:  # which class of a union it is
+            block = FIT_KINDS[str(part)]
             continue
         annotation = block.model_fields[part].annotation
         block = _block_in(annotation) or block

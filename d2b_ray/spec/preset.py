@@ -9,7 +9,7 @@ from d2b_ray.spec.closed import Closed
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from d2b_ray.spec.fits import Delays, RidgeFit
+    from d2b_ray.spec.fits import AnyFit, Delays
     from d2b_ray.spec.sweep import Sweep
 
 __all__ = ["DRAMA2BRAIN", "filled"]
@@ -51,7 +51,7 @@ def _fill(block: Block, options: Mapping[str, Any]) -> Block:
     return block.model_copy(update=missing)
 
 
-def _with_boundary(fit: RidgeFit) -> Iterator[RidgeFit]:
+def _with_boundary(fit: AnyFit) -> Iterator[AnyFit]:
     """drama2brain delays whole videos, but single runs once the features were reduced.
 
     An entry that has both kinds of reduction becomes two entries.

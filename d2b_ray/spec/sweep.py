@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from d2b_ray.spec.closed import Allowed, Axis, Closed, Name, Positive
-from d2b_ray.spec.fits import AnyFit
+from d2b_ray.spec.fits import AnyFit, BandedFit
 from d2b_ray.spec.stimuli import DatasetBlock, FeatureBlock
 
 __all__ = [
@@ -151,13 +151,17 @@ class Sweep(Closed):
     def _features_exist(self) -> "Sweep":
         known = ", ".join(self.features)
         for place, fit in enumerate(self.fits):
-            for name in fit.features:
+            if isinstance(fit, BandedFit):
+                named = [(f"bands.{band}.from", entry.source) for band, entry in fit.bands.items()]
+            else:
+                named = [("features", name) for name in fit.features]
+            for where, name in named:
                 if name not in self.features:
                     raise PydanticCustomError(
                         "elsewhere",
                         "{words}",
                         {
-                            "at": f"fits.{place}.features",
+                            "at": f"fits.{place}.{where}",
                             "got": name,
                             "words": f"the name of a feature block: {known}",
                         },

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import resource
 import time
@@ -44,7 +45,7 @@ def reference(
     edges = np.cumsum([0, *widths])
     began = time.perf_counter()
     x = x - x.mean(0)
-    parts = [x[:, a:b] for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    parts = [x[:, a:b] for a, b in itertools.pairwise(edges)]
     options = {
         "n_iter": n_iter, "alphas": ALPHAS, "score_func": correlation_score, "progress_bar": False,
         "n_alphas_batch": 5,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from golden_cases import arrays, description
@@ -13,6 +15,7 @@ from himalaya.scoring import correlation_score, correlation_score_split
 from d2b_ray.encoding import BandedRidgeCV, KernelRidgeCV, RidgeCV, Search, split_correlation
 from d2b_ray.encoding.dirichlet import dirichlet_samples
 from d2b_ray.errors import FitError
+from d2b_ray.significance import block_null, p_values
 
 ALPHAS = np.logspace(-12, 12, 25)
 
@@ -92,7 +95,7 @@ def test_against_himalaya(form):
             "n_iter": 12, "alphas": np.logspace(-3, 5, 9), "score_func": correlation_score,
             "progress_bar": False, "warn": False,
         },
-    ).fit([centred[:, a:b] for a, b in zip(edges[:-1], edges[1:], strict=True)], y)  # fmt: skip
+    ).fit([centred[:, a:b] for a, b in itertools.pairwise(edges)], y)  # fmt: skip
     search = Search(n_iter=12, seed=3)
     mine = BandedRidgeCV(widths, np.logspace(-3, 5, 9), search=search, form=form).fit(x, y, groups)
     np.testing.assert_allclose(mine.search_scores_, backend.to_numpy(theirs.cv_scores_), atol=2e-5)
@@ -183,3 +186,17 @@ def test_bad_widths_are_told():
         BandedRidgeCV((20, 20), form="dual").fit(x, y, groups)
     with pytest.raises(FitError, match="above 0"):
         dirichlet_samples(3, 2, concentration=[0.0])
+
+
+@pytest.mark.parametrize("case", ["banded_primal", "banded_kernel"])
+def test_golden_p_values_of_bands(case):
+    """From the old predictions, for with one null value a voxel any rounding moves p by 1 / V."""
+    found, *_, widths, _ = golden(case)
+    for key in ("all", *(f"band{number}" for number in range(len(widths)))):
+        observed = found[f"score_{key}"]
+        counts = block_null(
+            found[f"pred_{key}"], found["y_val"], start=0, stop=1, seed=42, kind="pooled",
+            rng="legacy", observed=observed,
+        )  # fmt: skip
+        p = p_values(counts, observed, rule="drama2brain").p_fdr
+        np.testing.assert_allclose(p, found[f"p_corrected_{key}"], atol=1e-9)

@@ -16,6 +16,7 @@ from stores import assert_equal_stores, contents, records
 
 from d2b_ray.engine.session import run_sweep
 from d2b_ray.errors import DataError
+from d2b_ray.spec import parse
 from d2b_ray.store import Store
 
 
@@ -34,7 +35,7 @@ def test_the_tree_of_results(inline_store):
         names = {p.rsplit("/", 1)[1] for p in store.list(f"{folder}/")}
         assert names == {
             "cc_raw.npy", "cv_cc_raw.npy", "pvalues_corrected_raw.npy", "coef_raw.npy",
-            "alphas_raw.npy", "predictions_raw.npy", "dist_raw.png", "fit.json",
+            "alphas_raw.npy", "predictions_raw.npy", "predictions_nested_raw.npy", "dist_raw.png", "fit.json",
         }  # fmt: skip
     assert len(store.list("tables/voxels/subject=DM01/")) == 4
     for path in ("tables/fits.parquet", "report/index.html", "sweep.yaml", "environment.json"):
@@ -193,7 +194,11 @@ def test_interrupted_it_says_how_to_go_on(tiny_root, inline_store, tmp_path):
     spec = tmp_path / "sweep.yaml"
     spec.write_text(tiny_yaml(tiny_root, out))
     command = [sys.executable, "-m", "d2b_ray.cli", "run", str(spec), "--engine", "inline"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True,
+        # where the tests themselves run in the background, SIGINT is ignored and inherited so
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
     deadline = time.monotonic() + 120
     while not list(out.glob("units/commit/*.json")):
         assert time.monotonic() < deadline
@@ -205,3 +210,64 @@ def test_interrupted_it_says_how_to_go_on(tiny_root, inline_store, tmp_path):
     assert "Traceback" not in told
     run(tiny_root, out)
     assert_equal_stores(inline_store, out)
+
+
+BANDED = """
+fits:
+  - kind: banded
+    bands: {{speech: {{from: llm, annotation: speechTranscription}}, plot: {{from: llm, annotation: story}}}}
+    delays: {{start: 3, end: 5}}
+    search: {{n_iter: 4{more}}}
+    solver: {solver}
+"""
+
+
+def banded_sweep(root, out, *overrides, solver="auto", more=""):
+    text = tiny_yaml(root, out).split("fits:")
+    rest = "significance:" + text[1].split("significance:")[1]
+    return parse(text[0] + BANDED.format(solver=solver, more=more) + rest, list(overrides))
+
+
+def test_banded_fits(tiny_root, tmp_path):
+    sweep = banded_sweep(tiny_root, tmp_path, "fits.0.bands.plot.layers=3")
+    summary = run_sweep(sweep, Quiet(), engine="inline")
+    assert summary.ok, summary.failed
+    assert summary.executed["fit"] == 4  # two layers of one band x one of the other x two subjects
+    store = Store(str(tmp_path))
+    for fit in store.read_table("tables/fits.parquet").to_pylist():
+        assert fit["bands"] == "speech + plot"
+        assert fit["annotation"] == "speechTranscription + story"
+        folder = fit["folder"]
+        joint = store.read_array(f"{folder}/cc_raw.npy")
+        shares = store.read_array(f"{folder}/cc_bands_raw.npy")
+        np.testing.assert_allclose(shares.sum(0), joint, atol=1e-5)
+        gammas = store.read_array(f"{folder}/gammas_raw.npy")
+        np.testing.assert_allclose(gammas.sum(0), 1)
+        parts = store.read_array(f"{folder}/predictions_bands_raw.npy")
+        whole = store.read_array(f"{folder}/predictions_raw.npy")
+        np.testing.assert_allclose(parts.sum(0), whole, atol=1e-4 * np.abs(whole).max())
+        assert store.read_array(f"{folder}/pvalues_corrected_bands_raw.npy").shape == shares.shape
+        rows = store.read_table(f"tables/bands/subject={fit['subject']}/{fit['fit']}.parquet")
+        assert rows.num_rows == 2 * len(joint)
+        np.testing.assert_array_equal(rows["r"].to_numpy(), shares.ravel())
+        record = store.read_json(f"{folder}/fit.json")
+        assert [band["name"] for band in record["bands"]] == ["speech", "plot"]
+        assert [band["columns"] for band in record["bands"]] == [[0, 32], [32, 64]]
+
+
+@pytest.mark.parametrize("solver", ["primal", "kernel", "himalaya"])
+def test_every_banded_solver_finds_the_same(tiny_root, tmp_path, solver):
+    options = ["features.llm.layers=3", "dataset.subjects=DM01", "fits.0.reduce.pca=8",
+               "fits.0.alphas=[0.1, 10.0, 1000.0]", "significance.test=none"]  # fmt: skip
+    found = []
+    for name in ("auto", solver):
+        out = tmp_path / name
+        summary = run_sweep(
+            banded_sweep(tiny_root, out, *options, solver=name), Quiet(), engine="inline"
+        )
+        assert summary.ok, summary.failed
+        store = Store(str(out))
+        (fit,) = store.read_table("tables/fits.parquet").to_pylist()
+        found.append(store.read_array(f"{fit['folder']}/cc_8PCs.npy"))
+    difference = np.abs(found[0] - found[1])
+    assert (difference < 1e-3).mean() > 0.9  # the others: ties of candidates in float32

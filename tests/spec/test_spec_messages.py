@@ -89,8 +89,8 @@ def message(text: str, *overrides: str) -> str:
         ),
         (
             "kind: ridge",
-            "kind: banded\n    bands: {}",
-            'sweep.yaml:9: fits.0.kind: got "banded"; must be one of: ridge',
+            "kind: lasso\n    bands: {}",
+            'sweep.yaml:9: fits.0.kind: got "lasso"; must be one of: ridge, banded',
         ),
         (
             "features: llm",

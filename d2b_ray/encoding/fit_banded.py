@@ -1,0 +1,86 @@
+"""One subject's banded fit on one design: search, predict the validation rows, split, score."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from d2b_ray.arrays import BandShares, Fit
+from d2b_ray.encoding.fit import BLOCK, BUDGET_BYTES, band_parts, check, predicted
+from d2b_ray.encoding.kernels import Kernels
+from d2b_ray.encoding.reference import solve_banded_by_himalaya
+from d2b_ray.encoding.scoring import correlation
+from d2b_ray.encoding.search import Search, search_bands
+from d2b_ray.encoding.split import split_correlation, split_prediction
+from d2b_ray.errors import FitError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from d2b_ray.arrays import Design, FloatArray
+    from d2b_ray.encoding.grams import Grams
+
+__all__ = ["BANDED_SOLVERS", "fit_banded"]
+
+BANDED_SOLVERS = ("auto", "primal", "kernel", "himalaya")
+
+
+def fit_banded(
+    design: Design,
+    train: FloatArray,
+    valid: FloatArray,
+    *,
+    names: Sequence[str],
+    parts: Grams | Kernels | None = None,
+    alphas: Sequence[float],
+    search: Search,
+    solver: str = "auto",
+    device: str = "cpu",
+    memory_budget_bytes: int = BUDGET_BYTES,
+) -> Fit:
+    """Banded ridge on the bands of a design, named `names`; otherwise as `fit_ridge`.
+
+    `parts` is what `band_parts` made of the design, to share it between subjects.
+    """
+    if solver not in BANDED_SOLVERS:
+        raise FitError(f"solver {solver!r} does not exist; allowed: {', '.join(BANDED_SOLVERS)}")
+    if len(names) != len(design.bands):
+        raise FitError(f"{len(names)} names for {len(design.bands)} bands of the design")
+    penalties = np.asarray(alphas, np.float64)
+    check(design, train, valid, penalties)
+    if solver == "himalaya":
+        solution = solve_banded_by_himalaya(
+            design.train, train, design.groups, design.bands, penalties, search, device
+        )
+        used = "himalaya"
+    else:
+        if parts is None:
+            parts = band_parts(
+                design.train, design.groups, design.bands, form=solver, device=device
+            )
+        solution = search_bands(
+            design.train, train, design.bands, penalties, search, parts, device, memory_budget_bytes
+        )
+        used = "banded kernel" if isinstance(parts, Kernels) else "banded primal"
+    rows = (design.valid - design.train.mean(0, dtype=np.float64)).astype(np.float32)
+    prediction = predicted(rows, solution.coef, device)
+    split = split_prediction(rows, solution.coef, design.bands)
+    voxels = range(0, valid.shape[1], BLOCK)
+    blocks = [slice(start, start + BLOCK) for start in voxels]
+    shares = BandShares(
+        names=tuple(names),
+        columns=tuple((band.start, band.stop) for band in design.bands),
+        r=np.concatenate([split_correlation(split[:, :, b], valid[:, b]) for b in blocks], axis=1),
+        gamma=solution.gamma,
+        prediction=split,
+    )
+    return Fit(
+        r=np.concatenate([correlation(prediction[:, b], valid[:, b]) for b in blocks]),
+        cv_r=solution.cv_r,
+        alpha=solution.alpha,
+        coef=solution.coef,
+        prediction=prediction,
+        details={"solver": used, "features": design.train.shape[1], "samples": len(train)},
+        bands=shares,
+    )
