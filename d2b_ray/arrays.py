@@ -125,7 +125,8 @@ class BandShares:
     """What the bands of a banded fit have each, in the order of `names`.
 
     `r` (bands, V) share in the correlation, they add up to the joint one; `gamma` (bands, V) weight
-    of a band, its penalty is alpha / gamma; `prediction` (bands, n_valid, V), they add up too.
+    of a band, its penalty is alpha / gamma; `prediction` (bands, n_valid, V), they add up too;
+    `unique` (bands, V) explained variance r|r| that is lost without the band, when asked for.
     """
 
     names: tuple[str, ...]
@@ -133,6 +134,7 @@ class BandShares:
     r: FloatArray
     gamma: NDArray[np.float64]
     prediction: FloatArray
+    unique: FloatArray | None = None
 
 
 @dataclass(frozen=True, slots=True)

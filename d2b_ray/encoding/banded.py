@@ -14,10 +14,10 @@ import numpy as np
 import torch
 
 from d2b_ray.encoding.kernels import Kernels
+from d2b_ray.encoding.products import cross_products, row_products
 from d2b_ray.encoding.solvers import (
     batches,
     best_alphas,
-    centred,
     fold_scores,
     ridge_filter,
 )
@@ -90,7 +90,6 @@ def solve_banded(
         history=np.empty((len(candidates), voxels), np.float32),
     )
     scales = _column_scales(candidates, bands, p)
-    rows = centred(train, parts.mean, device)
     solve = _solve_kernel if isinstance(parts, Kernels) else _solve_primal
     per_voxel = 8 * (2 * n + (len(parts.folds) + 10) * (p + n) + 3 * len(alphas))
     for start, stop in batches(voxels, per_voxel, memory_budget_bytes):
@@ -102,7 +101,7 @@ def solve_banded(
             out.coef[:, start:stop],
             out.history[:, start:stop],
         )
-        solve(rows, y, parts, alphas, candidates, scales, device, own)  # type: ignore[arg-type]
+        solve(train, y, parts, alphas, candidates, scales, device, own)  # type: ignore[arg-type]
     return out
 
 
@@ -117,7 +116,7 @@ def _column_scales(
 
 
 def _solve_primal(
-    rows: torch.Tensor,
+    train: FloatArray,
     y: torch.Tensor,
     grams: Grams,
     alphas: NDArray[np.float64],
@@ -126,7 +125,7 @@ def _solve_primal(
     device: str,
     out: BandedSolution,
 ) -> None:
-    parts = torch.stack([rows[f.start : f.stop].T @ y[f.start : f.stop] for f in grams.folds])
+    parts = cross_products(train, grams.mean, y, grams.folds)
     total = parts.sum(0)
 
     def score(index: int, factorization: Factorization, penalties: torch.Tensor) -> torch.Tensor:
@@ -153,7 +152,7 @@ def _solve_primal(
 
 
 def _solve_kernel(
-    rows: torch.Tensor,
+    train: FloatArray,
     y: torch.Tensor,
     kernels: Kernels,
     alphas: NDArray[np.float64],
@@ -188,7 +187,7 @@ def _solve_kernel(
         penalty = to_tensor(out.alpha[chosen], device, torch.float64)
         dual = ridge_filter(full, y[:, torch.from_numpy(chosen).to(y.device)], penalty)
         weight = to_tensor(scales[index] ** 2, device, torch.float64)[:, None]
-        out.coef[:, chosen] = to_array(weight * (rows.T @ dual))
+        out.coef[:, chosen] = to_array(weight * row_products(train, kernels.mean, dual))
 
 
 def _search(

@@ -13,6 +13,7 @@ from d2b_ray.encoding.reference import solve_banded_by_himalaya
 from d2b_ray.encoding.scoring import correlation
 from d2b_ray.encoding.search import Search, search_bands
 from d2b_ray.encoding.split import split_correlation, split_prediction
+from d2b_ray.encoding.unique import unique_variance
 from d2b_ray.errors import FitError
 
 if TYPE_CHECKING:
@@ -38,10 +39,12 @@ def fit_banded(
     solver: str = "auto",
     device: str = "cpu",
     memory_budget_bytes: int = BUDGET_BYTES,
+    unique: bool = False,
 ) -> Fit:
     """Banded ridge on the bands of a design, named `names`; otherwise as `fit_ridge`.
 
-    `parts` is what `band_parts` made of the design, to share it between subjects.
+    `parts` is what `band_parts` made of the design, to share it between subjects; `unique` also fits
+    without each band in turn.
     """
     if solver not in BANDED_SOLVERS:
         raise FitError(f"solver {solver!r} does not exist; allowed: {', '.join(BANDED_SOLVERS)}")
@@ -49,16 +52,16 @@ def fit_banded(
         raise FitError(f"{len(names)} names for {len(design.bands)} bands of the design")
     penalties = np.asarray(alphas, np.float64)
     check(design, train, valid, penalties)
-    if solver == "himalaya":
+    if unique and solver == "himalaya":
+        raise FitError("unique variance is not computed by solver himalaya; use auto")
+    if parts is None and solver != "himalaya":
+        parts = band_parts(design.train, design.groups, design.bands, form=solver, device=device)
+    if parts is None:
         solution = solve_banded_by_himalaya(
             design.train, train, design.groups, design.bands, penalties, search, device
         )
         used = "himalaya"
     else:
-        if parts is None:
-            parts = band_parts(
-                design.train, design.groups, design.bands, form=solver, device=device
-            )
         solution = search_bands(
             design.train, train, design.bands, penalties, search, parts, device, memory_budget_bytes
         )
@@ -68,15 +71,22 @@ def fit_banded(
     split = split_prediction(rows, solution.coef, design.bands)
     voxels = range(0, valid.shape[1], BLOCK)
     blocks = [slice(start, start + BLOCK) for start in voxels]
+    r = np.concatenate([correlation(prediction[:, b], valid[:, b]) for b in blocks])
+    lost = None
+    if unique and parts is not None:
+        lost = unique_variance(
+            design, train, valid, r, penalties, search, parts, device, memory_budget_bytes
+        )
     shares = BandShares(
         names=tuple(names),
         columns=tuple((band.start, band.stop) for band in design.bands),
         r=np.concatenate([split_correlation(split[:, :, b], valid[:, b]) for b in blocks], axis=1),
         gamma=solution.gamma,
         prediction=split,
+        unique=lost,
     )
     return Fit(
-        r=np.concatenate([correlation(prediction[:, b], valid[:, b]) for b in blocks]),
+        r=r,
         cv_r=solution.cv_r,
         alpha=solution.alpha,
         coef=solution.coef,

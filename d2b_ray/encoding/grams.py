@@ -21,6 +21,7 @@ from d2b_ray.encoding.factorization import (
     upper_root,
 )
 from d2b_ray.encoding.folds import Fold, folds_of
+from d2b_ray.encoding.products import ROWS, centred_rows
 from d2b_ray.encoding.tensors import to_array, to_tensor
 
 if TYPE_CHECKING:
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from d2b_ray.arrays import FloatArray, IntArray
 
 __all__ = ["Grams", "make_grams"]
-
-ROWS = 2048  # rows turned into float64 at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +113,10 @@ def make_grams(train: FloatArray, groups: IntArray, device: str) -> Grams:
     centre = to_tensor(mean, device, torch.float64)
     grams, means, roots = [], [], []
     for fold in folds:
-        gram, own = _gram(train, fold, centre, device)
+        gram, own = _gram(train, fold, centre)
         grams.append(to_array(gram, np.float64))
         means.append(to_array(own, np.float64))
-        roots.append(to_array(_root(train, fold, centre, gram, own, device), np.float64))
+        roots.append(to_array(_root(train, fold, centre, gram, own), np.float64))
     return Grams(folds, mean, np.stack(grams), np.stack(means), tuple(roots))
 
 
@@ -125,21 +124,13 @@ def _scaled(gram: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
     return gram * weight[:, None] * weight[None, :]
 
 
-def _rows(
-    train: FloatArray, start: int, stop: int, centre: torch.Tensor, device: str
-) -> torch.Tensor:
-    return to_tensor(train[start:stop], device, torch.float64) - centre
-
-
-def _gram(
-    train: FloatArray, fold: Fold, centre: torch.Tensor, device: str
-) -> tuple[torch.Tensor, torch.Tensor]:
+def _gram(train: FloatArray, fold: Fold, centre: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Gram (p, p) and mean (p,) of the rows of a fold."""
     p = train.shape[1]
-    gram = torch.zeros((p, p), dtype=torch.float64, device=device)
-    total = torch.zeros(p, dtype=torch.float64, device=device)
+    gram = torch.zeros((p, p), dtype=torch.float64, device=centre.device)
+    total = torch.zeros(p, dtype=torch.float64, device=centre.device)
     for start in range(fold.start, fold.stop, ROWS):
-        rows = _rows(train, start, min(start + ROWS, fold.stop), centre, device)
+        rows = centred_rows(train, start, min(start + ROWS, fold.stop), centre)
         gram.addmm_(rows.T, rows)
         total += rows.sum(0)
     return gram, total / (fold.stop - fold.start)
@@ -151,12 +142,11 @@ def _root(
     centre: torch.Tensor,
     gram: torch.Tensor,
     mean: torch.Tensor,
-    device: str,
 ) -> torch.Tensor:
     """Root of the Gram of the fold's rows less their mean: Cholesky, or the rows when they are few."""
     count, p = fold.stop - fold.start, len(mean)
     if count <= p:
-        return _rows(train, fold.start, fold.stop, centre, device) - mean
+        return centred_rows(train, fold.start, fold.stop, centre) - mean
     square = gram - count * torch.outer(mean, mean)
     lower, failed = torch.linalg.cholesky_ex(square)
     root: torch.Tensor = lower.T.contiguous()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 import torch
 
+from d2b_ray.encoding.products import cross_products, row_products
 from d2b_ray.encoding.scoring import alpha_scores, shrinkage
 from d2b_ray.encoding.tensors import to_array, to_tensor
 
@@ -27,7 +28,6 @@ __all__ = [
     "Solution",
     "batches",
     "best_alphas",
-    "cross_products",
     "fold_scores",
     "ridge_filter",
     "solve_kernel",
@@ -61,13 +61,13 @@ def solve_primal(
     not centred (X is centred by `factorization.mean`), `response` (n, V), `alphas` (A,).
     """
     n, p = train.shape
-    rows = centred(train, factorization.mean, device)
     penalties = to_tensor(alphas, device, torch.float64)
+    folds = [factor.fold for factor in factorization.folds]
     out = _empty(p, response.shape[1])
     per_voxel = 8 * (2 * n + (len(factorization.folds) + 8) * p + 3 * len(alphas))
     for start, stop in batches(response.shape[1], per_voxel, memory_budget_bytes):
         y = to_tensor(response[:, start:stop], device, torch.float64)
-        parts = cross_products(rows, y, factorization)
+        parts = cross_products(train, factorization.mean, y, folds)
         total = parts.sum(0)  # X'Y (p, v)
         scores = torch.zeros((len(alphas), stop - start), dtype=torch.float32, device=device)
         for factor, part in zip(factorization.folds, parts, strict=True):
@@ -91,7 +91,6 @@ def solve_kernel(
     For fewer samples than features. Same arguments, same solution.
     """
     n, p = train.shape
-    rows = centred(train, factorization.mean, device)
     penalties = to_tensor(alphas, device, torch.float64)
     out = _empty(p, response.shape[1])
     per_voxel = 8 * (10 * n + p + 3 * len(alphas))
@@ -104,21 +103,9 @@ def solve_kernel(
             scores += fold_scores(factor, penalties, trained, None, held)
         best = _note(scores / len(factorization.folds), alphas, out, start, stop)
         dual = ridge_filter(factorization.full, y, penalties[best])  # (n, v)
-        out.coef[:, start:stop] = to_array(rows.T @ dual)
+        coef = row_products(train, factorization.mean, dual)
+        out.coef[:, start:stop] = to_array(coef)
     return out
-
-
-def centred(train: FloatArray, mean: NDArray[np.float64], device: str) -> torch.Tensor:
-    """Rows less the training mean, float64."""
-    return to_tensor(train, device, torch.float64) - to_tensor(mean, device, torch.float64)
-
-
-def cross_products(
-    rows: torch.Tensor, y: torch.Tensor, factorization: Factorization
-) -> torch.Tensor:
-    """C_g = X_g'Y_g, (folds, p, v)."""
-    folds = [factor.fold for factor in factorization.folds]
-    return torch.stack([rows[f.start : f.stop].T @ y[f.start : f.stop] for f in folds])
 
 
 def fold_scores(

@@ -65,6 +65,7 @@ def fit_arrays(place: FitPlace, save: Sequence[str], fit: Fit, tests: Tests) -> 
     }
     if fit.bands is not None:
         offered["scores"][place.band_scores] = fit.bands.r
+        offered["scores"][place.band_unique] = fit.bands.unique
         if tests.bands:
             corrected = np.stack([band.corrected for band in tests.bands])
             offered["pvalues"][place.band_pvalues] = corrected
@@ -91,7 +92,12 @@ def fit_tables(
     tables = {Layout.voxels(place.subject, key): voxel_table(same, voxels, values)}
     if fit.bands is not None:
         parts = [
-            {"r": r, "gamma": gamma} | _p_columns(tests.bands[number] if tests.bands else None)
+            {
+                "r": r,
+                "gamma": gamma,
+                "unique": None if fit.bands.unique is None else fit.bands.unique[number],
+            }
+            | _p_columns(tests.bands[number] if tests.bands else None)
             for number, (r, gamma) in enumerate(zip(fit.bands.r, fit.bands.gamma, strict=True))
         ]
         tables[Layout.bands(place.subject, key)] = band_table(key, fit.bands.names, voxels, parts)

@@ -152,8 +152,9 @@ def fit(task: Task, values: Sequence[Any], residents: Residents, device: str) ->
             **{**params["search"], "concentration": tuple(params["search"]["concentration"])}
         )
         found = fit_banded(
-            made, train, valid, names=params["bands"], parts=shared, search=search, **options
-        )
+            made, train, valid, names=params["bands"], parts=shared, search=search,
+            unique=params["unique"], **options,
+        )  # fmt: skip
     else:
         nested = params.get("nested", False)
         found = fit_ridge(made, train, valid, factorization=shared, nested=nested, **options)

@@ -109,6 +109,7 @@ def _identity(sweep: Sweep, cell: Cell) -> dict[str, Any]:
     if isinstance(cell.fit, BandedFit):
         identity["search"] = cell.fit.search.model_dump(mode="json")
         identity["bands"] = [space.band for space in cell.spaces]
+        identity["unique"] = cell.fit.unique
     elif "predictions" in sweep.output.save and cell.fit.solver != "himalaya":
         identity["nested"] = True
     return identity

@@ -60,6 +60,7 @@ BANDS = pa.schema(
         _column("roi", WORD, "region of interest; empty outside all"),
         _column("r", pa.float32(), "share of the band in the joint correlation; they add up to it"),
         _column("gamma", pa.float64(), "weight of the band; its penalty is alpha / gamma"),
+        _column("unique", pa.float32(), "explained variance r|r| that is lost without the band"),
         _column("p", pa.float64(), "p-value of the band's own prediction, voxel alone"),
         _column("p_fdr", pa.float64(), "p-value corrected for the false discovery rate"),
         _column("p_fwe", pa.float64(), "p-value corrected family-wise, by the maximum over voxels"),

@@ -210,6 +210,8 @@ class BandedFit(Closed):
     """Penalties, one is chosen per voxel."""
     search: Search = Search()
     """Search of the weights of the bands."""
+    unique: bool = False
+    """Whether to fit without each band in turn, for its unique variance."""
     solver: Annotated[
         Literal["auto", "primal", "kernel", "himalaya"],
         Allowed("one of: auto, primal, kernel, himalaya"),

@@ -127,6 +127,11 @@ class FitPlace:
         return self.array("pvalues_corrected_bands")
 
     @property
+    def band_unique(self) -> str:
+        """Explained variance that is lost without each band (bands, V)."""
+        return self.array("unique_bands")
+
+    @property
     def band_weights(self) -> str:
         """Weight gamma of each band (bands, V); its penalty is alpha / gamma."""
         return self.array("gammas")

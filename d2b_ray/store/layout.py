@@ -7,7 +7,7 @@
     ├── encoding/{subject}/scores/TR{start}_{end}s/{modality}/{hparams}/{model}/layer{n}/
     │   ├── cc_{suffix}.npy  cv_cc_{suffix}.npy  alphas_{suffix}.npy  coef_{suffix}.npy
     │   ├── pvalues_corrected_{suffix}.npy  predictions[_nested]_{suffix}.npy  dist_{suffix}.png
-    │   ├── banded: cc_bands, pvalues_corrected_bands, gammas, predictions_bands (band first)
+    │   ├── banded: cc_bands, unique_bands, pvalues_corrected_bands, gammas, predictions_bands
     │   └── fit.json                        W commit, the last of the folder   R gather, people
     ├── tables/
     │   ├── voxels/subject={s}/{key}.parquet   W commit             R people
