@@ -62,6 +62,7 @@ def test_the_tree_is_the_layouts():
     for name in (Layout.SWEEP, Layout.ENVIRONMENT, Layout.FITS, Layout.TIMINGS, Layout.REPORT):
         assert name in tree
     assert Layout.VOXELS in tree
+    assert Layout.BANDS in tree
     place = FitPlace("s", 3, 5, "mean", "m", "h", "x", 1)
     for path in (
         place.cc,

@@ -163,6 +163,12 @@ def _fit_flops(unit: Unit, facts: Facts, p: int) -> float:
         return 2.0 * n * p * voxels * len(unit.params["alphas"]) + facts.n_groups * 9.0 * n * p**2
     held_out = min(order, n // facts.n_groups)
     scores = 2.0 * DISTINCT_ALPHAS * pairs * order * held_out * voxels
+    if unit.params["kind"] == "banded":  # all of it for every candidate, and without each band
+        search = unit.params["search"]
+        candidates = search["n_iter"] + search["refine"] * search["n_refine"]
+        rounds = candidates * (1 + len(unit.params["bands"]) * unit.params["unique"])
+        eigen = (facts.n_groups + 1) * EIGH_FLOPS * order**3
+        return float(rounds * (scores + eigen + facts.n_groups * 4.0 * order**2 * voxels))
     return 2.0 * n * p * voxels + (facts.n_groups + 2) * 2.0 * order**2 * voxels + scores
 
 
@@ -170,9 +176,10 @@ def _columns(design: Unit, facts: Facts) -> int:
     """Columns of a design; of a random projection, the Johnson-Lindenstrauss bound."""
     params: Mapping[str, Any] = design.params
     reduce = params["reduce"] or {}
-    width = sum(facts.width[space["feature"]["model"]] for space in params["spaces"])
+    widths = [facts.width[space["feature"]["model"]] for space in params["spaces"]]
     if "pca" in reduce:
-        width = min(width, reduce["pca"])
+        widths = [min(width, reduce["pca"]) for width in widths]
+    width = sum(widths)
     delays = params["delays"]
     shifts = delays["end"] - delays["start"] + 1
     return width * shifts if delays["combine"] == "concat" else width
