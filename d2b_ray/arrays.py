@@ -111,13 +111,17 @@ class Design:
     """Delayed (and reduced) features of all training and validation rows.
 
     `train` (n, p) and `valid` (n_valid, p) float32, not centred; `groups` (n,) CV group of each training row,
-    non-decreasing; `bands` cover the columns in order.
+    non-decreasing; `bands` cover the columns in order. `projections` a band: (k, p) matrix that
+    reduced its features to k columns, None if it was not reduced; `shifts` how often the columns of
+    a band are repeated, for delays side by side.
     """
 
     train: FloatArray
     valid: FloatArray
     groups: IntArray
     bands: tuple[Band, ...]
+    projections: tuple[FloatArray | None, ...] = ()
+    shifts: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import numpy as np
 
 from d2b_ray.arrays import Band, Design
 from d2b_ray.design.delays import Delays, delay
-from d2b_ray.design.reduce import Reduce, apply
+from d2b_ray.design.reduce import Reduce, apply, projection
 from d2b_ray.errors import DataError, FitError
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from d2b_ray.arrays import Array, FloatArray, Run
 
-__all__ = ["FeatureSpace", "build_design"]
+__all__ = ["FeatureSpace", "build_design", "in_features"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +52,32 @@ def build_design(
     parts = [_space(space, train, valid, delays, reduce) for space in spaces]
     bands: list[Band] = []
     start = 0
-    for space, (rows, _) in zip(spaces, parts, strict=True):
+    for space, (rows, _, _) in zip(spaces, parts, strict=True):
         bands.append(Band(space.name, start, start + rows.shape[1]))
         start += rows.shape[1]
     groups = np.repeat([run.cv_group for run in train], [run.samples for run in train])
     return Design(
-        train=_side_by_side([rows for rows, _ in parts]),
-        valid=_side_by_side([rows for _, rows in parts]),
+        train=_side_by_side([rows for rows, _, _ in parts]),
+        valid=_side_by_side([rows for _, rows, _ in parts]),
         groups=groups.astype(np.int64),
         bands=tuple(bands),
+        projections=tuple(matrix for _, _, matrix in parts),
+        shifts=len(delays.shifts) if delays.combine == "concat" else 1,
     )
+
+
+def in_features(coef: FloatArray, design: Design) -> FloatArray:
+    """Coefficients (columns, V) of a design in the space of the features before their reduction.
+
+    A reduced column is (x - mean) @ component, so a feature's weight is the sum of its components
+    times their weights; shifts stay side by side. Returns (features * shifts of all bands, V).
+    """
+    parts = []
+    for band, matrix in zip(design.bands, design.projections, strict=True):
+        own = coef[band.start : band.stop]
+        for shift in np.split(own, design.shifts):
+            parts.append(shift if matrix is None else matrix.T @ shift)
+    return np.concatenate(parts)
 
 
 def _space(
@@ -70,13 +86,15 @@ def _space(
     valid: Sequence[Run],
     delays: Delays,
     reduce: Reduce | None,
-) -> tuple[FloatArray, FloatArray]:
+) -> tuple[FloatArray, FloatArray, FloatArray | None]:
     own = {run.name: _rows(space, run) for run in (*train, *valid)}
     _same_width(space, own)
+    matrix = None
     if reduce is not None:
         fitted = reduce.fit(np.concatenate([own[run.name] for run in train]))
         own = {name: apply(fitted, rows) for name, rows in own.items()}
-    return _delayed(own, train, delays), _delayed(own, valid, delays)
+        matrix = projection(fitted)
+    return _delayed(own, train, delays), _delayed(own, valid, delays), matrix
 
 
 def _rows(space: FeatureSpace, run: Run) -> FloatArray:

@@ -56,6 +56,13 @@ class Reduce:
         return SparseRandomProjection(eps=self.size, random_state=SEED).fit(train)
 
 
+def projection(transformer: Any) -> FloatArray:
+    """The matrix (k, p) of a fitted transformer: reduced = (features - mean) @ matrix.T."""
+    matrix = transformer.components_
+    dense = matrix.toarray() if hasattr(matrix, "toarray") else matrix
+    return np.ascontiguousarray(dense, dtype=np.float32)
+
+
 def apply(transformer: Any, rows: FloatArray) -> FloatArray:
     """Transformed rows (n, k) float32."""
     return np.ascontiguousarray(transformer.transform(rows), dtype=np.float32)

@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from d2b_ray.arrays import Fit
 from d2b_ray.encoding.grams import make_grams
 from d2b_ray.encoding.kernels import make_kernels
 from d2b_ray.encoding.nested import nested_predictions
+from d2b_ray.encoding.products import predicted
 from d2b_ray.encoding.reference import solve_by_himalaya
-from d2b_ray.encoding.scoring import correlation
+from d2b_ray.encoding.scoring import BLOCK, correlation
 from d2b_ray.encoding.solvers import SOLVERS, Solution
-from d2b_ray.encoding.tensors import to_array, to_tensor
 from d2b_ray.errors import FitError
 
 if TYPE_CHECKING:
@@ -28,18 +27,15 @@ if TYPE_CHECKING:
     from d2b_ray.encoding.kernels import Kernels
 
 __all__ = [
-    "BLOCK",
     "BUDGET_BYTES",
     "band_parts",
     "check",
     "factorize",
     "fit_ridge",
-    "predicted",
     "solve",
 ]
 
 BUDGET_BYTES = 1 << 30
-BLOCK = 4096  # voxels predicted and scored at a time
 NAMES = ("auto", "ridge", "kernel_ridge", "himalaya")
 
 
@@ -138,10 +134,6 @@ def fit_ridge(
     )
     rows = (design.valid - design.train.mean(0, dtype=np.float64)).astype(np.float32)
     prediction = predicted(rows, solution.coef, device)
-    r = np.empty(valid.shape[1], np.float32)
-    for start in range(0, valid.shape[1], BLOCK):
-        block = slice(start, start + BLOCK)
-        r[block] = correlation(prediction[:, block], valid[:, block])
     inner = None
     if nested:
         make = make_kernels if name == "kernel_ridge" else make_grams
@@ -150,7 +142,7 @@ def fit_ridge(
             design.train, train, np.asarray(alphas, np.float64), parts, device, memory_budget_bytes
         )
     return Fit(
-        r=r,
+        r=correlation(prediction, valid),
         cv_r=solution.cv_r,
         alpha=solution.alpha,
         coef=solution.coef,
@@ -158,16 +150,6 @@ def fit_ridge(
         details={"solver": name, "features": design.train.shape[1], "samples": len(train)},
         nested=inner,
     )
-
-
-def predicted(rows: FloatArray, coef: FloatArray, device: str) -> FloatArray:
-    """rows (n, p) @ coef (p, V) on a device, a block of voxels at a time; float32."""
-    out = np.empty((len(rows), coef.shape[1]), np.float32)
-    left = to_tensor(rows, device, torch.float32)
-    for start in range(0, coef.shape[1], BLOCK):
-        right = to_tensor(coef[:, start : start + BLOCK], device, torch.float32)
-        out[:, start : start + BLOCK] = to_array(left @ right)
-    return out
 
 
 def check(

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from d2b_ray.arrays import BandShares, Fit
-from d2b_ray.encoding.fit import BLOCK, BUDGET_BYTES, band_parts, check, predicted
+from d2b_ray.encoding.fit import BUDGET_BYTES, band_parts, check
 from d2b_ray.encoding.kernels import Kernels
+from d2b_ray.encoding.products import predicted
 from d2b_ray.encoding.reference import solve_banded_by_himalaya
 from d2b_ray.encoding.scoring import correlation
 from d2b_ray.encoding.search import Search, search_bands
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from d2b_ray.arrays import Design, FloatArray
+    from d2b_ray.encoding.banded import BandedSolution
     from d2b_ray.encoding.grams import Grams
 
 __all__ = ["BANDED_SOLVERS", "fit_banded"]
@@ -57,34 +60,24 @@ def fit_banded(
     if parts is None and solver != "himalaya":
         parts = band_parts(design.train, design.groups, design.bands, form=solver, device=device)
     if parts is None:
+        used = "himalaya"
         solution = solve_banded_by_himalaya(
             design.train, train, design.groups, design.bands, penalties, search, device
         )
-        used = "himalaya"
     else:
+        used = "banded kernel" if isinstance(parts, Kernels) else "banded primal"
         solution = search_bands(
             design.train, train, design.bands, penalties, search, parts, device, memory_budget_bytes
         )
-        used = "banded kernel" if isinstance(parts, Kernels) else "banded primal"
     rows = (design.valid - design.train.mean(0, dtype=np.float64)).astype(np.float32)
     prediction = predicted(rows, solution.coef, device)
-    split = split_prediction(rows, solution.coef, design.bands)
-    voxels = range(0, valid.shape[1], BLOCK)
-    blocks = [slice(start, start + BLOCK) for start in voxels]
-    r = np.concatenate([correlation(prediction[:, b], valid[:, b]) for b in blocks])
-    lost = None
+    r = correlation(prediction, valid)
+    shares = _shares(design, rows, valid, solution, names)
     if unique and parts is not None:
         lost = unique_variance(
             design, train, valid, r, penalties, search, parts, device, memory_budget_bytes
         )
-    shares = BandShares(
-        names=tuple(names),
-        columns=tuple((band.start, band.stop) for band in design.bands),
-        r=np.concatenate([split_correlation(split[:, :, b], valid[:, b]) for b in blocks], axis=1),
-        gamma=solution.gamma,
-        prediction=split,
-        unique=lost,
-    )
+        shares = replace(shares, unique=lost)
     return Fit(
         r=r,
         cv_r=solution.cv_r,
@@ -93,4 +86,22 @@ def fit_banded(
         prediction=prediction,
         details={"solver": used, "features": design.train.shape[1], "samples": len(train)},
         bands=shares,
+    )
+
+
+def _shares(
+    design: Design,
+    rows: FloatArray,
+    valid: FloatArray,
+    solution: BandedSolution,
+    names: Sequence[str],
+) -> BandShares:
+    """What each band has of a solution on the validation `rows` (n_valid, p), centred."""
+    split = split_prediction(rows, solution.coef, design.bands)
+    return BandShares(
+        names=tuple(names),
+        columns=tuple((band.start, band.stop) for band in design.bands),
+        r=split_correlation(split, valid),
+        gamma=solution.gamma,
+        prediction=split,
     )

@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from d2b_ray.encoding.kernels import Kernels
+from d2b_ray.encoding.products import predicted
 from d2b_ray.encoding.solvers import SOLVERS
-from d2b_ray.encoding.tensors import to_array, to_tensor
 from d2b_ray.errors import FitError
 
 if TYPE_CHECKING:
@@ -50,8 +49,6 @@ def nested_predictions(
         solution = SOLVERS[factorization.kind](
             seen, known, alphas, factorization, device, memory_budget_bytes
         )
-        held = to_tensor(train[fold.start : fold.stop] - inner.mean, device, torch.float32)
-        for start in range(0, response.shape[1], 4096):
-            coef = to_tensor(solution.coef[:, start : start + 4096], device, torch.float32)
-            out[fold.start : fold.stop, start : start + 4096] = to_array(held @ coef)
+        held = (train[fold.start : fold.stop] - inner.mean).astype(np.float32)
+        out[fold.start : fold.stop] = predicted(held, solution.coef, device)
     return out

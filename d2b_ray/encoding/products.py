@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
-from d2b_ray.encoding.tensors import to_tensor
+from d2b_ray.encoding.scoring import BLOCK
+from d2b_ray.encoding.tensors import to_array, to_tensor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from d2b_ray.arrays import FloatArray
     from d2b_ray.encoding.folds import Fold
 
-__all__ = ["ROWS", "centred_rows", "cross_products", "row_products"]
+__all__ = ["ROWS", "centred_rows", "cross_products", "predicted", "row_products"]
 
 ROWS = 2048  # rows turned into float64 at a time
 
@@ -47,4 +48,14 @@ def row_products(train: FloatArray, mean: NDArray[np.float64], dual: torch.Tenso
     for start in range(0, len(train), ROWS):
         stop = min(start + ROWS, len(train))
         out.addmm_(centred_rows(train, start, stop, centre).T, dual[start:stop])
+    return out
+
+
+def predicted(rows: FloatArray, coef: FloatArray, device: str) -> FloatArray:
+    """rows (n, p) @ coef (p, V) on a device, a block of voxels at a time; float32."""
+    out = np.empty((len(rows), coef.shape[1]), np.float32)
+    left = to_tensor(rows, device, torch.float32)
+    for start in range(0, coef.shape[1], BLOCK):
+        right = to_tensor(coef[:, start : start + BLOCK], device, torch.float32)
+        out[:, start : start + BLOCK] = to_array(left @ right)
     return out

@@ -12,30 +12,34 @@ if TYPE_CHECKING:
 
     from d2b_ray.arrays import Array, FloatArray
 
-__all__ = ["alpha_scores", "correlation", "shrinkage"]
+__all__ = ["BLOCK", "alpha_scores", "correlation", "shrinkage"]
 
 CPU_TILE, GPU_TILE = 512, 1 << 15  # voxels scored at a time: what stays in cache, what fills a GPU
 ROW_BLOCKS, LEAST_ROWS = (
     8,
     128,
 )  # of a trapezoidal root: more save multiplications, but are less dense
+BLOCK = 4096  # voxels turned into float64 at a time
 SAME = 1e-7  # relative change of a penalty's weights below which float32 scores cannot differ
 
 
 def correlation(prediction: Array, response: Array) -> FloatArray:
     """Pearson correlation of each column; 0 where one of the two is constant.
 
-    r = sum (x - mean x)(y - mean y) / sqrt(sum (x - mean x)^2 sum (y - mean y)^2), in float64.
-    `prediction`, `response` (n, V); returns (V,) float32. As himalaya's `correlation_score`.
+    r = sum (x - mean x)(y - mean y) / sqrt(sum (x - mean x)^2 sum (y - mean y)^2), in float64, a
+    block of columns at a time. `prediction`, `response` (n, V); returns (V,) float32. As himalaya's
+    `correlation_score`.
     """
-    x = np.asarray(prediction, np.float64)
-    y = np.asarray(response, np.float64)
-    x = x - x.mean(0)
-    y = y - y.mean(0)
-    norm = np.sqrt(np.einsum("nv,nv->v", x, x) * np.einsum("nv,nv->v", y, y))
-    product = np.einsum("nv,nv->v", x, y)
-    r = np.divide(product, norm, out=np.zeros_like(product), where=norm > 0)
-    found: FloatArray = r.astype(np.float32)
+    found = np.empty(response.shape[1], np.float32)
+    for start in range(0, len(found), BLOCK):
+        block = slice(start, start + BLOCK)
+        x = np.asarray(prediction[:, block], np.float64)
+        y = np.asarray(response[:, block], np.float64)
+        x = x - x.mean(0)
+        y = y - y.mean(0)
+        norm = np.sqrt(np.einsum("nv,nv->v", x, x) * np.einsum("nv,nv->v", y, y))
+        product = np.einsum("nv,nv->v", x, y)
+        found[block] = np.divide(product, norm, out=np.zeros_like(product), where=norm > 0)
     return found
 
 

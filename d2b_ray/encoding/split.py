@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from d2b_ray.encoding.scoring import BLOCK
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -30,16 +32,22 @@ def split_correlation(predictions: Array, response: Array) -> FloatArray:
     the two is constant. `predictions` (bands, n, V), `response` (n, V). As himalaya's
     `correlation_score_split`; Dupré la Tour et al. (2022).
     """
-    x = np.asarray(predictions, np.float64)
-    y = np.asarray(response, np.float64)
-    x = x - x.mean(1, keepdims=True)
-    y = y - y.mean(0)
-    joint = x.sum(0)
-    norm = np.sqrt(np.einsum("nv,nv->v", joint, joint) * np.einsum("nv,nv->v", y, y))
-    product = np.einsum("bnv,nv->bv", x, y)
-    found: FloatArray = np.divide(
-        product, norm, out=np.zeros_like(product), where=np.broadcast_to(norm > 0, product.shape)
-    ).astype(np.float32)
+    found = np.empty((len(predictions), response.shape[1]), np.float32)
+    for start in range(0, response.shape[1], BLOCK):
+        block = slice(start, start + BLOCK)
+        x = np.asarray(predictions[:, :, block], np.float64)
+        y = np.asarray(response[:, block], np.float64)
+        x = x - x.mean(1, keepdims=True)
+        y = y - y.mean(0)
+        joint = x.sum(0)
+        norm = np.sqrt(np.einsum("nv,nv->v", joint, joint) * np.einsum("nv,nv->v", y, y))
+        product = np.einsum("bnv,nv->bv", x, y)
+        found[:, block] = np.divide(
+            product,
+            norm,
+            out=np.zeros_like(product),
+            where=np.broadcast_to(norm > 0, product.shape),
+        )
     return found
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from d2b_ray.arrays import Band
 from d2b_ray.encoding.grams import Grams
+from d2b_ray.encoding.products import predicted
 from d2b_ray.encoding.scoring import correlation
 from d2b_ray.encoding.search import Search, search_bands
 from d2b_ray.encoding.split import signed_square
@@ -56,10 +57,8 @@ def unique_variance(
             memory_budget_bytes,
         )  # fmt: skip
         held = (design.valid[:, columns] - rows.mean(0, dtype=np.float64)).astype(np.float32)
-        for start in range(0, train.shape[1], 4096):
-            block = slice(start, start + 4096)
-            r = correlation(held @ solution.coef[:, block], valid[:, block])
-            out[number, block] = signed_square(joint_r[block]) - signed_square(r)
+        r = correlation(predicted(held, solution.coef, device), valid)
+        out[number] = signed_square(joint_r) - signed_square(r)
     return out
 
 

@@ -8,8 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from d2b_ray.errors import DataError
+
 if TYPE_CHECKING:
-    from d2b_ray.arrays import FloatArray, Role, Split
+    from collections.abc import Sequence
+
+    from d2b_ray.arrays import FloatArray, Role, Run, Split
     from d2b_ray.data import Dataset
     from d2b_ray.engine.place import Place
     from d2b_ray.store import Store
@@ -67,5 +73,22 @@ class Residents:
             table = self.dataset.runs
             split: Split = self.place.split  # type: ignore[assignment]  # checked by the spec
             runs = table.train(split) if role == "TRAIN" else table.valid(split)
-            self._responses[subject, role] = self.dataset.responses(subject, runs)
+            rows = self.dataset.responses(subject, runs)
+            _check_finite(rows, runs, subject)
+            self._responses[subject, role] = rows
         return self._responses[subject, role]
+
+
+def _check_finite(rows: FloatArray, runs: Sequence[Run], subject: str) -> None:
+    """DataError naming run and count if a response is not finite."""
+    start = 0
+    for run in runs:
+        finite = np.isfinite(rows[start : start + run.samples])
+        if not finite.all():
+            voxels = int((~finite.all(0)).sum())
+            raise DataError(
+                f"subject {subject}: run {run.name} holds {int((~finite).sum())} responses that are "
+                f"not finite, in {voxels} of {rows.shape[1]} voxels; repair the file or leave these "
+                "voxels out of the voxel set"
+            )
+        start += run.samples

@@ -158,6 +158,10 @@ def fit(task: Task, values: Sequence[Any], residents: Residents, device: str) ->
     else:
         nested = params.get("nested", False)
         found = fit_ridge(made, train, valid, factorization=shared, nested=nested, **options)
+    if params.get("coef_space") == "features":
+        from d2b_ray.design import in_features
+
+        found = replace(found, coef=in_features(found.coef, made))
     timing = {"seconds": watch.seconds, "host": socket.gethostname()}
     return replace(found, details={**found.details, **timing})
 

@@ -112,6 +112,8 @@ def _identity(sweep: Sweep, cell: Cell) -> dict[str, Any]:
         identity["unique"] = cell.fit.unique
     elif "predictions" in sweep.output.save and cell.fit.solver != "himalaya":
         identity["nested"] = True
+    if cell.fit.coef_space == "features" and cell.reduce is not None:
+        identity["coef_space"] = "features"
     return identity
 
 

@@ -38,6 +38,9 @@ Exponent: TypeAlias = Annotated[
 ]
 
 
+CoefSpace: TypeAlias = Annotated[Literal["design", "features"], Allowed("one of: design, features")]
+
+
 def _refuse(words: str) -> PydanticCustomError:
     return PydanticCustomError("allowed", "{words}", {"words": words})
 
@@ -157,6 +160,8 @@ class RidgeFit(Closed):
         Allowed("one of: auto, ridge, kernel_ridge, himalaya"),
     ] = "auto"
     """`auto`: ridge if samples >= columns, else kernel ridge. `himalaya`: that library (slow)."""
+    coef_space: CoefSpace = "design"
+    """Coefficients of the columns of the design, or of the features before their reduction."""
     label: Name | None = None
     """Ending of the file names, to tell two fits apart that would share a folder."""
 
@@ -217,6 +222,8 @@ class BandedFit(Closed):
         Allowed("one of: auto, primal, kernel, himalaya"),
     ] = "auto"
     """`auto`: primal if samples >= columns, else kernels. `himalaya`: that library (slow)."""
+    coef_space: CoefSpace = "design"
+    """Coefficients of the columns of the design, or of the features before their reduction."""
     label: Name | None = None
     """Ending of the file names, to tell two fits apart that would share a folder."""
 

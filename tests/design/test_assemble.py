@@ -8,7 +8,7 @@ from golden_cases import GOLDEN, arrays
 
 from d2b_ray.arrays import Run
 from d2b_ray.data import open_dataset
-from d2b_ray.design import Delays, FeatureSpace, Reduce, build_design
+from d2b_ray.design import Delays, FeatureSpace, Reduce, build_design, in_features
 from d2b_ray.errors import DataError, FitError
 
 FOLDER = GOLDEN / "numerics" / "dataset"
@@ -134,3 +134,20 @@ def test_random_projection_keeps_distances(table):
         before = np.square(raw.train[a] - raw.train[b]).sum()
         after = np.square(design.train[a] - design.train[b]).sum()
         assert 0.5 < after / before < 1.5
+
+
+@pytest.mark.parametrize("combine", ["mean", "concat"])
+@pytest.mark.parametrize("reduce", [Reduce("pca", 4), Reduce("srp", 0.9)])
+def test_coefficients_in_feature_space_predict_the_same(table, combine, reduce):
+    rng = np.random.default_rng(2)
+    rows = {run.name: rng.standard_normal((run.seconds, 200)) for run in table.runs}
+    train, valid = table.train("all"), table.valid("all")
+    delays = Delays(1, 3, combine)
+    reduced = build_design([FeatureSpace("x", rows)] * 2, train, valid, delays, reduce)
+    plain = build_design([FeatureSpace("x", rows)] * 2, train, valid, delays)
+    coef = rng.standard_normal((reduced.train.shape[1], 5)).astype(np.float32)
+    full = in_features(coef, reduced)
+    assert full.shape == (plain.train.shape[1], 5)
+    inner = np.concatenate([np.arange(5, run.samples) for run in valid[:1]])  # past the zeros
+    one, other = (reduced.valid @ coef)[inner], (plain.valid @ full)[inner]
+    np.testing.assert_allclose(one - one.mean(0), other - other.mean(0), atol=2e-3)

@@ -8,6 +8,8 @@ from golden_cases import arrays
 from sklearn.base import clone
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import LeaveOneGroupOut
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from d2b_ray.arrays import Band, Design
 from d2b_ray.encoding import KernelRidgeCV, RidgeCV, correlation, factorize, fit_ridge
@@ -153,6 +155,32 @@ def test_few_distinct_rows_as_captions_make_them():
     scores = brute_force(x, y, groups, alphas)
     np.testing.assert_allclose(primal.cv_scores_, scores.max(0), atol=1e-5)
     np.testing.assert_allclose(dual.cv_scores_, scores.max(0), atol=1e-5)
+
+
+def test_in_a_pipeline():
+    x, y, groups = problem()
+    alphas = np.logspace(-3, 5, 9)
+    chain = make_pipeline(StandardScaler(), RidgeCV(alphas))
+    chain.fit(x, y, ridgecv__groups=groups)
+    scaled = StandardScaler().fit_transform(x)
+    alone = RidgeCV(alphas).fit(scaled, y, groups)
+    np.testing.assert_allclose(chain.predict(x), alone.predict(scaled), atol=1e-5)
+
+
+def test_of_tied_penalties_the_first_is_chosen():
+    x, y, groups = problem()
+    model = RidgeCV([3.0, 3.0, 3.0]).fit(x, y, groups)
+    assert (model.best_alphas_ == 3.0).all()
+    far = RidgeCV([1e20, 1e21, 1e22]).fit(x, y, groups)  # all weights alike up to scale
+    assert (far.best_alphas_ == 1e20).all()
+
+
+def test_one_feature_and_one_voxel():
+    x, y, groups = problem(p=1, voxels=1)
+    for estimator in (RidgeCV, KernelRidgeCV):
+        model = estimator([1.0]).fit(x, y, groups)
+        centred = (x - x.mean(0)).astype(float)
+        np.testing.assert_allclose(model.coef_, centred.T @ y / ((centred**2).sum() + 1), rtol=1e-4)
 
 
 def test_scikit_learn_knows_the_parameters():

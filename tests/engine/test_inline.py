@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 
+import h5py
 import numpy as np
 import pytest
 from problems import MODEL, Quiet, tiny_sweep, tiny_yaml, write_tiny
@@ -149,6 +150,16 @@ def test_a_failure_is_a_result(tmp_path, inline_store):
     assert again.ok
     assert again.executed == {}
     assert_equal_stores(inline_store, out)
+
+
+def test_a_response_that_is_no_number_is_named(tmp_path):
+    root = write_tiny(tmp_path / "data")
+    with h5py.File(root / "fmri" / "raw" / "DM01" / "sess1" / "Kitchen_002.mat", "r+") as file:
+        file["dataDT"][30:33, :] = np.nan
+    summary, _ = run(root, tmp_path / "out", "features.llm.annotation=story")
+    assert len(summary.failed) == 2
+    words = "subject DM01: run Kitchen_002 holds 120 responses that are not finite, in 40 of 40"
+    assert all(words in message for message in summary.failed.values())
 
 
 def test_features_that_lie_ready_are_not_extracted(tiny_root, inline_store, tmp_path):
