@@ -27,7 +27,7 @@ def arrays(seed, n, p, voxels, rank, folds, scale):
     return (scale * x).astype(np.float32), y.astype(np.float32), groups
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40, deadline=None, derandomize=True)
 @given(
     seed=st.integers(0, 99),
     n=st.integers(24, 90),
@@ -58,12 +58,12 @@ def test_the_best_of_himalaya_is_found(seed, n, p, voxels, share, folds, power):
         coef = backend.to_numpy(theirs.get_primal_coef())
     mine = (RidgeCV if n >= p else KernelRidgeCV)(alphas).fit(x, y, groups)
     np.testing.assert_allclose(mine.cv_scores_, backend.to_numpy(theirs.cv_scores_), atol=2e-3)
-    same = np.isclose(mine.best_alphas_, backend.to_numpy(theirs.best_alphas_), rtol=1e-3)
+    same = np.isclose(mine.best_alphas_, backend.to_numpy(theirs.best_alphas_), rtol=1e-3, atol=0)
     size = np.abs(coef).max()
     np.testing.assert_allclose(mine.coef_[:, same], coef[:, same], atol=5e-3 * size)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25, deadline=None, derandomize=True)
 @given(
     seed=st.integers(0, 99), n=st.integers(24, 60), p=st.integers(1, 80), folds=st.integers(2, 4)
 )
@@ -76,7 +76,7 @@ def test_primal_and_kernel_are_one_model(seed, n, p, folds):
     np.testing.assert_allclose(primal.coef_[:, same], dual.coef_[:, same], atol=1e-4)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15, deadline=None, derandomize=True)
 @given(seed=st.integers(0, 99), power=st.integers(-6, 6))
 def test_the_scale_of_features_and_penalties_is_nothing(seed, power):
     x, y, groups = arrays(seed, 60, 12, 4, 12, 3, 1.0)
