@@ -8,7 +8,7 @@ per candidate and fold only an eigendecomposition is new. Dupré la Tour et al. 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import torch
@@ -30,11 +30,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from d2b_ray.arrays import Band, FloatArray
-    from d2b_ray.encoding.factorization import Factorization
+    from d2b_ray.encoding.factorization import FoldFactor
     from d2b_ray.encoding.grams import Grams
 
 __all__ = ["BandedSolution", "solve_banded"]
 
+Factors: TypeAlias = "tuple[FoldFactor, ...]"
 EPSILON = float(np.finfo(np.float32).eps)  # a candidate must be better by this, as in himalaya
 
 
@@ -128,9 +129,9 @@ def _solve_primal(
     parts = cross_products(train, grams.mean, y, grams.folds)
     total = parts.sum(0)
 
-    def score(index: int, factorization: Factorization, penalties: torch.Tensor) -> torch.Tensor:
+    def score(index: int, factors: Factors, penalties: torch.Tensor) -> torch.Tensor:
         scale = to_tensor(scales[index], device, torch.float64)[:, None]
-        folds = zip(factorization.folds, parts, strict=True)
+        folds = zip(factors, parts, strict=True)
         return sum(  # type: ignore[return-value]  # there are folds
             fold_scores(
                 f, penalties, scale * (total - part), scale * part, y[f.fold.start : f.fold.stop]
@@ -139,7 +140,7 @@ def _solve_primal(
         )
 
     best = _search(
-        lambda index: grams.factorize(device, scales[index]), score, alphas, candidates, device, out
+        lambda index: grams.factors(device, scales[index]), score, alphas, candidates, device, out
     )
     for index in np.unique(best):
         chosen = np.flatnonzero(best == index)
@@ -161,7 +162,7 @@ def _solve_kernel(
     device: str,
     out: BandedSolution,
 ) -> None:
-    def score(index: int, factorization: Factorization, penalties: torch.Tensor) -> torch.Tensor:
+    def score(index: int, factors: Factors, penalties: torch.Tensor) -> torch.Tensor:
         return sum(  # type: ignore[return-value]  # there are folds
             fold_scores(
                 f,
@@ -170,11 +171,11 @@ def _solve_kernel(
                 None,
                 y[f.fold.start : f.fold.stop],
             )
-            for f in factorization.folds
+            for f in factors
         )
 
     best = _search(
-        lambda index: kernels.factorize(device, candidates[index]),
+        lambda index: kernels.factors(device, candidates[index]),
         score,
         alphas,
         candidates,
@@ -191,8 +192,8 @@ def _solve_kernel(
 
 
 def _search(
-    factorize: Callable[[int], Factorization],
-    score: Callable[[int, Factorization, torch.Tensor], torch.Tensor],
+    factorize: Callable[[int], Factors],
+    score: Callable[[int, Factors, torch.Tensor], torch.Tensor],
     alphas: NDArray[np.float64],
     candidates: NDArray[np.float64],
     device: str,
@@ -202,8 +203,8 @@ def _search(
     penalties = to_tensor(alphas, device, torch.float64)
     best = np.zeros(len(out.alpha), np.int64)
     for index, gamma in enumerate(candidates):
-        factorization = factorize(index)
-        scores = score(index, factorization, penalties) / len(factorization.folds)
+        factors = factorize(index)
+        scores = score(index, factors, penalties) / len(factors)
         row, found = best_alphas(scores)
         out.history[index] = found
         better = found > out.cv_r + EPSILON

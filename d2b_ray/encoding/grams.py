@@ -79,19 +79,19 @@ class Grams:
             roots=tuple(np.ascontiguousarray(root[:, keep]) for root in self.roots),
         )
 
-    def full(self, device: str, scale: NDArray[np.float64]) -> Eigen:
+    def full(self, device: str, scale: NDArray[np.float64] | None = None) -> Eigen:
         """Eigenvectors of the Gram of all rows, columns times `scale` (p,)."""
-        weight = to_tensor(scale, device, torch.float64)
-        return eigen(_scaled(to_tensor(self.grams, device, torch.float64).sum(0), weight))[0]
+        grams = to_tensor(self.grams, device, torch.float64)
+        return eigen(_scaled(grams.sum(0), self._weight(device, scale)))[0]
 
-    def factorize(self, device: str, scale: NDArray[np.float64] | None = None) -> Factorization:
-        """Eigenvectors for the columns times `scale` (p,); those of scale 0 take no part.
+    def factors(
+        self, device: str, scale: NDArray[np.float64] | None = None
+    ) -> tuple[FoldFactor, ...]:
+        """What scoring needs of each fold, for the columns times `scale` (p,).
 
-        Cost (folds + 1) p^3, and no pass over the rows.
+        Columns of scale 0 take no part. Cost folds p^3, and no pass over the rows.
         """
-        weight = to_tensor(
-            np.ones_like(self.mean) if scale is None else scale, device, torch.float64
-        )
+        weight = self._weight(device, scale)
         grams = to_tensor(self.grams, device, torch.float64)
         total = _scaled(grams.sum(0), weight)
         made = []
@@ -100,7 +100,14 @@ class Grams:
             held = (to_tensor(root, device, torch.float64) * weight) @ vectors
             shift = np.asarray(mean) if scale is None else mean * scale
             made.append(FoldFactor(fold, own, upper_root(held), mean=shift))
-        return Factorization("ridge", self.mean, tuple(made), eigen(total)[0])
+        return tuple(made)
+
+    def factorize(self, device: str) -> Factorization:
+        """All that the fits of one penalty a voxel share."""
+        return Factorization("ridge", self.mean, self.factors(device), self.full(device))
+
+    def _weight(self, device: str, scale: NDArray[np.float64] | None) -> torch.Tensor:
+        return to_tensor(np.ones_like(self.mean) if scale is None else scale, device, torch.float64)
 
 
 def make_grams(train: FloatArray, groups: IntArray, device: str) -> Grams:

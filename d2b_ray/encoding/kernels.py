@@ -75,13 +75,15 @@ class Kernels:
             kernels=self.kernels[list(keep)],
         )
 
-    def full(self, device: str, gammas: NDArray[np.float64]) -> Eigen:
+    def full(self, device: str, gammas: NDArray[np.float64] | None = None) -> Eigen:
         """Eigenvectors of sum_b gamma_b K_b."""
         return eigen(self._weighted(device, gammas))[0]
 
-    def factorize(self, device: str, gammas: NDArray[np.float64] | None = None) -> Factorization:
-        """Eigenvectors of the blocks of sum_b gamma_b K_b. Cost (folds + 1) n^3."""
-        kernel = self._weighted(device, np.ones(len(self.kernels)) if gammas is None else gammas)
+    def factors(
+        self, device: str, gammas: NDArray[np.float64] | None = None
+    ) -> tuple[FoldFactor, ...]:
+        """What scoring needs of each fold, for sum_b gamma_b K_b. Cost folds n^3."""
+        kernel = self._weighted(device, gammas)
         made = []
         for fold in self.folds:
             inside = torch.ones(len(kernel), dtype=torch.bool, device=kernel.device)
@@ -90,11 +92,16 @@ class Kernels:
             held = kernel[fold.start : fold.stop][:, inside] @ vectors
             held = held - held.mean(0)
             made.append(FoldFactor(fold, own, upper_root(held), held=to_array(held)))
-        return Factorization("kernel_ridge", self.mean, tuple(made), eigen(kernel)[0])
+        return tuple(made)
 
-    def _weighted(self, device: str, gammas: NDArray[np.float64]) -> torch.Tensor:
+    def factorize(self, device: str) -> Factorization:
+        """All that the fits of one penalty a voxel share."""
+        return Factorization("kernel_ridge", self.mean, self.factors(device), self.full(device))
+
+    def _weighted(self, device: str, gammas: NDArray[np.float64] | None) -> torch.Tensor:
+        shares = np.ones(len(self.kernels)) if gammas is None else gammas
         kernel = torch.zeros(self.kernels.shape[1:], dtype=torch.float64, device=device)
-        for share, own in zip(gammas, self.kernels, strict=True):
+        for share, own in zip(shares, self.kernels, strict=True):
             kernel += float(share) * to_tensor(own, device, torch.float64)
         return kernel
 

@@ -17,6 +17,7 @@ from himalaya.ridge import GroupRidgeCV
 from himalaya.scoring import correlation_score
 
 from d2b_ray.encoding import BandedRidgeCV, Search
+from d2b_ray.encoding.dirichlet import dirichlet_samples
 
 ALPHAS = np.logspace(-12, 12, 25)
 
@@ -37,7 +38,12 @@ def problem(n: int, bands: int, width: int, voxels: int) -> tuple[np.ndarray, ..
 
 
 def reference(
-    x: np.ndarray, y: np.ndarray, groups: np.ndarray, widths: list[int], n_iter: int, form: str
+    x: np.ndarray,
+    y: np.ndarray,
+    groups: np.ndarray,
+    widths: list[int],
+    candidates: np.ndarray,
+    form: str,
 ) -> tuple[np.ndarray, float]:
     """himalaya's CV scores of every candidate, and its seconds."""
     backend = set_backend("torch")
@@ -47,7 +53,7 @@ def reference(
     x = x - x.mean(0)
     parts = [x[:, a:b] for a, b in itertools.pairwise(edges)]
     options = {
-        "n_iter": n_iter, "alphas": ALPHAS, "score_func": correlation_score, "progress_bar": False,
+        "n_iter": candidates, "alphas": ALPHAS, "score_func": correlation_score, "progress_bar": False,
         "n_alphas_batch": 5,
     }  # fmt: skip
     if form == "primal":
@@ -100,7 +106,8 @@ def main() -> None:
     model, seconds = mine(y)
     six = mine(np.tile(y, (1, 6)))[1] if wanted.six else None
     timed = wanted.reference_iter or wanted.n_iter
-    scores, reference_seconds = reference(x, y, groups, widths, timed, wanted.form)
+    candidates = dirichlet_samples(wanted.n_iter, wanted.bands)[:timed]
+    scores, reference_seconds = reference(x, y, groups, widths, candidates, wanted.form)
     reference_seconds *= wanted.n_iter / timed
     print(
         json.dumps(

@@ -48,7 +48,7 @@ def test_golden(case, estimator):
     same = np.isclose(model.best_alphas_, golden["best_alphas"], rtol=1e-3, atol=0)
     # where alphas differ the scores at both are equal to float32: neither is better
     assert np.abs(model.cv_scores_ - golden["cv_scores"])[~same].max(initial=0) < 1e-5
-    assert same.mean() > 0.8
+    assert same.mean() > 0.7  # the others are ties
     # the old kernel is float32: its rounding grows as 1 / alpha (ours agrees with float64 below)
     same &= (model.best_alphas_ >= 1) | (case == "mono_primal")
     assert same.mean() > 0.7
@@ -89,7 +89,7 @@ def test_against_himalaya():
     mine, theirs = run("ridge"), run("himalaya")
     np.testing.assert_allclose(mine.cv_r, theirs.cv_r, atol=5e-5)  # theirs is float32
     same = np.isclose(mine.alpha, theirs.alpha, rtol=1e-3, atol=0)
-    assert same.mean() > 0.8
+    assert same.mean() > 0.7  # the others are ties
     np.testing.assert_allclose(mine.coef[:, same], theirs.coef[:, same], atol=3e-3)
 
 
