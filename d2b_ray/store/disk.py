@@ -130,6 +130,9 @@ def _create_plainly(target: str, data: bytes) -> bool:
             os.fsync(file.fileno())
     except FileExistsError:
         return False
+    except BaseException:  # ours, and half written
+        _unlink(target)
+        raise
     return True
 
 

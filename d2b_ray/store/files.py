@@ -104,6 +104,7 @@ class Store:
 
         For leases. Needs a bucket that honours If-None-Match (AWS, MinIO, Ceph, Swift).
         """
+        self._must_be_named(path)
         with told(self.address(path)):
             return self._drive.create(path, data)
 
@@ -165,14 +166,17 @@ class Store:
             self._drive.remove_tree(path)
 
     def _write(self, path: str, parts: Sequence[bytes | memoryview]) -> Written:
-        if not path:
-            raise StoreError(f"{self.url}: a file must have a name")
+        self._must_be_named(path)
         with told(self.address(path)):
             self._drive.write(path, parts)
         content = hashlib.sha256()
         for part in parts:
             content.update(part)
         return Written(content.hexdigest(), sum(len(part) for part in parts))
+
+    def _must_be_named(self, path: str) -> None:
+        if not path:
+            raise StoreError(f"{self.url}: a file must have a name")
 
 
 def checked_path(path: str) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import tokenize
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -54,8 +55,8 @@ def json_from_bytes(data: bytes, url: str) -> Any:
     """The value; StoreError naming `url` if the bytes are not JSON."""
     try:
         return json.loads(data)
-    except ValueError as error:
-        raise StoreError(f"{url}: not JSON ({error}){NO_REASON}") from error
+    except (ValueError, RecursionError) as error:
+        raise StoreError(f"{url}: not JSON ({_one_line(error)}){NO_REASON}") from error
 
 
 def array_parts(array: Array) -> list[bytes | memoryview]:
@@ -74,9 +75,10 @@ def array_parts(array: Array) -> list[bytes | memoryview]:
 def array_from_bytes(data: bytes, url: str) -> Array:
     """The array of a .npy file; StoreError naming `url` if it is torn or holds pickled objects."""
     try:
-        array: Array = np.load(io.BytesIO(data), allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        raise StoreError(f"{url}: not a .npy array ({error}){NO_REASON}") from error
+        # not `np.load`, which also opens .npz; a damaged header fails in numpy's tokenizer
+        array: Array = np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
+    except (ValueError, EOFError, SyntaxError, tokenize.TokenError) as error:
+        raise StoreError(f"{url}: not a .npy array ({_one_line(error)}){NO_REASON}") from error
     return array
 
 
@@ -104,5 +106,10 @@ def table_from_bytes(data: bytes, url: str) -> pa.Table:
 
     try:
         return pq.ParquetFile(pa.BufferReader(data)).read()
-    except (pa.ArrowException, OSError) as error:
-        raise StoreError(f"{url}: not a Parquet table ({error}){NO_REASON}") from error
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise StoreError(f"{url}: not a Parquet table ({_one_line(error)}){NO_REASON}") from error
+
+
+def _one_line(error: Exception) -> str:
+    """The error in one line: some of numpy and pyarrow have several."""
+    return " ".join(str(error).split())

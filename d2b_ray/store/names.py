@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 __all__ = ["component", "fitting", "hparams", "model_folder", "reduction"]
 
 TOKENS = {"avg": "avgToken", "last": "lastToken", "flat": "flatToken"}
-HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
+# No `-` beside the `/`, as on the hub: `a-/b` and `a/-b` would share `a---b`.
+HUB_ID = re.compile(r"[A-Za-z0-9](?:[\w.-]*[\w.])?/[\w.][\w.-]*")
 LONGEST = 200  # bytes of a name that every disk takes
 
 

@@ -132,3 +132,38 @@ class StoreContract:
         store.write_bytes("x", b"1")
         assert pickle.loads(pickle.dumps(store)).read_bytes("x") == b"1"
         assert Store(store.url).read_bytes("x") == b"1"
+
+    def test_nasty_names_are_read_at_once_and_removed(self, store):
+        for name in NASTY:
+            store.write_bytes(f"d/{name}", name.encode())
+            assert store.exists(f"d/{name}")
+            assert store.size(f"d/{name}") == len(name.encode())
+        paths = [f"d/{name}" for name in NASTY]
+        assert store.read_many(paths) == [name.encode() for name in NASTY]
+        store.remove("d/[brackets]*?.json")
+        assert set(store.list()) == {*paths} - {"d/[brackets]*?.json"}
+        store.remove_tree("d")
+        assert store.list() == ()
+
+    def test_one_missing_of_many_is_told(self, store):
+        store.write_bytes("a", b"1")
+        with pytest.raises(StoreError, match="no such file") as caught:
+            store.read_many(["a", "gone"])
+        assert "\n" not in str(caught.value)
+
+    def test_a_file_has_a_name(self, store):
+        for write in (store.write_bytes, store.create_exclusive):
+            with pytest.raises(StoreError, match="a file must have a name"):
+                write("", b"1")
+        assert store.list() == ()
+
+    @pytest.mark.parametrize("path", ["..", "a/..", "/", "a/", "\x7f", "a\x00b", "a/./b"])
+    def test_no_method_leaves_the_store(self, store, path):
+        for call in (store.read_bytes, store.exists, store.size, store.remove, store.remove_tree):
+            with pytest.raises(StoreError, match="is not a path in a store"):
+                call(path)
+        for call in (store.write_bytes, store.create_exclusive):
+            with pytest.raises(StoreError, match="is not a path in a store"):
+                call(path, b"")
+        with pytest.raises(StoreError):
+            store.list("../")

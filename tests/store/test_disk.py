@@ -61,3 +61,15 @@ def test_of_many_creators_one_wins(tmp_path):
     assert sum(won) == 1
     assert store.read_bytes("lease") == b"%d" % won.index(True)
     assert store.list() == ("lease",)
+
+
+def test_only_temporary_files_of_a_store_are_passed_over(tmp_path):
+    store = Store(str(tmp_path))
+    store.write_bytes("d/x", b"1")
+    (tmp_path / "d" / ".x.4711-0a1b2c3d4e5f.tmp").write_bytes(b"half")
+    (tmp_path / "d" / "x.tmp").write_bytes(b"a user's")
+    (tmp_path / "d" / ".x.tmp").write_bytes(b"a user's")
+    assert store.list() == ("d/.x.tmp", "d/x", "d/x.tmp")
+    assert store.list("d/.x") == ("d/.x.tmp",)
+    store.remove_tree("d")
+    assert list(tmp_path.iterdir()) == []  # half-written files go with their folder

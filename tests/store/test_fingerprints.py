@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import random
+
+import fsspec
 import pytest
 
 from d2b_ray.errors import StoreError
 from d2b_ray.store import digest, fingerprint_file
-from d2b_ray.store.fingerprints import WHOLE_BYTES
+from d2b_ray.store.fingerprints import PIECE_BYTES, WHOLE_BYTES, piece_starts
 
 
 def test_the_order_of_keys_is_nothing():
@@ -35,3 +38,31 @@ def test_content_counts(tmp_path, size):
 def test_a_missing_file_is_one_line(tmp_path):
     with pytest.raises(StoreError, match="no such file"):
         fingerprint_file(str(tmp_path / "gone"))
+
+
+def test_a_remote_file_has_the_fingerprint_of_the_local_one(tmp_path):
+    memory = fsspec.filesystem("memory")
+    for size in (0, 10, WHOLE_BYTES, WHOLE_BYTES + 1000):
+        content = random.Random(size).randbytes(size)
+        (tmp_path / "x").write_bytes(content)
+        memory.pipe_file("/fingerprints/x", content)
+        try:
+            remote = fingerprint_file("memory://fingerprints/x")
+        finally:
+            memory.rm_file("/fingerprints/x")
+        assert remote == fingerprint_file(str(tmp_path / "x"))
+        assert remote.startswith("sha256:" if size <= WHOLE_BYTES else "pieces:")
+
+
+def test_pieces_reach_from_the_first_byte_to_the_last():
+    for size in (WHOLE_BYTES + 1, WHOLE_BYTES + 63, 10 * WHOLE_BYTES):
+        starts = piece_starts(size)
+        assert starts[0] == 0
+        assert starts[-1] + PIECE_BYTES == size
+        assert list(starts) == sorted(set(starts))
+
+
+def test_nested_keys_may_come_in_any_order_and_nan_is_refused():
+    assert digest({"a": {"x": 1, "y": 2}}) == digest({"a": {"y": 2, "x": 1}})
+    with pytest.raises(ValueError):
+        digest({"a": float("nan")})

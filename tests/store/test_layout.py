@@ -68,3 +68,38 @@ def test_models_never_share_a_folder():
 def test_impossible_names_are_refused(bad):
     with pytest.raises(StoreError, match="cannot be part of a path"):
         FitPlace.of(PLACE | {"subject": bad}).folder  # noqa: B018  # the property refuses
+
+
+def test_concat_and_the_other_arrays():
+    place = FitPlace.of(PLACE | {"combine": "concat"})
+    folder = FOLDER.replace("TR3_5s", "TR3_5s_concat")
+    assert place.alphas == f"{folder}/alphas_raw.npy"
+    assert place.predictions == f"{folder}/predictions_raw.npy"
+    assert place.array("predictions_nested") == f"{folder}/predictions_nested_raw.npy"
+
+
+def test_a_dash_beside_the_slash_is_told_apart():
+    assert model_folder("openai-community/gpt2") == "openai-community--gpt2"
+    assert model_folder("a-/b") != model_folder("a/-b")
+
+
+@pytest.mark.parametrize("change", [{"label": "a/b"}, {"split": "../x"}, {"label": "a\nb"}])
+def test_impossible_endings_are_refused(change):
+    with pytest.raises(StoreError, match="cannot be part of a path"):
+        FitPlace.of(PLACE | change).cc  # noqa: B018  # the property refuses
+
+
+@pytest.mark.parametrize(
+    ("kind", "key", "inputs"),
+    [("failed", "a", "b"), ("a/b", "a", "b"), ("fit", "a.b", "c"), ("fit", "", "c")],
+)
+def test_impossible_records_are_refused(kind, key, inputs):
+    with pytest.raises(StoreError, match="is not the name of a record"):
+        Layout.record(kind, key, inputs)
+
+
+def test_tokens_and_reductions_without_a_name_are_refused():
+    with pytest.raises(StoreError, match="allowed: avg, last, flat"):
+        Layout.feature(FEATURE | {"tokens": "max"}, 2, "SUITS_001")
+    with pytest.raises(StoreError, match="allowed: pca, srp"):
+        FitPlace.of(PLACE | {"reduce": {"ica": 3}})

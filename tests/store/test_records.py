@@ -73,3 +73,22 @@ def test_a_torn_record_is_explained(store):
     (path,) = store.list("units/")
     store.write_bytes(path, b"{")
     assert Ledger.read(store).explain_stale("a", {"x": "2"}) == "its record cannot be read"
+
+
+def test_the_record_is_written_before_the_old_one_goes(store, monkeypatch):
+    record("a", x="1").write(store)
+    record("ab", x="1").write(store)
+    done = []
+    write, remove = Store.write_json, Store.remove
+    monkeypatch.setattr(Store, "write_json", lambda *a: (done.append(a[1]), write(*a))[1])
+    monkeypatch.setattr(Store, "remove", lambda *a: (done.append(a[1]), remove(*a))[1])
+    old, new = record("a", x="1"), record("a", x="2")
+    new.write(store)
+    assert done == [new.path, old.path]
+    assert store.list("units/") == tuple(sorted([new.path, record("ab", x="1").path]))
+
+
+def test_inputs_that_came_or_went_are_named(store):
+    record("a", x="1", y="1").write(store)
+    told = Ledger.read(store).explain_stale("a", {"y": "1", "z": "1"})
+    assert told == "changed since: x, z"
