@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 import torch
 
+from d2b_ray.encoding.grams import Grams
 from d2b_ray.encoding.kernels import Kernels
-from d2b_ray.encoding.products import cross_products, row_products
+from d2b_ray.encoding.products import cross_products
 from d2b_ray.encoding.solvers import (
     batches,
     best_alphas,
+    filter_values,
     fold_scores,
-    ridge_filter,
+    primal_coefficients,
 )
 from d2b_ray.encoding.tensors import to_array, to_tensor
 from d2b_ray.errors import FitError
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
 
     from d2b_ray.arrays import Band, FloatArray
     from d2b_ray.encoding.factorization import FoldFactor
-    from d2b_ray.encoding.grams import Grams
 
 __all__ = ["BandedSolution", "solve_banded"]
 
@@ -92,9 +93,11 @@ def solve_banded(
     )
     scales = _column_scales(candidates, bands, p)
     solve = _solve_kernel if isinstance(parts, Kernels) else _solve_primal
-    per_voxel = 8 * (2 * n + (len(parts.folds) + 10) * (p + n) + 3 * len(alphas))
+    if isinstance(parts, Grams):
+        parts = parts.rotated(train, device)
+    per_voxel = 4 * (2 * n + (len(parts.folds) + 12) * (p + n) + 3 * len(alphas))
     for start, stop in batches(voxels, per_voxel, memory_budget_bytes):
-        y = to_tensor(response[:, start:stop], device, torch.float64)
+        y = to_tensor(response[:, start:stop], device, torch.float32)
         own = BandedSolution(
             out.alpha[start:stop],
             out.gamma[:, start:stop],
@@ -126,30 +129,31 @@ def _solve_primal(
     device: str,
     out: BandedSolution,
 ) -> None:
-    parts = cross_products(train, grams.mean, y, grams.folds)
+    assert grams.principal is not None
+    principal, rows = grams.principal
+    parts = cross_products(rows, y, grams.folds)
     total = parts.sum(0)
 
     def score(index: int, factors: Factors, penalties: torch.Tensor) -> torch.Tensor:
-        scale = to_tensor(scales[index], device, torch.float64)[:, None]
-        folds = zip(factors, parts, strict=True)
         return sum(  # type: ignore[return-value]  # there are folds
-            fold_scores(
-                f, penalties, scale * (total - part), scale * part, y[f.fold.start : f.fold.stop]
-            )
-            for f, part in folds
+            fold_scores(f, penalties, total - part, part, y[f.fold.start : f.fold.stop])
+            for f, part in zip(factors, parts, strict=True)
         )
 
     best = _search(
         lambda index: grams.factors(device, scales[index]), score, alphas, candidates, device, out
     )
+    axes, lengths = principal.tensors(device)
     for index in np.unique(best):
         chosen = np.flatnonzero(best == index)
         columns = torch.from_numpy(chosen).to(total.device)
         scale = to_tensor(scales[index], device, torch.float64)[:, None]
-        full = grams.full(device, scales[index])
+        vectors, values = grams.full(device, scales[index]).tensors(device)
+        back = scale * vectors  # from eigenvectors to columns (p, r)
+        project = (back.T @ axes * lengths.sqrt()).to(torch.float32)  # Z'Y to eigenvectors
         penalty = to_tensor(out.alpha[chosen], device, torch.float64)
-        beta = scale * ridge_filter(full, scale * total[:, columns], penalty)
-        out.coef[:, chosen] = to_array(beta)
+        shrunk = project @ total[:, columns] / filter_values(values, penalty)
+        out.coef[:, chosen] = to_array(back.to(torch.float32) @ shrunk)
 
 
 def _solve_kernel(
@@ -186,9 +190,10 @@ def _solve_kernel(
         chosen = np.flatnonzero(best == index)
         full = kernels.full(device, candidates[index])
         penalty = to_tensor(out.alpha[chosen], device, torch.float64)
-        dual = ridge_filter(full, y[:, torch.from_numpy(chosen).to(y.device)], penalty)
-        weight = to_tensor(scales[index] ** 2, device, torch.float64)[:, None]
-        out.coef[:, chosen] = to_array(weight * row_products(train, kernels.mean, dual))
+        own = y[:, torch.from_numpy(chosen).to(y.device)]
+        # a band of small weight cancels in the others' columns: always float64
+        coef = primal_coefficients(train, kernels.mean, full, own, penalty, cancelling=0)
+        out.coef[:, chosen] = (scales[index] ** 2)[:, None] * coef
 
 
 def _search(

@@ -1,7 +1,10 @@
-"""What scoring needs of a design: eigenvectors of the training rows of each fold, roots of the rest.
+"""What the fits of a design share: eigenvectors of the training rows of each fold, roots of the rest.
 
 Primal (samples >= features) and dual (kernel) leave the same parts behind, so that one scoring
-serves both. It depends on the design alone and is shared by all subjects.
+serves both. Eigenvectors are found in float64. Responses meet float32 only, as they are stored: in
+the dual form they are multiplied by eigenvectors of length 1, in the primal form by the
+principal rows Z = X U diag(values)^-1/2, whose columns have length 1 too. So a product's rounding is
+relative to each direction and not, as in X'Y, to the largest.
 """
 
 from __future__ import annotations
@@ -31,54 +34,52 @@ class Eigen:
     vectors: NDArray[np.float64]
     values: NDArray[np.float64]
 
-    def tensors(self, device: str) -> tuple[torch.Tensor, torch.Tensor]:
+    def tensors(
+        self, device: str, dtype: torch.dtype = torch.float64
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """Both on a device."""
-        return (
-            to_tensor(self.vectors, device, torch.float64),
-            to_tensor(self.values, device, torch.float64),
-        )
+        return to_tensor(self.vectors, device, dtype), to_tensor(self.values, device, dtype)
 
 
 @dataclass(frozen=True, slots=True)
 class FoldFactor:
-    """One fold: `eigen` of its training rows, and what scoring needs of its held-out rows.
+    """One fold: eigenvalues `values` (r,) float64 of its training rows, and how responses meet them.
 
-    A (n_g, r) are the held-out rows in eigenvector coordinates, their column means removed. `root`
-    (min(n_g, r), r) float32 is upper trapezoidal with root'root = A'A. `mean` (p,) of the held-out
-    rows after centring by the training mean (primal), or `held` A itself, float32 (dual).
+    `project` (q, r) float32 turns what was made of the training responses into eigenvector
+    coordinates: Z'Y (primal, q columns of Z) or Y (dual, q training rows). A (n_g, r) are
+    the held-out rows in these coordinates, their column means removed. `root` (min(n_g, r), r)
+    float32 is upper trapezoidal with root'root = A'A. `mean` (q,) of the held-out rows of Z
+    (primal), or `held` A itself (dual), float32.
     """
 
     fold: Fold
-    eigen: Eigen
+    values: NDArray[np.float64]
+    project: FloatArray
     root: FloatArray
-    mean: NDArray[np.float64] | None = None
+    mean: FloatArray | None = None
     held: FloatArray | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Factorization:
-    """Shared part of the fits on one design. `mean` (p,) float64 of the training rows."""
+    """Shared part of the fits on one design. `mean` (p,) float64 of the training rows.
+
+    `full` eigenvectors of the Gram (or kernel) of all rows; `rows` Z (n, r) float32 (primal).
+    """
 
     kind: Literal["ridge", "kernel_ridge"]
     mean: NDArray[np.float64]
     folds: tuple[FoldFactor, ...]
     full: Eigen
+    rows: FloatArray | None = None
 
     @property
     def nbytes(self) -> int:
         """Bytes it takes in an object store."""
-        arrays = [self.mean, self.full.vectors, self.full.values]
-        total = sum(array.nbytes for array in arrays)
+        arrays = [self.mean, self.full.vectors, self.full.values, self.rows]
         for factor in self.folds:
-            parts = (
-                factor.eigen.vectors,
-                factor.eigen.values,
-                factor.root,
-                factor.mean,
-                factor.held,
-            )
-            total += sum(part.nbytes for part in parts if part is not None)
-        return int(total)
+            arrays += [factor.values, factor.project, factor.root, factor.mean, factor.held]
+        return int(sum(array.nbytes for array in arrays if array is not None))
 
 
 def centred_mean(rows: FloatArray) -> NDArray[np.float64]:

@@ -21,7 +21,7 @@ from d2b_ray.encoding.factorization import (
     upper_root,
 )
 from d2b_ray.encoding.folds import Fold, folds_of
-from d2b_ray.encoding.products import ROWS, centred_rows
+from d2b_ray.encoding.products import ROWS, add_gram, centred_rows, mirror
 from d2b_ray.encoding.tensors import to_array, to_tensor
 
 if TYPE_CHECKING:
@@ -34,10 +34,11 @@ __all__ = ["Grams", "make_grams"]
 
 @dataclass(frozen=True, slots=True)
 class Grams:
-    """Sums over the rows of a design, centred by its training `mean` (p,); all float64.
+    """Sums over the rows of a design, centred by its training `mean` (p,); float64.
 
     `grams` (folds, p, p); `means` (folds, p) of the centred rows of each fold; `roots` a fold
-    (min(n_g, p), p) with root'root = G_g less its mean.
+    (min(n_g, p), p) with root'root = G_g less its mean. `principal`: eigenvectors U of the Gram
+    of all rows, and the rows Z = X U diag(values)^-1/2 (n, r), float32.
     """
 
     folds: tuple[Fold, ...]
@@ -45,11 +46,28 @@ class Grams:
     grams: NDArray[np.float64]
     means: NDArray[np.float64]
     roots: tuple[NDArray[np.float64], ...]
+    principal: tuple[Eigen, FloatArray] | None = None
 
     @property
     def nbytes(self) -> int:
         """Bytes it takes in an object store."""
-        return int(self.grams.nbytes + self.means.nbytes + sum(r.nbytes for r in self.roots))
+        rows = 0 if self.principal is None else self.principal[1].nbytes
+        sums = self.grams.nbytes + self.means.nbytes + sum(r.nbytes for r in self.roots)
+        return int(sums + rows)
+
+    def rotated(self, train: FloatArray, device: str) -> Grams:
+        """Itself with `principal` of the rows `train` (n, p). Cost n p^2, if it was not there."""
+        if self.principal is not None:
+            return self
+        full = self.full(device)
+        centre = to_tensor(self.mean, device, torch.float64)
+        vectors, values = full.tensors(device)
+        turn = vectors / values.sqrt()
+        rows = np.empty((len(train), len(full.values)), np.float32)
+        for start in range(0, len(train), ROWS):
+            stop = min(start + ROWS, len(train))
+            rows[start:stop] = to_array(centred_rows(train, start, stop, centre) @ turn)
+        return replace(self, principal=(full, rows))
 
     def without(self, fold: int) -> Grams:
         """The Grams of the rows outside one fold, centred by their own mean (for nested CV)."""
@@ -67,6 +85,7 @@ class Grams:
             grams=self.grams[keep] + counts[:, None, None] * change,
             means=means - shift,
             roots=tuple(self.roots[number] for number in keep),
+            principal=None,
         )
 
     def columns(self, keep: IntArray) -> Grams:
@@ -77,6 +96,7 @@ class Grams:
             grams=np.ascontiguousarray(self.grams[:, keep][:, :, keep]),
             means=np.ascontiguousarray(self.means[:, keep]),
             roots=tuple(np.ascontiguousarray(root[:, keep]) for root in self.roots),
+            principal=None,
         )
 
     def full(self, device: str, scale: NDArray[np.float64] | None = None) -> Eigen:
@@ -87,33 +107,40 @@ class Grams:
     def factors(
         self, device: str, scale: NDArray[np.float64] | None = None
     ) -> tuple[FoldFactor, ...]:
-        """What scoring needs of each fold, for the columns times `scale` (p,).
+        """What scoring needs of each fold, for the columns times `scale` (p,), once `rotated`.
 
         Columns of scale 0 take no part. Cost folds p^3, and no pass over the rows.
         """
+        assert self.principal is not None
+        full, rows = self.principal
+        vectors, values = full.tensors(device)
         weight = self._weight(device, scale)
+        turn = values.sqrt()[:, None] * vectors.T * weight  # from Z to the scaled columns (r, p)
         grams = to_tensor(self.grams, device, torch.float64)
         total = _scaled(grams.sum(0), weight)
         made = []
-        for fold, gram, mean, root in zip(self.folds, grams, self.means, self.roots, strict=True):
+        for fold, gram, root in zip(self.folds, grams, self.roots, strict=True):
             own, vectors = eigen(total - _scaled(gram, weight))
             held = (to_tensor(root, device, torch.float64) * weight) @ vectors
-            shift = np.asarray(mean) if scale is None else mean * scale
-            made.append(FoldFactor(fold, own, upper_root(held), mean=shift))
+            mean = rows[fold.start : fold.stop].mean(0, dtype=np.float64).astype(np.float32)
+            made.append(
+                FoldFactor(fold, own.values, to_array(turn @ vectors), upper_root(held), mean=mean)
+            )
         return tuple(made)
 
     def factorize(self, device: str) -> Factorization:
-        """All that the fits of one penalty a voxel share."""
-        return Factorization("ridge", self.mean, self.factors(device), self.full(device))
+        """All that the fits of one penalty a voxel share, once `rotated`."""
+        assert self.principal is not None
+        return Factorization("ridge", self.mean, self.factors(device), *self.principal)
 
     def _weight(self, device: str, scale: NDArray[np.float64] | None) -> torch.Tensor:
         return to_tensor(np.ones_like(self.mean) if scale is None else scale, device, torch.float64)
 
 
 def make_grams(train: FloatArray, groups: IntArray, device: str) -> Grams:
-    """One pass over `train` (n, p), not centred; `groups` (n,) non-decreasing.
+    """Sums and principal rows of `train` (n, p), not centred; `groups` (n,) non-decreasing.
 
-    Cost n p^2 multiply-adds. Raises FitError for values that are not finite.
+    Cost 2 n p^2 multiply-adds. Raises FitError for values that are not finite.
     """
     folds = folds_of(groups)
     mean = centred_mean(train)
@@ -124,7 +151,8 @@ def make_grams(train: FloatArray, groups: IntArray, device: str) -> Grams:
         grams.append(to_array(gram, np.float64))
         means.append(to_array(own, np.float64))
         roots.append(to_array(_root(train, fold, centre, gram, own), np.float64))
-    return Grams(folds, mean, np.stack(grams), np.stack(means), tuple(roots))
+    made = Grams(folds, mean, np.stack(grams), np.stack(means), tuple(roots))
+    return made.rotated(train, device)
 
 
 def _scaled(gram: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
@@ -138,9 +166,9 @@ def _gram(train: FloatArray, fold: Fold, centre: torch.Tensor) -> tuple[torch.Te
     total = torch.zeros(p, dtype=torch.float64, device=centre.device)
     for start in range(fold.start, fold.stop, ROWS):
         rows = centred_rows(train, start, min(start + ROWS, fold.stop), centre)
-        gram.addmm_(rows.T, rows)
+        add_gram(gram, rows.T)
         total += rows.sum(0)
-    return gram, total / (fold.stop - fold.start)
+    return mirror(gram), total / (fold.stop - fold.start)
 
 
 def _root(

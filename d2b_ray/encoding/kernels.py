@@ -18,6 +18,7 @@ from d2b_ray.encoding.factorization import (
     upper_root,
 )
 from d2b_ray.encoding.folds import Fold, folds_of
+from d2b_ray.encoding.products import add_gram, mirror
 from d2b_ray.encoding.tensors import to_array, to_tensor
 
 if TYPE_CHECKING:
@@ -91,7 +92,8 @@ class Kernels:
             own, vectors = eigen(kernel[inside][:, inside])
             held = kernel[fold.start : fold.stop][:, inside] @ vectors
             held = held - held.mean(0)
-            made.append(FoldFactor(fold, own, upper_root(held), held=to_array(held)))
+            root = upper_root(held)
+            made.append(FoldFactor(fold, own.values, to_array(vectors), root, held=to_array(held)))
         return tuple(made)
 
     def factorize(self, device: str) -> Factorization:
@@ -117,7 +119,13 @@ def make_kernels(
     rows = to_tensor(train, device, torch.float64) - to_tensor(mean, device, torch.float64)
     cuts = [0, *edges, train.shape[1]]
     bands = [rows[:, a:b] for a, b in itertools.pairwise(cuts)]
-    kernels = np.stack([to_array(band @ band.T, np.float64) for band in bands])
+    kernels = np.stack([to_array(_kernel(band), np.float64) for band in bands])
     folds = folds_of(groups)
     means = np.stack([to_array(rows[f.start : f.stop].mean(0), np.float64) for f in folds])
     return Kernels(folds, mean, means, kernels)
+
+
+def _kernel(band: torch.Tensor) -> torch.Tensor:
+    out = band.new_zeros(len(band), len(band))
+    add_gram(out, band)
+    return mirror(out)

@@ -41,11 +41,13 @@ def nested_predictions(
     out = np.empty_like(response, dtype=np.float32)
     for number, fold in enumerate(parts.folds):
         inner = parts.without(number)
-        factorization = inner.factorize(device)
         seen, known = train, response
-        if isinstance(parts, Kernels):  # a kernel has rows and columns of the inner rows only
+        if isinstance(inner, Kernels):  # a kernel has rows and columns of the inner rows only
             keep = np.r_[0 : fold.start, fold.stop : len(train)]
             seen, known = train[keep], response[keep]
+        else:
+            inner = inner.rotated(train, device)
+        factorization = inner.factorize(device)
         solution = SOLVERS[factorization.kind](
             seen, known, alphas, factorization, device, memory_budget_bytes
         )

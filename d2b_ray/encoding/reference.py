@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["solve_banded_by_himalaya", "solve_by_himalaya"]
 
+ALPHAS_BATCH = 5
+
 
 def solve_by_himalaya(
     train: FloatArray,
@@ -46,7 +48,11 @@ def solve_by_himalaya(
     x = np.asarray(train - train.mean(0), np.float32)
     y = np.array(response, np.float32)
     primal = x.shape[0] >= x.shape[1]
-    solver_params: dict[str, Any] = {"score_func": correlation_score}
+    # all alphas at once would hold as many copies of the predictions; the answer is the same
+    solver_params: dict[str, Any] = {
+        "score_func": correlation_score,
+        "n_alphas_batch": ALPHAS_BATCH,
+    }
     if primal:
         model = RidgeCV(alphas=alphas, cv=cv, fit_intercept=False, solver_params=solver_params)
     else:

@@ -8,19 +8,19 @@ import numpy as np
 import torch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from d2b_ray.arrays import Array, FloatArray
+    from d2b_ray.encoding.filters import Filters, Segment
 
-__all__ = ["BLOCK", "alpha_scores", "correlation", "shrinkage"]
+__all__ = ["BLOCK", "alpha_scores", "correlation"]
 
-CPU_TILE, GPU_TILE = 512, 1 << 15  # voxels scored at a time: what stays in cache, what fills a GPU
+CPU_TILE, GPU_TILE = 256, 1 << 13  # voxels scored at a time: what stays in cache, what fills a GPU
 ROW_BLOCKS, LEAST_ROWS = (
     8,
     128,
 )  # of a trapezoidal root: more save multiplications, but are less dense
 BLOCK = 4096  # voxels turned into float64 at a time
-SAME = 1e-7  # relative change of a penalty's weights below which float32 scores cannot differ
 
 
 def correlation(prediction: Array, response: Array) -> FloatArray:
@@ -43,58 +43,67 @@ def correlation(prediction: Array, response: Array) -> FloatArray:
     return found
 
 
-def shrinkage(values: torch.Tensor, alphas: torch.Tensor) -> tuple[torch.Tensor, list[int]]:
-    """Weights (A', r) of the distinct penalties, and for each of the A penalties its row.
-
-    w = (min(values) + alpha) / (values + alpha): the ridge filter 1 / (values + alpha) up to a
-    factor, to which correlation is blind. A penalty far below or far above all `values` has the
-    weights of its neighbour: it is not computed again, and ties in score stay exact ties.
-    """
-    weights = (values.min() + alphas[:, None]) / (values[None, :] + alphas[:, None])  # (A, r)
-    rows: list[int] = []
-    kept: list[torch.Tensor] = []
-    for weight in weights:
-        if not kept or bool(((weight / kept[-1] - 1).abs() > SAME).any()):
-            kept.append(weight)
-        rows.append(len(kept) - 1)
-    return torch.stack(kept), rows
-
-
 def alpha_scores(
-    weights: torch.Tensor,
+    filters: Filters,
     projected: torch.Tensor,
     cross: torch.Tensor,
     root: torch.Tensor,
     response_norm: torch.Tensor,
 ) -> torch.Tensor:
-    """Correlation on held-out rows for every penalty, without forming predictions.
+    """Correlation on held-out rows for every distinct penalty, without forming predictions.
 
     With A (n_g, r) the centred held-out rows in eigenvector coordinates, the prediction of penalty
-    a is A diag(w_a) B. numerator = w_a' (B * A'Y); norm = ||root S||, S = diag(w_a) B,
-    root'root = A'A.
+    a is A diag(w_a) B. numerator = w_a' (B * A'Y); norm = ||root diag(w_a) B||, root'root = A'A.
 
-    weights (A, r) float64; projected B (r, V) float64; cross A'Y (r, V) float64; root (q, r)
-    float32, upper trapezoidal; response_norm (V,) of the centred responses. Returns
-    (A, V) float32.
+    projected B (r, V); cross A'Y (r, V); root (q, r), upper trapezoidal, all float32;
+    response_norm (V,) of the centred responses. Returns (A', V) float32.
     """
-    numerator = weights @ (projected * cross)  # (A, V)
-    small = projected.to(torch.float32)
-    shares = weights.to(torch.float32)[:, :, None]
-    blocks = list(_row_blocks(root))
-    norm = torch.empty(numerator.shape, dtype=torch.float32, device=numerator.device)
-    width = GPU_TILE if small.is_cuda else CPU_TILE
-    for start in range(0, small.shape[1], width):
-        tile = small[:, start : start + width].contiguous()
-        scaled = torch.empty_like(tile)
-        product = tile.new_empty(root.shape[0], tile.shape[1])
-        for row, share in enumerate(shares):
-            torch.mul(tile, share, out=scaled)  # S (r, v)
-            for first, last, block in blocks:
-                torch.mm(block, scaled[first:], out=product[first:last])  # root S (q, v)
-            torch.sum(product.square_(), 0, out=norm[row, start : start + tile.shape[1]])
-    denominator = norm.sqrt_() * response_norm.to(torch.float32)
-    scores = numerator.to(torch.float32) / denominator
+    numerator = filters.weights.to(torch.float32) @ (projected * cross)  # (A', V)
+    denominator = _norms(filters.segments, projected, root)
+    denominator *= response_norm
+    scores = numerator / denominator
     return torch.where(denominator > 0, scores, torch.zeros_like(scores))
+
+
+def _norms(
+    segments: Sequence[Segment], projected: torch.Tensor, root: torch.Tensor
+) -> torch.Tensor:
+    """||root diag(w_a) B|| of every distinct penalty, (A', V), float32."""
+    blocks = list(_row_blocks(root))
+    mix = torch.cat([segment.mix for segment in segments], 1)  # (A', K)
+    square = projected.new_zeros(len(mix), projected.shape[1])
+    width = GPU_TILE if projected.is_cuda else CPU_TILE
+    for start in range(0, projected.shape[1], width):
+        tile = projected[:, start : start + width]
+        shares = [s.basis[:, :, None] * tile[s.start : s.stop] for s in segments]  # (K_s, r_s, v)
+        for first, last, block in blocks:
+            part = tile.new_empty(mix.shape[1], last - first, tile.shape[1])  # of root S (K, q, v)
+            _multiply(segments, shares, block, first, part)
+            mixed = mix @ part.flatten(1)
+            square[:, start : start + width] += (
+                mixed.square_().view(len(mix), *part.shape[1:]).sum(1)
+            )
+    return square.sqrt_()
+
+
+def _multiply(
+    segments: Sequence[Segment],
+    shares: Sequence[torch.Tensor],
+    block: torch.Tensor,
+    first: int,
+    out: torch.Tensor,
+) -> None:
+    """block @ share for every filter of every segment; the columns before `first` are zero."""
+    number = 0
+    for segment, share in zip(segments, shares, strict=True):
+        skipped = max(first - segment.start, 0)
+        columns = block[:, segment.start + skipped - first : segment.stop - first]
+        for filtered in share:
+            if segment.stop > first:
+                torch.mm(columns, filtered[skipped:], out=out[number])
+            else:
+                out[number].zero_()
+            number += 1
 
 
 def _row_blocks(root: torch.Tensor) -> Iterator[tuple[int, int, torch.Tensor]]:
