@@ -10,6 +10,7 @@ __all__ = [
     "DataError",
     "ExtractionError",
     "FitError",
+    "LeaseError",
     "PlanError",
     "SpecError",
     "StoreError",
@@ -38,6 +39,10 @@ class ExtractionError(D2BError, RuntimeError):
 
 class FitError(D2BError, ValueError):
     """Arrays given to a solver or a null do not fit together or are not finite."""
+
+
+class LeaseError(D2BError, RuntimeError):
+    """Another run holds the output root, or has taken it over."""
 
 
 class StoreError(D2BError, OSError):

@@ -74,6 +74,13 @@ def run(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Take up units that failed in an earlier run.")
     ] = False,
+    accept_code_change: Annotated[
+        bool,
+        typer.Option("--accept-code-change", help="Go on with results begun by other code."),
+    ] = False,
+    trace: Annotated[
+        Path | None, typer.Option(help="Write when every unit ran, for ui.perfetto.dev.")
+    ] = None,
 ) -> None:
     """Run a sweep: do what is not done yet."""
     from d2b_ray.cli.running import run_and_tell
@@ -87,20 +94,26 @@ def run(
         retry_failed=retry_failed,
         num_cpus=num_cpus,
         num_gpus=num_gpus,
+        accept_code_change=accept_code_change,
+        trace=trace,
     )
     raise typer.Exit(code)
 
 
 @app.command()
 def status(
-    spec: Spec,
+    target: Annotated[
+        str, typer.Argument(help="Sweep file, or the output root alone.", show_default=False)
+    ],
     overrides: Overrides = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Look again until the run ends.")] = False,
 ) -> None:
-    """Say what of a sweep is done, stale or failed, from its store alone."""
-    from d2b_ray.cli.planning import show_status
-    from d2b_ray.spec import load
+    """Say how a sweep stands, and the run that writes to it now, from its store alone."""
+    from d2b_ray.cli.watching import show_root, show_spec
 
-    raise typer.Exit(show_status(load(spec, overrides or [])))
+    if target.endswith((".yaml", ".yml")):
+        raise typer.Exit(show_spec(Path(target), overrides or [], watch=watch))
+    raise typer.Exit(show_root(target, watch=watch))
 
 
 @app.command(name="demo-data")

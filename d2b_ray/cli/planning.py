@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from d2b_ray.engine.facts import facts
 from d2b_ray.engine.session import prepare
-from d2b_ray.engine.survey import model_size
-from d2b_ray.plan import KINDS, Facts, estimate, feature_key
+from d2b_ray.plan import KINDS, estimate, feature_key
 from d2b_ray.plan.describe import HEADINGS, rows, summary
 
 if TYPE_CHECKING:
@@ -33,7 +33,9 @@ def show_plan(sweep: Sweep) -> None:
     campaign = prepare(sweep, Silent()).campaign
     plan = campaign.survey.plan
     typer.echo(f"{sweep.name}: {summary(plan)}")
-    estimates = estimate(plan, facts(sweep, campaign), finished(campaign))
+    estimates = estimate(
+        plan, facts(sweep, campaign.survey, campaign.place.base), finished(campaign)
+    )
     print_table(HEADINGS, rows(estimates))
     _tell_standing(campaign)
 
@@ -58,29 +60,6 @@ def show_status(sweep: Sweep) -> int:
         typer.echo(f"Everything in {campaign.store.url} is up to date.")
         return 0
     return 1 if control.pending("failed") else 3
-
-
-def facts(sweep: Sweep, campaign: Campaign) -> Facts:
-    """Sizes of the data set and the models, from their headers."""
-    dataset, plan = campaign.survey.dataset, campaign.survey.plan
-    split = sweep.dataset.split
-    train, valid = dataset.runs.train(split), dataset.runs.valid(split)
-    sizes = {
-        unit.params["model"]: model_size(
-            dataset, unit.params["modality"], unit.params["model"], campaign.place.base
-        )
-        for unit in plan.of("extract")
-    }
-    subjects = {str(unit.subject) for unit in plan.of("fit")}
-    return Facts(
-        n_train=sum(run.samples for run in train),
-        n_valid=sum(run.samples for run in valid),
-        seconds=sum(run.seconds for run in dataset.runs.runs),
-        n_groups=len({run.cv_group for run in train}),
-        voxels={subject: len(dataset.voxels(subject).index) for subject in sorted(subjects)},
-        width={name: width for name, (_, width) in sizes.items()},
-        depth={name: depth for name, (depth, _) in sizes.items()},
-    )
 
 
 def finished(campaign: Campaign) -> set[str]:

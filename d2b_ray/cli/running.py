@@ -11,6 +11,8 @@ from d2b_ray.cli.progress import clock, progress_for
 from d2b_ray.engine.session import run_sweep
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from d2b_ray.engine.session import EngineName, Summary
     from d2b_ray.spec import Sweep
 
@@ -27,6 +29,8 @@ def run_and_tell(
     retry_failed: bool = False,
     num_cpus: int | None = None,
     num_gpus: int | None = None,
+    accept_code_change: bool = False,
+    trace: Path | None = None,
 ) -> int:
     """Run the sweep; returns the exit status: 0, 1 when units failed, 130 when interrupted."""
     display = progress_for(sys.stdout)
@@ -39,6 +43,8 @@ def run_and_tell(
             retry_failed=retry_failed,
             num_cpus=num_cpus,
             num_gpus=num_gpus,
+            accept_code_change=accept_code_change,
+            trace=trace,
         )
     except (KeyboardInterrupt, SystemExit):
         display.close()
@@ -67,6 +73,10 @@ def tell(summary: Summary, tables: bool) -> int:
         typer.echo(
             f"{len(summary.failed)} failed, {summary.skipped} skipped because of them. "
             "`--retry-failed` takes them up again."
+        )
+    if summary.stopped:
+        typer.echo(
+            f"Stopped: {summary.stopped}. What is finished is kept: the same command goes on."
         )
     typer.echo(f"Results: {summary.results}")
     if tables:

@@ -1,19 +1,38 @@
-"""The remote worker: a shell that holds `Residents` and calls `work.execute`. Nothing is decided here."""
+"""Remote workers and the crew of them. Nothing is decided here: what runs where, `control` says.
+
+A worker is a shell that holds `Residents` and calls `work.execute`. A seat is a place for a worker:
+it gets units once its worker has answered, loses its worker with the node, and is filled again
+where there is room. The crew grows with the cluster.
+"""
 
 from __future__ import annotations
 
+import logging
 import os
+import time
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import ray
+from ray import exceptions
 
 from d2b_ray.engine.device import DEVICE_VARIABLE
+from d2b_ray.engine.events import WorkerView
+from d2b_ray.engine.lanes import shape_workers
+from d2b_ray.errors import PlanError
 
 if TYPE_CHECKING:
-    from d2b_ray.engine.lanes import WorkerShape
+    from collections.abc import Iterator
+
+    from d2b_ray.engine.lanes import Demand, WorkerShape
     from d2b_ray.engine.place import Place
 
-__all__ = ["Worker", "start_worker"]
+__all__ = ["Crew", "Seat", "Worker"]
+
+log = logging.getLogger(__name__)
+LOOK_S = 2.0  # how often the nodes of the cluster are looked at
+FALSE_STARTS = 5  # workers in a row that do not start, before it is taken for a defect
 
 
 class Worker:
@@ -27,6 +46,12 @@ class Worker:
         os.environ[DEVICE_VARIABLE] = "cuda" if assigned else "cpu"
         self._residents = Residents(place)
 
+    def hello(self) -> tuple[str, str]:
+        """Node number and host name, once the worker stands."""
+        import socket
+
+        return ray.get_runtime_context().get_node_id(), socket.gethostname()
+
     def run(self, task: Any, *values: Any) -> tuple[Any, Any]:
         """Run one unit; the value stays in the object store, the report goes to the driver."""
         from d2b_ray.engine.work import execute
@@ -34,16 +59,111 @@ class Worker:
         return execute(task, values, self._residents)
 
 
-def start_worker(place_ref: Any, shape: WorkerShape) -> Any:
-    """A handle to a new worker of this shape. It never restarts by itself: the driver replaces it."""
-    return (
-        ray.remote(Worker)
-        .options(
-            num_cpus=shape.num_cpus,
-            num_gpus=shape.num_gpus,
-            max_restarts=0,
-            max_task_retries=0,
-            name=None,
+@dataclass(slots=True)
+class Seat:
+    """A place for a worker: its shape, the live handle, what the worker holds, and its node."""
+
+    number: int
+    shape: WorkerShape
+    handle: Any = None
+    view: WorkerView = field(default_factory=lambda: WorkerView(frozenset()))
+    node: str = ""
+    left: bool = False  # its node has announced its end
+
+
+class Crew:
+    """The seats of a run. `starting` maps the answer a worker will give to its seat."""
+
+    def __init__(self, place: Place, demand: Demand) -> None:
+        self._place_ref = ray.put(place)
+        self._name = place.sweep
+        self._demand = demand
+        self._looked = -LOOK_S
+        self._false_starts = 0
+        self._leaving: set[str] = set()
+        self.seats: list[Seat] = []
+        self.starting: dict[Any, Seat] = {}
+        self.grow()
+        if not self.seats:
+            raise PlanError("the cluster has no node that is alive; start one, or wait for it")
+
+    def grow(self) -> None:
+        """Add a seat for every worker that the living nodes have room for and that is not there yet."""
+        nodes = [n["Resources"] for n in _nodes() if n["NodeID"] not in self._leaving]
+        if not nodes:
+            return
+        there = Counter(seat.shape.lane for seat in self.seats)
+        for shape in shape_workers(nodes, self._demand):
+            there[shape.lane] -= 1
+            if there[shape.lane] < 0:
+                seat = Seat(len(self.seats), shape)
+                self.seats.append(seat)
+                self.fill(seat)
+
+    def fill(self, seat: Seat) -> None:
+        """Start a worker for a seat; it counts once it has answered."""
+        if seat.handle is not None:
+            ray.kill(seat.handle)
+        # Never restarted by Ray itself: `control` decides what becomes of its unit.
+        seat.handle = (
+            ray.remote(Worker)
+            .options(
+                num_cpus=seat.shape.num_cpus,
+                num_gpus=seat.shape.num_gpus,
+                max_restarts=0,
+                max_task_retries=0,
+            )
+            .remote(self._place_ref)
         )
-        .remote(place_ref)
-    )
+        seat.node, seat.left = "", False
+        seat.view = WorkerView(seat.shape.kinds)
+        name = f"{self._name}: {seat.shape.lane} worker {seat.number}"
+        self.starting[seat.handle.hello.options(name=name).remote()] = seat
+
+    def answered(self, answer: Any) -> Seat | None:
+        """The seat whose worker has answered; None if it died first and is started again."""
+        seat = self.starting.pop(answer)
+        try:
+            seat.node, host = ray.get(answer)
+        except exceptions.RayError as error:
+            self._false_starts += 1
+            log.info("worker %d did not start: %s", seat.number, str(error).splitlines()[0])
+            if self._false_starts >= FALSE_STARTS:
+                raise
+            self.fill(seat)
+            return None
+        self._false_starts = 0
+        seat.view = replace(seat.view, host=f"{host} {seat.node}")
+        return seat
+
+    def look(self) -> Iterator[Seat]:
+        """Every two seconds: seats whose node has announced its end since; grows with the cluster."""
+        if time.monotonic() - self._looked < LOOK_S:
+            return
+        self._looked = time.monotonic()
+        self._leaving |= set(_draining())
+        for seat in self.seats:
+            if seat.node in self._leaving and not seat.left:
+                seat.left = True
+                yield seat
+        try:
+            self.grow()
+        except PlanError as error:  # nodes were lost; those that come back will do
+            log.info("%s", error)
+
+    def close(self) -> None:
+        """End all workers."""
+        for seat in self.seats:
+            ray.kill(seat.handle)
+
+
+def _nodes() -> list[dict[str, Any]]:
+    return [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
+
+
+def _draining() -> dict[str, int]:
+    """Nodes that will end soon (a spot instance was reclaimed, `ray drain-node`), with deadlines."""
+    from ray._private.state import state  # there is no public way to ask
+
+    found: dict[str, int] = state.get_draining_nodes()
+    return found

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Protocol
 
 from d2b_ray.engine.control import Control
-from d2b_ray.engine.events import GiveUp, Skip
+from d2b_ray.engine.events import GiveUp, Skip, Stop
+from d2b_ray.engine.facts import facts
 from d2b_ray.engine.lanes import Demand
+from d2b_ray.engine.pace import Pace
 from d2b_ray.engine.work import Task
-from d2b_ray.plan import KINDS, feature_key
+from d2b_ray.errors import StoreError
+from d2b_ray.plan import KINDS, feature_key, value_bytes
 from d2b_ray.store import Ledger, digest
 
 if TYPE_CHECKING:
@@ -25,14 +28,17 @@ if TYPE_CHECKING:
     from d2b_ray.engine.place import Place
     from d2b_ray.engine.policy import Failure
     from d2b_ray.engine.survey import Survey
+    from d2b_ray.engine.trace import Trace
     from d2b_ray.engine.work import Report
     from d2b_ray.plan import Unit
     from d2b_ray.spec import Sweep
-    from d2b_ray.store import Store
+    from d2b_ray.store import Lease, Store
 
 __all__ = ["Campaign", "Observer", "Standing", "standing"]
 
 log = logging.getLogger(__name__)
+TELL_S = 1.0  # how often the lease hears how far the run is
+SHOWN = 20  # labels that progress names
 
 
 class Observer(Protocol):
@@ -105,14 +111,28 @@ class Campaign:
         self.place = place
         self.observer = observer
         self.control = Control(
-            survey.plan.units, done=now.done, failed=() if retry_failed else now.failed
+            survey.plan.units,
+            done=now.done,
+            failed=() if retry_failed else now.failed,
+            value_bytes=value_bytes(survey.plan, facts(sweep, survey, place.base)),
         )
-        self.began = time.monotonic()
-        self.executed: dict[str, int] = {}
-        self._seconds: dict[str, float] = {}
-        self._workers = 1
+        self.trace: Trace | None = None
+        self._lease: Lease | None = None
+        self._told = 0.0
+        self.pace = Pace()
         self.failures: dict[str, Failure] = {}
         self._labels = {unit.key: unit.label for unit in survey.plan.units}
+
+    def hold(self, lease: Lease) -> None:
+        """From now on write under this lease, here and in every worker."""
+        self._lease = lease
+        self.store = self.store.fenced(lease.fence)
+        self.place = replace(self.place, fence=lease.fence)
+
+    @property
+    def timeout_s(self) -> float:
+        """How long a unit may take."""
+        return float(self.sweep.resources.timeout_s)
 
     @property
     def demand(self) -> Demand:
@@ -136,15 +156,13 @@ class Campaign:
             fingerprints = dict(survey.fingerprints[feature_key(unit.params, layers[0])])
         return Task(
             unit=unit,
-            attempt=self.control.attempts(key),
-            memory_factor=self.control.memory_factor(key),
+            attempt=self.control.tries.started(key),
+            memory_factor=self.control.tries.memory_factor(key),
             roots=self._roots(unit),
             fingerprints=fingerprints,
             inputs=digest(fingerprints),
             layers=self.standing.missing_layers.get(key, ()),
         )
-
-    # -- what a person asks ----------------------------------------------------------------------
 
     def left_to_do(self) -> str:
         """One line: units to run by kind, and what is done already."""
@@ -154,20 +172,26 @@ class Campaign:
         done = len(self.standing.done)
         return f"{self.sweep.name}: {words} to do" + (f"; {done} already done" if done else "")
 
+    def progress(self) -> dict[str, Any]:
+        """How far the run is, as `status` shows it to others: units by kind and state, rate, failures."""
+        return {
+            **self.pace.so_far(self.control),
+            "running": [self._labels[key] for key in self.control.running()][:SHOWN],
+            "failed": [self._labels[key] for key in self.failures][:SHOWN],
+        }
+
     def rate(self) -> float:
         """Units ended per second since the start."""
-        return sum(self.executed.values()) / max(time.monotonic() - self.began, 1e-9)
+        return self.pace.rate()
 
     def seconds_left(self) -> float | None:
-        """Mean seconds per unit of each kind times units left, over the workers; None if unknown."""
-        counts, total = self.control.counts(), 0.0
-        for kind in KINDS:
-            left = sum(counts[kind, s] for s in ("waiting", "ready", "running"))
-            if left and kind not in self.executed:
-                return None
-            if left:
-                total += left * self._seconds[kind] / self.executed[kind]
-        return total / self._workers
+        """How long the rest will take at the pace so far; None if unknown."""
+        return self.pace.seconds_left(self.control)
+
+    @property
+    def executed(self) -> dict[str, int]:
+        """Units that this run has ended, by kind."""
+        return self.pace.executed
 
     def failed_labels(self) -> dict[str, str]:
         """Label and message of every unit that failed, in this run or in an earlier one."""
@@ -177,20 +201,21 @@ class Campaign:
                 found[self._labels[key]] = "failed in an earlier run; --retry-failed tries it again"
         return found
 
-    # -- inside ---------------------------------------------------------------------------------
-
     def _roots(self, unit: Unit) -> dict[str, str]:
         if unit.kind != "design":
             return {}
         keys = [feature_key(s["feature"], s["layer"]) for s in unit.params["spaces"]]
         return {key: self.survey.roots[key] for key in keys}
 
-    # -- what the engines report ----------------------------------------------------------------
-
     def workers(self, count: int, gpus: int) -> None:
         """A cluster stands ready."""
-        self._workers = max(1, count)
+        self.pace.workers = max(1, count)
         self.observer.said(f"{count} workers" + (f", {gpus} with a GPU" if gpus else ""))
+
+    def said(self, line: str) -> None:
+        """A line of the engine that a person should read."""
+        log.info("%s", line)
+        self.observer.said(line)
 
     def started(self, key: str) -> None:
         """A try has begun."""
@@ -201,15 +226,21 @@ class Campaign:
         """A try has ended and sent its report."""
         kind = self.control.units[report.key].kind
         if report.failure is None:
-            self.executed[kind] = self.executed.get(kind, 0) + 1
-            self._seconds[kind] = self._seconds.get(kind, 0.0) + report.seconds
+            self.pace.ended(kind, report.seconds)
             if report.key in self.standing.failed:
                 Ledger.clear_failure(self.store, report.key)
+            gpu = f", {report.gpu_peak_bytes / 1e9:.1f} GB of GPU" if report.gpu_peak_bytes else ""
             log.info(
-                "done %s in %.2f s on %s", self._labels[report.key], report.seconds, report.host
+                "done %s in %.2f s on %s%s",
+                self._labels[report.key],
+                report.seconds,
+                report.host,
+                gpu,
             )
+        if self.trace is not None:
+            self.trace.add(self.control.units[report.key], report)
         self._carry_out(actions)
-        self.observer.moved(self)
+        self._moved()
 
     def broke(self, key: str, failure: Failure, actions: list[Action]) -> None:
         """A try has ended without a report: its worker or an input is gone."""
@@ -218,10 +249,18 @@ class Campaign:
                 f"{self._labels[key]}: {failure.fault.replace('_', ' ')}; trying again"
             )
         self._carry_out(actions)
-        self.observer.moved(self)
+        self._moved()
 
     def tick(self) -> None:
-        """A second went by."""
+        """A second went by. LeaseError if the output root was lost in the meantime."""
+        if self._lease is not None and self._lease.lost is not None:
+            raise self._lease.lost
+        self._moved()
+
+    def _moved(self) -> None:
+        if self._lease is not None and time.monotonic() - self._told > TELL_S:
+            self._told = time.monotonic()
+            self._lease.tell(self.progress())
         self.observer.moved(self)
 
     def _carry_out(self, actions: list[Action]) -> None:
@@ -229,6 +268,9 @@ class Campaign:
             if isinstance(action, GiveUp):
                 self.failures[action.key] = action.failure
                 self._store_failure(action)
+            elif isinstance(action, Stop):
+                label = self._labels[action.key]
+                self.observer.said(f"STOPPED at {label}: {action.failure.message}")
             elif isinstance(action, Skip):
                 self.observer.said(
                     f"{len(action.keys)} units skipped because {self._labels[action.because]} failed"
@@ -239,13 +281,17 @@ class Campaign:
         unit = self.control.units[action.key]
         line = failure.message.splitlines()[0] if failure.message else failure.error
         self.observer.said(f"FAILED {unit.label}: {failure.error}: {line}")
-        Ledger.write_failure(
-            self.store,
-            key=action.key,
-            kind=unit.kind,
-            label=unit.label,
-            error=failure.error,
-            message=failure.message,
-            traceback=failure.traceback,
-            attempts=action.attempts,
-        )
+        try:
+            Ledger.write_failure(
+                self.store,
+                key=action.key,
+                kind=unit.kind,
+                label=unit.label,
+                error=failure.error,
+                message=failure.message,
+                traceback=failure.traceback,
+                attempts=action.attempts,
+            )
+        except StoreError as error:  # then nothing else can be written either
+            self.control.stopped = replace(failure, fault="store", message=str(error))
+            self.observer.said(f"STOPPED: {error}")

@@ -57,6 +57,7 @@ def record(
     watch: Stopwatch,
     device: str,
     *,
+    commit: str | None,
     key: str | None = None,
     kind: str | None = None,
     params: Mapping[str, Any] | None = None,
@@ -72,7 +73,7 @@ def record(
         inputs=task.inputs,
         fingerprints=task.fingerprints,
         outputs={path: found.sha256 for path, found in written.items()},
-        versions=versions(),
+        versions=versions() | {"commit": commit or "unknown"},
         host=socket.gethostname(),
         device=device,
         started=watch.started,
@@ -111,7 +112,8 @@ def commit_fit(
     summary = fit_summary(place, task.unit, task.fingerprints, fit, tests, voxels)
     written[place.summary] = store.write_json(place.summary, summary)
     timing = {"fit_seconds": fit.details.get("seconds"), "fit_host": fit.details.get("host")}
-    record(task, store, written, watch, device, extra=timing)
+    commit = residents.place.commit
+    record(task, store, written, watch, device, commit=commit, extra=timing)
 
 
 def _give_way(store: Store, place: FitPlace, key: str) -> None:

@@ -9,21 +9,25 @@ and carries out the actions that come back.
 
 from __future__ import annotations
 
-import heapq
+import math
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from d2b_ray.engine.events import (
     Action,
     Event,
+    Failed,
     GiveUp,
     Lost,
     Release,
     Skip,
+    Stop,
     Succeeded,
     WorkerView,
 )
-from d2b_ray.engine.policy import POLICY, Failure
+from d2b_ray.engine.policy import POLICY, Failure, Tries
+from d2b_ray.engine.ready import ReadyUnits
+from d2b_ray.engine.room import Room
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -36,15 +40,15 @@ State: TypeAlias = Literal["waiting", "ready", "running", "done", "failed", "ski
 
 # What is nearest to a finished result goes first: it frees memory, and a killed sweep loses less.
 PRIORITY = ("gather", "commit", "null", "fit", "factorize", "design", "extract")
-AFFINITY_WINDOW = 32  # how many ready units are looked through for one that suits the worker
 
 
 class Control:
     """Decides which unit runs next and what a failure means. One instance per sweep.
 
     `units` in topological order; `done` keys of durable units whose records stand; `failed` keys
-    of units that failed in an earlier run and are not to be tried again; `open_designs` how many
-    designs may be in memory at once.
+    of units that failed in an earlier run and are not to be tried again; `value_bytes` what the
+    value of a unit takes in memory. `capacity_bytes` of all workers together: more designs, and
+    more fits, are not begun than fit into a half of it each; one of each always is.
     """
 
     def __init__(
@@ -53,22 +57,23 @@ class Control:
         *,
         done: Collection[str] = (),
         failed: Collection[str] = (),
-        open_designs: int = 2,
+        value_bytes: Mapping[str, int] | None = None,
+        capacity_bytes: float = math.inf,
     ) -> None:
         self.units: dict[str, Unit] = {unit.key: unit for unit in units}
-        self.open_designs = open_designs
+        self.capacity_bytes = capacity_bytes
+        self.stopped: Failure | None = None
+        self._room = Room(value_bytes or {})
+        self._shunned: dict[str, set[str]] = defaultdict(set)
         self.state: dict[str, State] = {}
         self._consumers: dict[str, list[str]] = defaultdict(list)
-        self._faults: dict[str, Counter[str]] = defaultdict(Counter)
-        self._attempts: Counter[str] = Counter()
+        self.tries = Tries()
         self._order = {key: i for i, key in enumerate(self.units)}
-        self._ready: dict[str, list[tuple[int, str]]] = {kind: [] for kind in PRIORITY}
+        self._ready = ReadyUnits()
         self._values: set[str] = set()
         self._open: Counter[str] = Counter()  # unfinished consumers of a key
         self._counts: Counter[tuple[str, State]] = Counter()
         self._settle_history(frozenset(done), frozenset(failed))
-
-    # -- questions ------------------------------------------------------------------------------
 
     @property
     def finished(self) -> bool:
@@ -83,6 +88,15 @@ class Control:
         """Units by (kind, state); zero counts may be present."""
         return self._counts
 
+    def running(self) -> list[str]:
+        """Keys of the units that run now."""
+        return [key for key, state in self.state.items() if state == "running"]
+
+    @property
+    def held_bytes(self) -> int:
+        """Estimated bytes of values in memory or in the making."""
+        return self._room.held_bytes
+
     def most_parallel(self) -> int:
         """The most units of one kind still to run: more workers than that would sit idle."""
         left = Counter(
@@ -90,19 +104,9 @@ class Control:
         )
         return max(left.values(), default=0)
 
-    def attempts(self, key: str) -> int:
-        """How often the unit was started."""
-        return self._attempts[key]
-
-    def memory_factor(self, key: str) -> float:
-        """Share of the memory budget for the next try: halved after each out-of-memory kill."""
-        return float(0.5 ** self._faults[key]["out_of_memory"])
-
     def inputs(self, key: str) -> tuple[str, ...]:
         """The needs of a unit that are values in memory, in the order of `needs`."""
         return tuple(n for n in self.units[key].needs if not self.units[n].durable)
-
-    # -- decisions ------------------------------------------------------------------------------
 
     def pick(self, worker: WorkerView) -> str | None:
         """The unit that this free worker should run now, marked as running; None when there is none.
@@ -110,14 +114,27 @@ class Control:
         Order: nearest to a result first, then plan order; among the first candidates of one kind
         one whose subject or model the worker already holds is preferred.
         """
+        if self.stopped:
+            return None
         for kind in PRIORITY:
-            if kind in worker.kinds and (kind != "design" or self._may_open_design()):
-                key = self._pick_of_kind(kind, worker)
-                if key is not None:
-                    self._move(key, "running")
-                    self._attempts[key] += 1
-                    return key
+            if kind not in worker.kinds:
+                continue
+            unit = self._ready.pop(
+                kind,
+                worker,
+                is_ready=lambda key: self.state[key] == "ready",
+                may_run=lambda unit: self._may_run(unit, worker),
+            )
+            if unit is not None:
+                self._move(unit.key, "running")
+                self._room.take(unit, self._beside(unit))
+                self.tries.start(unit.key)
+                return unit.key
         return None
+
+    def forgive(self) -> None:
+        """Let units run again where they timed out: nobody else can take them."""
+        self._shunned.clear()
 
     def handle(self, event: Event) -> list[Action]:
         """Take in what happened; returns what the engine must do now."""
@@ -125,9 +142,7 @@ class Control:
             return self._succeeded(event.key)
         if isinstance(event, Lost):
             return self._lost(event.keys)
-        return self._failed(event.key, event.failure)
-
-    # -- inside ---------------------------------------------------------------------------------
+        return self._failed(event)
 
     def _settle_history(self, done: frozenset[str], failed: frozenset[str]) -> None:
         for key in self.units:
@@ -169,6 +184,8 @@ class Control:
         self._counts[kind, self.state[key]] -= 1
         self._counts[kind, state] += 1
         self.state[key] = state
+        if state in ("failed", "skipped", "unneeded"):
+            self._room.free(key)
 
     def _promote(self, key: str) -> None:
         unit = self.units[key]
@@ -177,35 +194,18 @@ class Control:
         settled = ("done", "failed", "skipped") if unit.kind == "gather" else ("done",)
         if all(self.state[n] in settled for n in unit.needs):
             self._move(key, "ready")
-            heapq.heappush(self._ready[unit.kind], (self._order[key], key))
+            self._ready.push(self._order[key], unit)
 
-    def _pick_of_kind(self, kind: str, worker: WorkerView) -> str | None:
-        heap = self._ready[kind]
-        seen: list[tuple[int, str]] = []
-        home: tuple[int, str] | None = None
-        while heap and len(seen) < AFFINITY_WINDOW and home is None:
-            entry = heapq.heappop(heap)
-            if self.state[entry[1]] != "ready":
-                continue  # left behind by a skip or a lost value
-            seen.append(entry)
-            if self._at_home(self.units[entry[1]], worker):
-                home = entry
-        chosen = home or (seen[0] if seen else None)
-        for entry in seen:
-            if entry is not chosen:
-                heapq.heappush(heap, entry)
-        return chosen[1] if chosen else None
+    def _may_run(self, unit: Unit, worker: WorkerView) -> bool:
+        if worker.host in self._shunned[unit.key]:
+            return False
+        return self._room.has(unit, self._beside(unit), self.capacity_bytes / 2)
 
-    def _may_open_design(self) -> bool:
-        alive = sum(1 for key in self._values if self.units[key].kind == "design")
-        return self._counts["design", "running"] + alive < self.open_designs
-
-    def _at_home(self, unit: Unit, worker: WorkerView) -> bool:
-        if unit.kind == "extract":
-            return unit.model == worker.model
-        if unit.subject is not None:
-            return unit.subject == worker.subject
-        return True
+    def _beside(self, unit: Unit) -> tuple[str, ...]:
+        """Values that will soon lie beside that of a unit: the factorizations of a design."""
+        if unit.kind != "design":
+            return ()
+        return tuple(c for c in self._consumers[unit.key] if self.units[c].kind == "factorize")
 
     def _succeeded(self, key: str) -> list[Action]:
         unit = self.units[key]
@@ -224,6 +224,7 @@ class Control:
         if key not in self._values:
             return []
         self._values.discard(key)
+        self._room.free(key)
         return [Release(key)]
 
     def _end(self, key: str) -> list[Action]:
@@ -235,14 +236,21 @@ class Control:
                 actions.extend(self._release(need))
         return actions
 
-    def _failed(self, key: str, failure: Failure) -> list[Action]:
-        self._faults[key][failure.fault] += 1
-        if self._faults[key][failure.fault] <= POLICY[failure.fault].retries:
+    def _failed(self, event: Failed) -> list[Action]:
+        key, failure = event.key, event.failure
+        rule = POLICY[failure.fault]
+        again = self.tries.again(key, failure.fault)
+        if again or rule.stops:
+            if rule.elsewhere and event.host:
+                self._shunned[key].add(event.host)
             self._move(key, "waiting")
             self._promote(key)
-            return []
+            if again or self.stopped:
+                return []
+            self.stopped = failure
+            return [Stop(key, failure)]
         self._move(key, "failed")
-        actions: list[Action] = [GiveUp(key, failure, self._attempts[key])]
+        actions: list[Action] = [GiveUp(key, failure, self.tries.started(key))]
         actions.extend(self._end(key))
         skipped = self._skip_consumers(key, actions)
         if skipped:
@@ -277,6 +285,7 @@ class Control:
             if self.state[key] != "done":
                 continue
             self._values.discard(key)
+            self._room.free(key)
             self._move(key, "waiting")
             for need in self.units[key].needs:
                 self._open[need] += 1

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-__all__ = ["DEVICE_VARIABLE", "resolve_device"]
+__all__ = ["DEVICE_VARIABLE", "gpu_peak_bytes", "resolve_device"]
 
 DEVICE_VARIABLE = "D2B_RAY_DEVICE"
 
@@ -21,3 +21,14 @@ def resolve_device(wanted: str) -> str:
     if wanted == "cpu" or assigned == "cpu":
         return "cpu"
     return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def gpu_peak_bytes(device: str) -> int:
+    """Most GPU memory that torch held since the last call, in bytes; 0 on a CPU."""
+    if device == "cpu":
+        return 0
+    import torch
+
+    peak = int(torch.cuda.max_memory_allocated())
+    torch.cuda.reset_peak_memory_stats()
+    return peak

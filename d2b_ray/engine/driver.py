@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import ray
 from ray import exceptions
+from ray.util import metrics
 
-from d2b_ray.engine.actors import start_worker
-from d2b_ray.engine.events import Failed, Lost, Release, Succeeded, WorkerView
-from d2b_ray.engine.lanes import WorkerShape, shape_workers
+from d2b_ray.engine.actors import Crew, Seat
+from d2b_ray.engine.events import Failed, Lost, Release, Succeeded
+from d2b_ray.engine.meters import Meters
 from d2b_ray.engine.policy import Failure, Fault
 from d2b_ray.errors import D2BError
 
@@ -32,6 +34,7 @@ __all__ = ["run_on_ray"]
 
 log = logging.getLogger(__name__)
 POLL_S = 1.0  # how often the display moves while nothing ends
+NOTE_S = 60.0  # how often the log says how full memory is, and a person that workers are missing
 LOST = exceptions.ObjectLostError
 
 
@@ -48,15 +51,14 @@ def run_on_ray(
     this machine (with `num_cpus`, `num_gpus` logical resources if given) that ends with the call.
     """
     with _cluster(address, num_cpus, num_gpus):
-        alive = [n for n in ray.nodes() if n["Alive"]]  # type: ignore[no-untyped-call]
-        nodes = [node["Resources"] for node in alive]
-        shapes = shape_workers(nodes, campaign.demand)
-        campaign.workers(len(shapes), sum(1 for s in shapes if s.num_gpus))
-        pool = _Pool(campaign, shapes)
+        campaign.control.capacity_bytes = _object_store_bytes()
+        crew = Crew(campaign.place, campaign.demand)
+        gpus = sum(1 for seat in crew.seats if seat.shape.num_gpus)
+        campaign.workers(len(crew.seats), gpus)
         try:
-            pool.run()
+            _Loop(campaign, crew).run()
         finally:
-            pool.close()
+            crew.close()
 
 
 @contextmanager
@@ -75,98 +77,161 @@ def _cluster(address: str | None, num_cpus: int | None, num_gpus: int | None) ->
         ray.shutdown()
 
 
-@dataclass(slots=True)
-class _Seat:
-    """A place for a worker: its shape, the live handle, and what the worker holds."""
-
-    shape: WorkerShape
-    handle: Any
-    view: WorkerView
+def _object_store_bytes() -> float:
+    return float(ray.cluster_resources().get("object_store_memory", 0))  # type: ignore[no-untyped-call]
 
 
-class _Pool:
-    def __init__(self, campaign: Campaign, shapes: list[WorkerShape]) -> None:
+@dataclass(frozen=True, slots=True)
+class _Try:
+    """A unit that runs: on which seat, its value to be, and since when."""
+
+    seat: Seat
+    key: str
+    value_ref: Any
+    began: float
+
+
+class _Loop:
+    def __init__(self, campaign: Campaign, crew: Crew) -> None:
         self.campaign = campaign
         self.control = campaign.control
-        self.place_ref = ray.put(campaign.place)
-        self.seats = [self._seat(shape) for shape in shapes]
-        self.idle = list(range(len(self.seats)))
-        self.running: dict[Any, tuple[int, str, Any]] = {}  # report ref -> seat, key, value ref
+        self.crew = crew
+        self.idle: dict[int, Seat] = {}
+        self.running: dict[Any, _Try] = {}  # by the report that will come
         self.values: dict[str, Any] = {}
+        self.meters = Meters(metrics, campaign.sweep.name)
+        self._noted = time.monotonic()
+        self._last_worker = time.monotonic()
 
     def run(self) -> None:
         """Keep every worker busy until nothing is left."""
         while True:
             self._fill()
-            if not self.running:
+            if not self.running and self._nothing_left():
                 break
-            ready, _ = ray.wait(list(self.running), num_returns=1, timeout=POLL_S)
-            for report_ref in ready:
-                self._take(report_ref)
-            self.campaign.tick()
+            waited = [*self.running, *self.crew.starting]
+            ready, rest = ray.wait(waited, num_returns=1, timeout=POLL_S, fetch_local=False)
+            if ready and rest:  # all that is there: one look at many references is dear
+                more, _ = ray.wait(rest, num_returns=len(rest), timeout=0, fetch_local=False)
+                ready += more
+            for reference in ready:
+                if reference in self.running:
+                    self._take(reference)
+                elif reference in self.crew.starting:
+                    self._seated(reference)
+            self._watch()
 
-    def close(self) -> None:
-        """End all workers."""
-        for seat in self.seats:
-            ray.kill(seat.handle)
+    def _nothing_left(self) -> bool:
+        """Whether no unit will ever run again; lets units go back to where they timed out first."""
+        if self.control.stopped or self.control.finished:
+            return True
+        if self.crew.starting and not self.idle:
+            return False
+        self.control.forgive()
+        self._fill()
+        return not self.running and not self.crew.starting
 
-    def _seat(self, shape: WorkerShape) -> _Seat:
-        return _Seat(shape, start_worker(self.place_ref, shape), WorkerView(shape.kinds))
+    def _seated(self, answer: Any) -> None:
+        seat = self.crew.answered(answer)
+        if seat is not None:
+            self.idle[seat.number] = seat
 
     def _fill(self) -> None:
-        still_idle: list[int] = []
-        for index in self.idle:
-            seat = self.seats[index]
+        for number, seat in list(self.idle.items()):
             key = self.control.pick(seat.view)
             if key is None:
-                still_idle.append(index)
                 continue
+            del self.idle[number]
             unit = self.control.units[key]
             inputs = [self.values[need] for need in self.control.inputs(key)]
             value_ref, report_ref = seat.handle.run.options(num_returns=2, name=unit.label).remote(
                 self.campaign.task(key), *inputs
             )
-            self.running[report_ref] = (index, key, value_ref)
+            self.running[report_ref] = _Try(seat, key, value_ref, time.monotonic())
             self.campaign.started(key)
-        self.idle = still_idle
 
-    def _take(self, report_ref: Any) -> None:
-        index, key, value_ref = self.running.pop(report_ref)
+    def _take(self, reference: Any) -> None:
+        this = self.running.pop(reference)
+        seat, key = this.seat, this.key
         unit = self.control.units[key]
-        seat = self.seats[index]
         try:
-            report: Report = ray.get(report_ref)
+            report: Report = ray.get(reference)
         except exceptions.RayError as error:
-            self._broken(index, key, error)
+            fault = _fault_of(error)
+            if fault == "worker_died" and seat.left:
+                fault = "preempted"
+            text = str(error)
+            line = text.splitlines()[0] if text else ""
+            self._broken(this, Failure(fault, type(error).__name__, line, text))
             return
-        self.idle.append(index)
         seat.view = seat.view.after(unit)
+        self._free(seat)
         if report.failure is None:
             if not unit.durable:
-                self.values[key] = value_ref
+                self.values[key] = this.value_ref
             actions = self.control.handle(Succeeded(key))
         else:
-            actions = self.control.handle(Failed(key, report.failure))
+            actions = self.control.handle(Failed(key, report.failure, seat.view.host))
         self._act(actions)
+        self.meters.ended(unit.kind, report)
         self.campaign.ended(report, actions)
 
-    def _broken(self, index: int, key: str, error: exceptions.RayError) -> None:
-        fault = _fault_of(error)
-        log.info("%s: %s (%s)", self.control.units[key].label, fault, type(error).__name__)
-        failure = Failure(fault, type(error).__name__, str(error).splitlines()[0], str(error))
+    def _broken(self, this: _Try, failure: Failure) -> None:
+        key, seat = this.key, this.seat
+        log.info("%s: %s (%s)", self.control.units[key].label, failure.fault, failure.error)
         inputs = self.control.inputs(key)
-        actions = self.control.handle(Failed(key, failure))
-        if fault == "value_lost":
+        actions = self.control.handle(Failed(key, failure, seat.view.host))
+        if failure.fault == "value_lost":
             for need in inputs:
                 self.values.pop(need, None)
             actions += self.control.handle(Lost(inputs))
+            self._free(seat)
         else:
-            seat = self.seats[index]
-            ray.kill(seat.handle)
-            self.seats[index] = self._seat(seat.shape)
-        self.idle.append(index)
+            self.crew.fill(seat)
         self._act(actions)
+        self.meters.broke(self.control.units[key].kind, failure.fault)
         self.campaign.broke(key, failure, actions)
+
+    def _free(self, seat: Seat) -> None:
+        """A worker without a unit: idle, or given up when its node is about to end."""
+        if seat.left:
+            self.crew.fill(seat)
+        else:
+            self.idle[seat.number] = seat
+
+    def _watch(self) -> None:
+        """What no report tells: units that hang, nodes that leave, workers that are missing."""
+        now = time.monotonic()
+        for reference, this in list(self.running.items()):
+            if now - this.began > self.campaign.timeout_s:
+                del self.running[reference]
+                message = f"took longer than resources.timeout_s = {self.campaign.timeout_s:g} s"
+                self._broken(this, Failure("timeout", "Timeout", message))
+        for seat in self.crew.look():
+            self.campaign.said(f"node {seat.node[:8]} will end: no more units for its workers")
+            if self.idle.pop(seat.number, None):
+                self.crew.fill(seat)
+        if self.running:
+            self._last_worker = now
+        if now - self._noted > NOTE_S:
+            self._noted = now
+            left = ray.available_resources().get("object_store_memory", 0)  # type: ignore[no-untyped-call]
+            whole = self.control.capacity_bytes
+            log.info(
+                "values %.2f GB (estimated), object store %.2f of %.2f GB, %d units run, %d workers idle",
+                self.control.held_bytes / 1e9,
+                (whole - left) / 1e9,
+                whole / 1e9,
+                len(self.running),
+                len(self.idle),
+            )
+            if now - self._last_worker > NOTE_S:
+                self.campaign.said(
+                    f"no worker for {now - self._last_worker:.0f} s: the cluster has no room for "
+                    f"{len(self.crew.starting)} of them; waiting for nodes"
+                )
+        self.meters.left(self.control)
+        self.campaign.tick()
 
     def _act(self, actions: list[Action]) -> None:
         for action in actions:

@@ -5,7 +5,7 @@ The engines speak events to `control.Control` and carry out the actions it answe
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ __all__ = [
     "Lost",
     "Release",
     "Skip",
+    "Stop",
     "Succeeded",
     "WorkerView",
 ]
@@ -34,10 +35,11 @@ class Succeeded:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The unit did not end well; `failure` says how."""
+    """The unit did not end well; `failure` says how, `host` where."""
 
     key: str
     failure: Failure
+    host: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,21 +74,30 @@ class Skip:
 
 
 @dataclass(frozen=True, slots=True)
+class Stop:
+    """Start nothing more: `key` failed in a way that every other unit would, too."""
+
+    key: str
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerView:
-    """What `pick` needs to know of a free worker: the kinds it runs, and what it holds in memory."""
+    """What `pick` needs to know of a free worker: kinds it runs, what it holds in memory, where it is."""
 
     kinds: frozenset[str]
     subject: str | None = None
     model: str | None = None
+    host: str = ""
 
     def after(self, unit: Unit) -> WorkerView:
         """The view once the worker has run `unit`: it now holds that subject or that model."""
         if unit.kind == "extract":
-            return WorkerView(self.kinds, self.subject, unit.model)
+            return replace(self, model=unit.model)
         if unit.kind in ("fit", "null"):
-            return WorkerView(self.kinds, unit.subject, self.model)
+            return replace(self, subject=unit.subject)
         return self
 
 
 Event: TypeAlias = Succeeded | Failed | Lost
-Action: TypeAlias = Release | GiveUp | Skip
+Action: TypeAlias = Release | GiveUp | Skip | Stop

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from d2b_ray.store import Fence
 
 __all__ = ["Place", "Threads"]
 
@@ -32,7 +36,8 @@ class Place:
 
     `results` and `features` are store URLs, `dataset_root` a folder that every worker can read,
     `base` the folder that relative folders of models start from. `device` is "cpu", "cuda" or
-    "auto" (the accelerator that was assigned, if any).
+    "auto" (the accelerator that was assigned, if any). `commit` of the code, for the records;
+    `fence` ends all writing when another run has taken over.
     """
 
     sweep: str
@@ -46,3 +51,5 @@ class Place:
     batch_tokens: int = 16384
     memory_budget_bytes: int = 1 << 30
     threads: Threads = Threads()
+    commit: str | None = None
+    fence: Fence | None = None

@@ -47,7 +47,7 @@ class Residents:
         if url not in self._stores:
             from d2b_ray.store import Store
 
-            self._stores[url] = Store(url)
+            self._stores[url] = Store(url).fenced(self.place.fence)
         return self._stores[url]
 
     def model(self, modality: str, name: str, dtype: str, device: str) -> Any:

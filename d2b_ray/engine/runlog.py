@@ -10,6 +10,8 @@ import logging
 import time
 from typing import TYPE_CHECKING, Self
 
+from d2b_ray.errors import LeaseError, StoreError
+
 if TYPE_CHECKING:
     from types import TracebackType
 
@@ -60,4 +62,7 @@ class RunLog(logging.Handler):
 
     def _write(self) -> None:
         self._written = time.monotonic()
-        self._store.write_bytes(self.path, ("\n".join(self._lines) + "\n").encode())
+        try:
+            self._store.write_bytes(self.path, ("\n".join(self._lines) + "\n").encode())
+        except (StoreError, LeaseError) as error:  # the sweep itself meets this, and tells
+            self._root.debug("no log: %s", error)

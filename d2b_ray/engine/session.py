@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import os
 import platform
-import subprocess
 import sys
 import time
 from dataclasses import dataclass
@@ -17,14 +16,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from d2b_ray.engine.campaign import Campaign, Observer, standing
+from d2b_ray.engine.code import check_code, code_now
 from d2b_ray.engine.commits import versions
 from d2b_ray.engine.environment import set_ray_environment
 from d2b_ray.engine.place import Place, Threads
 from d2b_ray.engine.runlog import RunLog
 from d2b_ray.engine.survey import survey
+from d2b_ray.engine.trace import Trace
 from d2b_ray.errors import SpecError
 from d2b_ray.spec import to_yaml
-from d2b_ray.store import Layout, Store
+from d2b_ray.store import Layout, Lease, Store, holder
 
 if TYPE_CHECKING:
     from d2b_ray.spec import Sweep
@@ -46,7 +47,10 @@ BASE_VARIABLE = "D2B_RAY_BASE"
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """How a run ended. `executed` units by kind; `failed` label -> message; `skipped` units."""
+    """How a run ended. `executed` units by kind; `failed` label -> message; `skipped` units.
+
+    `stopped` says why no unit was begun any more, if the sweep had to stop before its end.
+    """
 
     results: str
     executed: dict[str, int]
@@ -54,11 +58,12 @@ class Summary:
     skipped: int
     seconds: float
     log: str | None = None
+    stopped: str | None = None
 
     @property
     def ok(self) -> bool:
-        """Nothing failed and nothing was skipped."""
-        return not self.failed and not self.skipped
+        """Nothing failed, nothing was skipped, and the sweep was not stopped."""
+        return not self.failed and not self.skipped and self.stopped is None
 
 
 def address_of(path: str) -> str:
@@ -116,6 +121,7 @@ def prepare(sweep: Sweep, observer: Observer, *, retry_failed: bool = False) -> 
             fit=max(1, int(wanted.fit.num_cpus)),
             permute=max(1, int(wanted.permute.num_cpus)),
         ),
+        commit=code_now()["commit"],
     )
     campaign = Campaign(sweep, found, now, store, place, observer, retry_failed=retry_failed)
     return Prepared(campaign, store)
@@ -130,28 +136,38 @@ def run_sweep(
     retry_failed: bool = False,
     num_cpus: int | None = None,
     num_gpus: int | None = None,
+    accept_code_change: bool = False,
+    trace: Path | None = None,
 ) -> Summary:
-    """Run what is left of `sweep`; returns how it ended. Starts no engine when nothing is left."""
+    """Run what is left of `sweep`; returns how it ended. Starts no engine when nothing is left.
+
+    `trace` is a file for the times of all units. Raises LeaseError when another run writes to the
+    output root, SpecError when its results were begun with other code.
+    """
     began = time.monotonic()
+    before = holder(Store(address_of(sweep.output.root)))
     prepared = prepare(sweep, observer, retry_failed=retry_failed)
     campaign, store = prepared.campaign, prepared.store
     for reason in campaign.standing.stale.values():
         observer.said(f"stale {reason}; doing it again")
     run_log: str | None = None
     if not campaign.control.finished:
-        with RunLog(store, Layout) as kept:
-            run_log = kept.path
-            _write_head(sweep, store)
-            observer.said(campaign.left_to_do())
-            if engine == "inline":
-                from d2b_ray.engine.inline import run_inline
-
-                run_inline(campaign)
-            else:
-                set_ray_environment(address)
-                from d2b_ray.engine.driver import run_on_ray
-
-                run_on_ray(campaign, address=address, num_cpus=num_cpus, num_gpus=num_gpus)
+        check_code(store, accept=accept_code_change)
+        with Lease(store, sweep.name, observer.said) as lease:
+            if lease.before is not None and (before != lease.before or not before.ended):
+                # what another run has finished since this one looked is not done again
+                campaign = prepare(sweep, observer, retry_failed=retry_failed).campaign
+            campaign.hold(lease)
+            campaign.trace = Trace() if trace else None
+            with RunLog(campaign.store, Layout) as kept:
+                run_log = kept.path
+                _write_head(sweep, campaign.store)
+                observer.said(campaign.left_to_do())
+                _run(campaign, engine, address, num_cpus, num_gpus)
+            lease.tell(campaign.progress())
+        if trace and campaign.trace:
+            campaign.trace.write(trace)
+    stopped = campaign.control.stopped
     return Summary(
         results=store.url,
         executed=dict(campaign.executed),
@@ -159,7 +175,26 @@ def run_sweep(
         skipped=campaign.control.pending("skipped"),
         seconds=time.monotonic() - began,
         log=run_log,
+        stopped=stopped.message if stopped else None,
     )
+
+
+def _run(
+    campaign: Campaign,
+    engine: EngineName,
+    address: str | None,
+    num_cpus: int | None,
+    num_gpus: int | None,
+) -> None:
+    if engine == "inline":
+        from d2b_ray.engine.inline import run_inline
+
+        run_inline(campaign)
+        return
+    set_ray_environment(address)
+    from d2b_ray.engine.driver import run_on_ray
+
+    run_on_ray(campaign, address=address, num_cpus=num_cpus, num_gpus=num_gpus)
 
 
 def _write_head(sweep: Sweep, store: Store) -> None:
@@ -169,26 +204,10 @@ def _write_head(sweep: Sweep, store: Store) -> None:
         Layout.ENVIRONMENT,
         {
             "versions": versions(),
-            "commit": _commit(),
+            "code": dict(code_now()),
             "host": platform.node(),
             "platform": platform.platform(),
             "command": " ".join(Path(sys.argv[0]).name.split() + sys.argv[1:]),
             "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         },
     )
-
-
-def _commit() -> str | None:
-    """Git commit of the code, None when it does not run from a checkout."""
-    folder = Path(__file__).resolve().parent
-    try:
-        out = subprocess.run(
-            ["git", "-C", str(folder), "rev-parse", "HEAD"],
-            capture_output=True,
-            text=True,
-            timeout=5,
-            check=True,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return out.stdout.strip()

@@ -74,6 +74,7 @@ def extract(task: Task, values: Sequence[Any], residents: Residents, device: str
             files,
             watch,
             device,
+            commit=place.commit,
             key=feature_key(params, layer),
             kind="feature",
             params={"set": params, "layer": layer},
@@ -206,7 +207,7 @@ def gather(task: Task, values: Sequence[Any], residents: Residents, device: str)
     watch = Stopwatch()
     store = residents.store(residents.place.results)
     written = gather_report(store, tables=task.unit.params["table"] == "parquet")
-    record(task, store, written, watch, device)
+    record(task, store, written, watch, device, commit=residents.place.commit)
 
 
 STEPS: dict[str, Step] = {

@@ -7,6 +7,7 @@ is a shell around it.
 from __future__ import annotations
 
 import logging
+import os
 import socket
 import time
 import traceback
@@ -14,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from d2b_ray.engine.policy import Failure, Fault
-from d2b_ray.errors import StoreError
+from d2b_ray.errors import LeaseError, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -55,11 +56,14 @@ class Report:
     device: str
     attempt: int
     failure: Failure | None = None
+    process: int = 0
+    gpu_peak_bytes: int = 0
 
 
 def execute(task: Task, values: Sequence[Any], residents: Residents) -> tuple[Any, Report]:
     """Run `task` on the values of its needs; returns its value (None if durable) and a report."""
-    from d2b_ray.engine.device import resolve_device
+    from d2b_ray.engine.device import gpu_peak_bytes, resolve_device
+    from d2b_ray.engine.rehearsal import rehearse
     from d2b_ray.engine.steps import STEPS
     from d2b_ray.engine.threads import limited_threads
 
@@ -68,6 +72,7 @@ def execute(task: Task, values: Sequence[Any], residents: Residents) -> tuple[An
     device = resolve_device(residents.place.device)
     value, failure = None, None
     try:
+        rehearse(task)
         with limited_threads(residents.place.threads.of(task.unit.kind)):
             value = STEPS[task.unit.kind](task, values, residents, device)
     except Exception as error:
@@ -86,12 +91,16 @@ def execute(task: Task, values: Sequence[Any], residents: Residents) -> tuple[An
         device=device,
         attempt=task.attempt,
         failure=failure,
+        process=os.getpid(),
+        gpu_peak_bytes=gpu_peak_bytes(device),
     )
     return value, report
 
 
 def fault_of(error: BaseException) -> Fault:
     """The row of the policy table that an exception belongs to."""
+    if isinstance(error, LeaseError):
+        return "lease"
     if isinstance(error, StoreError):
         return "store"
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":

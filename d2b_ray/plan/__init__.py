@@ -1,6 +1,14 @@
 """Which work a sweep is: units with keys, needs and order. Knows no ray, no torch, no disk."""
 
-from d2b_ray.plan.estimate import CPU_CORE, GPU, Estimate, Facts, Rates, estimate
+from d2b_ray.plan.estimate import (
+    CPU_CORE,
+    GPU,
+    Estimate,
+    Facts,
+    Rates,
+    estimate,
+    value_bytes,
+)
 from d2b_ray.plan.expand import expand
 from d2b_ray.plan.keys import canonical, feature_key, unit_key
 from d2b_ray.plan.places import hparams
@@ -22,4 +30,5 @@ __all__ = [
     "feature_key",
     "hparams",
     "unit_key",
+    "value_bytes",
 ]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from collections.abc import Set as AbstractSet
 
-__all__ = ["CPU_CORE", "GPU", "Estimate", "Facts", "Rates", "estimate"]
+__all__ = ["CPU_CORE", "GPU", "Estimate", "Facts", "Rates", "estimate", "value_bytes"]
 
 TOKENS_PER_TEXT = 20  # a caption of a second
 EIGH_FLOPS = 9.0  # a symmetric eigendecomposition of order p costs about 9 p^3
@@ -121,6 +121,28 @@ def _unfinished(
         else:
             waiting.discard(unit.key)
     return waiting
+
+
+def value_bytes(plan: Plan, facts: Facts) -> dict[str, int]:
+    """Bytes in memory of the values of designs, factorizations and fits, by key."""
+    found: dict[str, int] = {}
+    for unit in plan.units:
+        if unit.kind == "design":
+            found[unit.key] = (
+                FLOAT32_BYTES * (facts.n_train + facts.n_valid) * _columns(unit, facts)
+            )
+        elif unit.kind == "factorize":
+            p = _columns(plan[unit.params["design"]], facts)
+            order = min(facts.n_train, p)
+            rows = facts.n_train * order if order == p else 0
+            found[unit.key] = FLOAT32_BYTES * (2 * (facts.n_groups + 1) * order**2 + rows)
+        elif unit.kind == "fit":
+            p = _columns(plan[unit.params["design"]], facts)
+            bands = len(unit.params.get("bands") or ())
+            nested = facts.n_train if unit.params.get("nested") else 0
+            rows = p + facts.n_valid * (1 + bands) + nested
+            found[unit.key] = FLOAT32_BYTES * rows * facts.voxels[unit.params["subject"]]
+    return found
 
 
 def _cost(

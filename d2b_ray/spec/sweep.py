@@ -125,6 +125,8 @@ class ResourcesBlock(Closed):
     """Ridge fits."""
     permute: PermuteResources = PermuteResources()
     """Null tasks."""
+    timeout_s: Positive = 6 * 3600
+    """Seconds after which a unit is taken for stuck, and tried once more elsewhere."""
 
 
 class Sweep(Closed):

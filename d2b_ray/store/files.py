@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from d2b_ray.arrays import Array
+    from d2b_ray.store.lease import Fence
 
 __all__ = ["Store", "Written", "checked_path"]
 
@@ -68,6 +70,13 @@ class Store:
 
     def __init__(self, url: str, **storage_options: Any) -> None:
         self._drive = _drive(str(url), storage_options)
+        self._fence: Fence | None = None
+
+    def fenced(self, fence: Fence | None) -> Store:
+        """The same store, whose writes and removals check first that `fence` still holds."""
+        other = copy(self)
+        other._fence = fence
+        return other
 
     @property
     def url(self) -> str:
@@ -105,6 +114,7 @@ class Store:
         For leases. Needs a bucket that honours If-None-Match (AWS, MinIO, Ceph, Swift).
         """
         self._must_be_named(path)
+        self._check_fence()
         with told(self.address(path)):
             return self._drive.create(path, data)
 
@@ -157,22 +167,29 @@ class Store:
 
     def remove(self, path: str) -> None:
         """Remove a file; an absent one is fine."""
+        self._check_fence()
         with told(self.address(path)):
             self._drive.remove(path)
 
     def remove_tree(self, path: str) -> None:
         """Remove a folder and all below; an absent one is fine."""
+        self._check_fence()
         with told(self.address(path)):
             self._drive.remove_tree(path)
 
     def _write(self, path: str, parts: Sequence[bytes | memoryview]) -> Written:
         self._must_be_named(path)
+        self._check_fence()
         with told(self.address(path)):
             self._drive.write(path, parts)
         content = hashlib.sha256()
         for part in parts:
             content.update(part)
         return Written(content.hexdigest(), sum(len(part) for part in parts))
+
+    def _check_fence(self) -> None:
+        if self._fence is not None:
+            self._fence.check()
 
     def _must_be_named(self, path: str) -> None:
         if not path:

@@ -17,6 +17,7 @@
     ├── units/
     │   ├── {kind}/{key}.{inputs}.json      W whoever ran the unit, last   R ledger
     │   └── failed/{key}.json               W driver                R ledger, report
+    ├── lease/{generation}.json  {generation}.beat.json   W driver  R other drivers, `status`
     └── logs/{start}.log                    W driver                R people
 
 Crash stories. Every file is replaced in one step, so none is ever torn. Killed between the files of
@@ -113,6 +114,16 @@ class Layout:
         """Key of a failure's path; None for any other path."""
         found = FAILURE.fullmatch(path)
         return found["key"] if found else None
+
+    @staticmethod
+    def lease(generation: int) -> str:
+        """Who holds the root since `generation`; the highest does."""
+        return f"lease/{generation:06d}.json"
+
+    @staticmethod
+    def beat(generation: int) -> str:
+        """Last sign of life of a holder, and how far it is."""
+        return f"lease/{generation:06d}.beat.json"
 
     @staticmethod
     def log(start: str) -> str:

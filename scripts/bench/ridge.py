@@ -75,6 +75,27 @@ def six_subjects(
     return time.perf_counter() - began
 
 
+def exact_cv_scores(
+    x: np.ndarray, y: np.ndarray, groups: np.ndarray, alphas: np.ndarray
+) -> np.ndarray:
+    """Best mean CV score of each voxel, all in float64 by an SVD of the training rows of each fold."""
+    x, y = x - x.mean(0, dtype=np.float64), y.astype(np.float64)
+    scores = np.zeros((len(alphas), y.shape[1]))
+    for group in np.unique(groups):
+        held = groups == group
+        left, values, right = np.linalg.svd(x[~held], full_matrices=False)
+        keep = values > values[0] * len(x) * np.finfo(np.float64).eps
+        project = left.T[keep] @ y[~held]
+        rows = (x[held] - x[held].mean(0)) @ right[keep].T
+        response = y[held] - y[held].mean(0)
+        for number, alpha in enumerate(alphas):
+            shrunk = (values[keep] / (values[keep] ** 2 + alpha))[:, None] * project
+            prediction = rows @ shrunk
+            norm = np.linalg.norm(prediction, axis=0) * np.linalg.norm(response, axis=0)
+            scores[number] += (prediction * response).sum(0) / norm
+    return scores.max(0) / len(np.unique(groups))
+
+
 def main() -> None:
     """Measure and print one JSON line."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -86,6 +107,9 @@ def main() -> None:
     parser.add_argument("--alphas", type=int, default=25)
     parser.add_argument(
         "--reference-voxels", type=int, default=None, help="himalaya is timed on these"
+    )
+    parser.add_argument(
+        "--exact-voxels", type=int, default=100, help="both are compared with float64 on these"
     )
     parser.add_argument("--budget-mb", type=int, default=2000)
     parser.add_argument("--device", default="cpu")
@@ -109,6 +133,7 @@ def main() -> None:
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     measured = wanted.reference_voxels or wanted.voxels
     theirs, reference = timed("himalaya", measured)
+    exact = exact_cv_scores(x, y[:, : wanted.exact_voxels], groups, alphas)
     same = np.isclose(mine.alpha[:measured], theirs.alpha, rtol=1e-3, atol=0)
     difference = np.abs(mine.cv_r[:measured] - theirs.cv_r)
     tied = difference < 1e-6  # both best: the scores differ by rounding
@@ -125,6 +150,12 @@ def main() -> None:
                 "alphas_equal": round(float(same.mean()), 6),
                 "alphas_equal_or_tied": round(float((same | tied).mean()), 6),
                 "cv_score_max_difference": float(difference.max()),
+                "cv_score_error_float64": float(
+                    np.abs(mine.cv_r[: wanted.exact_voxels] - exact).max()
+                ),
+                "cv_score_error_float64_himalaya": float(
+                    np.abs(theirs.cv_r[: wanted.exact_voxels] - exact).max()
+                ),
                 "coef_max_difference_relative": float(
                     np.abs(coef - theirs.coef[:, same]).max() / scale
                 ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from d2b_ray.engine.control import PRIORITY, Control
-from d2b_ray.engine.events import Failed, GiveUp, Lost, Release, Skip, Succeeded, WorkerView
+from d2b_ray.engine.events import Failed, GiveUp, Lost, Release, Skip, Stop, Succeeded, WorkerView
 from d2b_ray.engine.policy import POLICY, Failure
 from d2b_ray.plan import Unit
 
@@ -62,13 +62,56 @@ def test_a_finished_fit_is_carried_to_its_result_before_the_next_fit_starts():
     assert order.index("c00") < order.index("f01")
 
 
-def test_no_more_designs_are_open_than_allowed():
-    control = Control(grid(designs=5), open_designs=2)
+def sizes(units: list[Unit], **by_kind: int) -> dict[str, int]:
+    return {u.key: by_kind[u.kind] for u in units if u.kind in by_kind}
+
+
+def test_no_more_designs_are_begun_than_memory_holds():
+    units = grid(designs=5)
+    control = Control(
+        units, value_bytes=sizes(units, design=30, factorize=10, fit=1), capacity_bytes=180
+    )
     control.pick(ANY)
     control.handle(Succeeded("x"))
-    started = [control.pick(ANY) for _ in range(4)]
-    assert started[:2] == ["d0", "d1"]
-    assert started[2:] == [None, None]
+    assert [control.pick(ANY) for _ in range(4)] == ["d0", "d1", None, None]
+    assert control.held_bytes == 80
+
+
+def test_one_design_and_one_fit_are_begun_however_large():
+    units = grid(designs=3, subjects=3)
+    control = Control(
+        units, value_bytes=sizes(units, design=500, factorize=500, fit=500), capacity_bytes=10
+    )
+    order, _ = run(control)
+    assert len(order) == len(units)
+    assert control.held_bytes == 0
+
+
+def test_fits_wait_for_memory_that_other_fits_hold():
+    units = grid(designs=1, subjects=3, nulls=0)
+    control = Control(units, value_bytes=sizes(units, fit=30), capacity_bytes=130)
+    for key in ("x", "d0", "a0"):
+        assert control.pick(ANY) == key
+        control.handle(Succeeded(key))
+    assert [control.pick(ANY) for _ in range(3)] == ["f00", "f01", None]
+    control.handle(Succeeded("f00"))
+    assert control.pick(ANY) == "c00"
+    assert control.pick(ANY) is None
+    control.handle(Succeeded("c00"))
+    assert control.pick(ANY) == "f02"
+
+
+def test_room_is_given_back_by_what_fails_is_skipped_or_is_lost():
+    units = grid(designs=2, subjects=1, nulls=1)
+    control = Control(units, value_bytes=sizes(units, design=3, factorize=2, fit=1))
+    for key in ("x", "d0"):
+        control.pick(ANY)
+        control.handle(Succeeded(key))
+    control.handle(Lost(("d0",)))
+    assert control.held_bytes == 2  # its factorization is still to come
+    assert control.pick(ANY) == "d0"
+    control.handle(Failed("d0", fail()))
+    assert control.held_bytes == 0
 
 
 def test_what_is_recorded_is_not_run_again_and_neither_is_what_only_it_needed():
@@ -131,14 +174,39 @@ def test_each_fault_is_tried_again_as_often_as_the_policy_says(fault, rule):
     control = Control([unit("extract", "x"), unit("gather", "g")])
     tries = 0
     actions = []
-    while control.state["x"] not in ("failed", "done"):
-        assert control.pick(WorkerView(frozenset({"extract"}))) == "x"
+    while (key := control.pick(WorkerView(frozenset({"extract"})))) is not None:
+        assert key == "x"
         tries += 1
-        assert control.attempts("x") == tries
+        assert control.tries.started("x") == tries
         actions += control.handle(Failed("x", fail(fault)))
     assert tries == 1 + rule.retries
-    assert actions == [GiveUp("x", fail(fault), tries)]
-    assert control.memory_factor("x") == (0.5**tries if fault == "out_of_memory" else 1.0)
+    if rule.stops:
+        assert actions == [Stop("x", fail(fault))]
+        assert control.stopped == fail(fault)
+        assert control.pick(ANY) is None
+        assert control.state["x"] == "ready"  # not failed: the next run takes it up
+    else:
+        assert actions == [GiveUp("x", fail(fault), tries)]
+
+
+def test_a_unit_that_timed_out_runs_on_another_host():
+    control = Control([unit("extract", "x"), unit("extract", "y")])
+    here, there = (WorkerView(frozenset(PRIORITY), host=host) for host in ("here", "there"))
+    assert control.pick(here) == "x"
+    control.handle(Failed("x", fail("timeout"), "here"))
+    assert control.pick(here) == "y"
+    assert control.pick(here) is None
+    assert control.pick(there) == "x"
+
+
+def test_where_there_is_no_other_host_a_timed_out_unit_comes_back():
+    control = Control([unit("extract", "x")])
+    here = WorkerView(frozenset(PRIORITY), host="here")
+    control.pick(here)
+    control.handle(Failed("x", fail("timeout"), "here"))
+    assert control.pick(here) is None
+    control.forgive()
+    assert control.pick(here) == "x"
 
 
 def test_a_lost_value_is_made_again_with_all_that_it_needs():

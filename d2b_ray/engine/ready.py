@@ -1,0 +1,64 @@
+"""The units that could run now, in plan order by kind, and which of them suits a worker. Pure."""
+
+from __future__ import annotations
+
+import heapq
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from d2b_ray.engine.events import WorkerView
+    from d2b_ray.plan import Unit
+
+__all__ = ["ReadyUnits"]
+
+AFFINITY_WINDOW = 32  # how many ready units are looked through for one that suits the worker
+
+
+class ReadyUnits:
+    """Heaps of units by kind. A unit that is ready no more may stay in its heap: it is passed over."""
+
+    def __init__(self) -> None:
+        self._heaps: dict[str, list[tuple[int, str, Unit]]] = defaultdict(list)
+
+    def push(self, order: int, unit: Unit) -> None:
+        """Add a unit; `order` is its place in the plan."""
+        heapq.heappush(self._heaps[unit.kind], (order, unit.key, unit))
+
+    def pop(
+        self,
+        kind: str,
+        worker: WorkerView,
+        is_ready: Callable[[str], bool],
+        may_run: Callable[[Unit], bool],
+    ) -> Unit | None:
+        """The first unit of a kind that may run; among the first few, one the worker has at home."""
+        heap = self._heaps[kind]
+        seen: list[tuple[int, str, Unit]] = []
+        first: tuple[int, str, Unit] | None = None
+        home: tuple[int, str, Unit] | None = None
+        while heap and len(seen) < AFFINITY_WINDOW and home is None:
+            entry = heapq.heappop(heap)
+            if not is_ready(entry[1]):
+                continue
+            seen.append(entry)
+            if may_run(entry[2]):
+                first = first or entry
+                if at_home(entry[2], worker):
+                    home = entry
+        chosen = home or first
+        for entry in seen:
+            if entry is not chosen:
+                heapq.heappush(heap, entry)
+        return chosen[2] if chosen else None
+
+
+def at_home(unit: Unit, worker: WorkerView) -> bool:
+    """Whether the worker holds the model or the responses that the unit needs."""
+    if unit.kind == "extract":
+        return unit.model == worker.model
+    if unit.subject is not None:
+        return unit.subject == worker.subject
+    return True
