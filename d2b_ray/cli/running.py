@@ -79,11 +79,12 @@ def tell(summary: Summary, tables: bool) -> int:
             f"Stopped: {summary.stopped}. What is finished is kept: the same command goes on."
         )
     typer.echo(f"Results: {summary.results}")
-    if tables:
+    if tables and not summary.stopped:
         typer.echo(
             f"Tables:  {summary.results}/tables/fits.parquet, {summary.results}/tables/voxels"
         )
-    typer.echo(f"Report:  {summary.results}/report/index.html")
+    if not summary.stopped:
+        typer.echo(f"Report:  {summary.results}/report/index.html")
     if summary.log:
         typer.echo(f"Log:     {summary.results}/{summary.log}")
     return 0 if summary.ok else 1

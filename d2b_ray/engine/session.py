@@ -23,7 +23,7 @@ from d2b_ray.engine.place import Place, Threads
 from d2b_ray.engine.runlog import RunLog
 from d2b_ray.engine.survey import survey
 from d2b_ray.engine.trace import Trace
-from d2b_ray.errors import SpecError
+from d2b_ray.errors import LeaseError, SpecError
 from d2b_ray.spec import to_yaml
 from d2b_ray.store import Layout, Lease, Store, holder
 
@@ -168,6 +168,8 @@ def run_sweep(
         if trace and campaign.trace:
             campaign.trace.write(trace)
     stopped = campaign.control.stopped
+    if stopped and stopped.fault == "lease":
+        raise LeaseError(stopped.message)
     return Summary(
         results=store.url,
         executed=dict(campaign.executed),
