@@ -7,7 +7,6 @@ failures. Both engines drive the same object; nothing here knows which.
 from __future__ import annotations
 
 import logging
-import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
 __all__ = ["Campaign", "Observer", "Standing", "standing"]
 
 log = logging.getLogger(__name__)
-TELL_S = 1.0  # how often the lease hears how far the run is
 SHOWN = 20  # labels that progress names
 
 
@@ -118,7 +116,6 @@ class Campaign:
         )
         self.trace: Trace | None = None
         self._lease: Lease | None = None
-        self._told = 0.0
         self.pace = Pace()
         self.failures: dict[str, Failure] = {}
         self._labels = {unit.key: unit.label for unit in survey.plan.units}
@@ -126,6 +123,7 @@ class Campaign:
     def hold(self, lease: Lease) -> None:
         """From now on write under this lease, here and in every worker."""
         self._lease = lease
+        lease.tell(self.progress)
         self.store = self.store.fenced(lease.fence)
         self.place = replace(self.place, fence=lease.fence)
 
@@ -240,7 +238,7 @@ class Campaign:
         if self.trace is not None:
             self.trace.add(self.control.units[report.key], report)
         self._carry_out(actions)
-        self._moved()
+        self.observer.moved(self)
 
     def broke(self, key: str, failure: Failure, actions: list[Action]) -> None:
         """A try has ended without a report: its worker or an input is gone."""
@@ -249,18 +247,12 @@ class Campaign:
                 f"{self._labels[key]}: {failure.fault.replace('_', ' ')}; trying again"
             )
         self._carry_out(actions)
-        self._moved()
+        self.observer.moved(self)
 
     def tick(self) -> None:
         """A second went by. LeaseError if the output root was lost in the meantime."""
         if self._lease is not None and self._lease.lost is not None:
             raise self._lease.lost
-        self._moved()
-
-    def _moved(self) -> None:
-        if self._lease is not None and time.monotonic() - self._told > TELL_S:
-            self._told = time.monotonic()
-            self._lease.tell(self.progress())
         self.observer.moved(self)
 
     def _carry_out(self, actions: list[Action]) -> None:

@@ -63,7 +63,7 @@ class Control:
         self.units: dict[str, Unit] = {unit.key: unit for unit in units}
         self.capacity_bytes = capacity_bytes
         self.stopped: Failure | None = None
-        self._room = Room(value_bytes or {})
+        self.room = Room(value_bytes or {})
         self._shunned: dict[str, set[str]] = defaultdict(set)
         self.state: dict[str, State] = {}
         self._consumers: dict[str, list[str]] = defaultdict(list)
@@ -91,11 +91,6 @@ class Control:
     def running(self) -> list[str]:
         """Keys of the units that run now."""
         return [key for key, state in self.state.items() if state == "running"]
-
-    @property
-    def held_bytes(self) -> int:
-        """Estimated bytes of values in memory or in the making."""
-        return self._room.held_bytes
 
     def most_parallel(self) -> int:
         """The most units of one kind still to run: more workers than that would sit idle."""
@@ -127,10 +122,15 @@ class Control:
             )
             if unit is not None:
                 self._move(unit.key, "running")
-                self._room.take(unit, self._beside(unit))
+                self.room.take(unit, self._beside(unit))
                 self.tries.start(unit.key)
                 return unit.key
         return None
+
+    @property
+    def shuns(self) -> bool:
+        """Whether some unit must not run on some host: then workers of one lane are not alike."""
+        return bool(self._shunned)
 
     def forgive(self) -> None:
         """Let units run again where they timed out: nobody else can take them."""
@@ -185,7 +185,7 @@ class Control:
         self._counts[kind, state] += 1
         self.state[key] = state
         if state in ("failed", "skipped", "unneeded"):
-            self._room.free(key)
+            self.room.free(key)
 
     def _promote(self, key: str) -> None:
         unit = self.units[key]
@@ -197,9 +197,9 @@ class Control:
             self._ready.push(self._order[key], unit)
 
     def _may_run(self, unit: Unit, worker: WorkerView) -> bool:
-        if worker.host in self._shunned[unit.key]:
+        if worker.host in self._shunned.get(unit.key, ()):
             return False
-        return self._room.has(unit, self._beside(unit), self.capacity_bytes / 2)
+        return self.room.has(unit, self._beside(unit), self.capacity_bytes / 2)
 
     def _beside(self, unit: Unit) -> tuple[str, ...]:
         """Values that will soon lie beside that of a unit: the factorizations of a design."""
@@ -224,7 +224,7 @@ class Control:
         if key not in self._values:
             return []
         self._values.discard(key)
-        self._room.free(key)
+        self.room.free(key)
         return [Release(key)]
 
     def _end(self, key: str) -> list[Action]:
@@ -285,7 +285,7 @@ class Control:
             if self.state[key] != "done":
                 continue
             self._values.discard(key)
-            self._room.free(key)
+            self.room.free(key)
             self._move(key, "waiting")
             for need in self.units[key].needs:
                 self._open[need] += 1

@@ -137,9 +137,14 @@ class _Loop:
             self.idle[seat.number] = seat
 
     def _fill(self) -> None:
+        nothing_for: set[frozenset[str]] = set()  # lanes: what one worker finds no other need ask
         for number, seat in list(self.idle.items()):
+            if seat.view.kinds in nothing_for:
+                continue
             key = self.control.pick(seat.view)
             if key is None:
+                if not self.control.shuns:
+                    nothing_for.add(seat.view.kinds)
                 continue
             del self.idle[number]
             unit = self.control.units[key]
@@ -219,7 +224,7 @@ class _Loop:
             whole = self.control.capacity_bytes
             log.info(
                 "values %.2f GB (estimated), object store %.2f of %.2f GB, %d units run, %d workers idle",
-                self.control.held_bytes / 1e9,
+                self.control.room.held_bytes / 1e9,
                 (whole - left) / 1e9,
                 whole / 1e9,
                 len(self.running),

@@ -55,5 +55,5 @@ class Pace:
             "rate": round(self.rate(), 3),
             "seconds_left": None if left is None else round(left),
             "workers": self.workers,
-            "values_bytes": control.held_bytes,
+            "values_bytes": control.room.held_bytes,
         }

@@ -164,7 +164,6 @@ def run_sweep(
                 _write_head(sweep, campaign.store)
                 observer.said(campaign.left_to_do())
                 _run(campaign, engine, address, num_cpus, num_gpus)
-            lease.tell(campaign.progress())
         if trace and campaign.trace:
             campaign.trace.write(trace)
     stopped = campaign.control.stopped

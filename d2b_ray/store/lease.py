@@ -113,7 +113,8 @@ class Lease:
         self._sweep = sweep
         self._say = say
         self._silence_s = silence_s or float(os.environ.get("D2B_RAY_LEASE_S", SILENCE_S))
-        self._progress: Mapping[str, Any] = {}
+        self._progress: Callable[[], Mapping[str, Any]] = dict
+        self._last: Mapping[str, Any] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._live, name="lease", daemon=True)
         self._beats = 0
@@ -148,8 +149,8 @@ class Lease:
         except (LeaseError, StoreError) as error:
             log.info("the lease was not given back: %s", error)
 
-    def tell(self, progress: Mapping[str, Any]) -> None:
-        """What the next beat says of the run; a new value, which is not changed afterwards."""
+    def tell(self, progress: Callable[[], Mapping[str, Any]]) -> None:
+        """Who knows how far the run is: every beat asks, in its own thread."""
         self._progress = progress
 
     def _see_off(self, before: Holder) -> None:
@@ -188,7 +189,11 @@ class Lease:
 
     def _beat(self, *, ended: bool = False) -> None:
         self._beats += 1
-        value = {"beat": self._beats, "ended": ended, "told": _now(), "run": dict(self._progress)}
+        try:
+            self._last = self._progress()
+        except RuntimeError:  # a table grew while it was read: the next beat will tell
+            log.debug("progress was in motion")
+        value = {"beat": self._beats, "ended": ended, "told": _now(), "run": dict(self._last)}
         self._store.write_json(Layout.beat(self.fence.generation), value)
 
 

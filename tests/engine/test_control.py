@@ -74,7 +74,7 @@ def test_no_more_designs_are_begun_than_memory_holds():
     control.pick(ANY)
     control.handle(Succeeded("x"))
     assert [control.pick(ANY) for _ in range(4)] == ["d0", "d1", None, None]
-    assert control.held_bytes == 80
+    assert control.room.held_bytes == 80
 
 
 def test_one_design_and_one_fit_are_begun_however_large():
@@ -84,7 +84,7 @@ def test_one_design_and_one_fit_are_begun_however_large():
     )
     order, _ = run(control)
     assert len(order) == len(units)
-    assert control.held_bytes == 0
+    assert control.room.held_bytes == 0
 
 
 def test_fits_wait_for_memory_that_other_fits_hold():
@@ -108,10 +108,10 @@ def test_room_is_given_back_by_what_fails_is_skipped_or_is_lost():
         control.pick(ANY)
         control.handle(Succeeded(key))
     control.handle(Lost(("d0",)))
-    assert control.held_bytes == 2  # its factorization is still to come
+    assert control.room.held_bytes == 2  # its factorization is still to come
     assert control.pick(ANY) == "d0"
     control.handle(Failed("d0", fail()))
-    assert control.held_bytes == 0
+    assert control.room.held_bytes == 0
 
 
 def test_what_is_recorded_is_not_run_again_and_neither_is_what_only_it_needed():

@@ -135,7 +135,7 @@ def test_a_fence_travels(store):
 
 def test_the_beat_carries_progress(store):
     with lease(store) as held:
-        held.tell({"rate": 2})
+        held.tell(lambda: {"rate": 2})
         deadline = time.monotonic() + 10
         while not (holder(store).beat or {}).get("run") and time.monotonic() < deadline:
             time.sleep(0.01)
