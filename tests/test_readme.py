@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cluster import plain_environment
-from d2b_ray.engine.policy import POLICY
+from d2b_ray.engine import policy
 from d2b_ray.spec import parse
 from d2b_ray.store import FitPlace, Layout
 
@@ -76,14 +76,6 @@ def test_the_tree_is_the_layouts():
     assert "TR3_5s" in tree
 
 
-def test_the_retries_are_the_policys():
-    assert POLICY["worker_died"].retries == 3
-    assert "tried again, 3 times, on a new worker" in README
-    assert POLICY["out_of_memory"].retries == 2
-    assert POLICY["out_of_memory"].less_memory
-    assert "tried again twice, each time with half the memory" in README
-
-
 def test_verbs_and_options_exist():
     done = subprocess.run(
         [sys.executable, "-m", "d2b_ray.cli", "run", "--help"], capture_output=True, text=True,
@@ -115,3 +107,17 @@ def test_nothing_of_a_machine_is_in_the_repository():
             text = (ROOT / path).read_text(errors="replace")
             found = private.search(text)
             assert found is None or path == "tests/test_readme.py", f"{path}: {found}"
+
+
+def test_the_table_of_faults_is_the_codes():
+    rows = [line for line in policy.__doc__.splitlines() if line.startswith("|")]
+    assert len(rows) == 2 + len(policy.POLICY)
+    assert "\n".join(rows) in README
+    for row, (fault, rule) in zip(rows[2:], policy.POLICY.items(), strict=True):
+        name, _, again, then = (cell.strip() for cell in row.strip("|").split("|"))
+        assert name == fault
+        times = {0: "never", 1: "once"}.get(rule.retries, f"{rule.retries} times")
+        assert again.startswith(times)
+        assert ("half the memory" in again) == rule.less_memory
+        assert ("another machine" in again) == rule.elsewhere
+        assert then == ("sweep stops" if rule.stops else "unit failed")
