@@ -134,11 +134,13 @@ def assert_started_once(drill: Drill, but: dict[str, int]) -> None:
     assert set(but) <= set(drill.counts())
 
 
-def test_undisturbed_on_two_nodes(run, drill, inline_store):
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_undisturbed_on_any_number_of_nodes(run, nodes, drill, inline_store, count):
+    nodes.keep(count)
     assert run().result().ok
     assert_equal_stores(inline_store, run.out)
     assert_started_once(drill, {})
-    assert len({start.node for start in drill.starts}) == 2
+    assert len({start.node for start in drill.starts}) == count
 
 
 def test_a_killed_worker_costs_the_unit_that_it_ran(run, drill, inline_store):
