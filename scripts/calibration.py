@@ -1,4 +1,4 @@
-"""How often is noise called significant? Autocorrelation x test, as the table of docs/calibration.md."""
+"""How often is noise called significant? Autocorrelation x test, as the table of scripts/calibration.md."""
 
 from __future__ import annotations
 

@@ -1,7 +1,27 @@
 """Stimuli -> features a second. Nothing here imports torch or transformers before a model is loaded."""
 
+from d2b_ray.features.films import VideoFiles
 from d2b_ray.features.fingerprints import fingerprint
+from d2b_ray.features.media import FrameReader, ImageFolders, Scenes, SoundReader
 from d2b_ray.features.modalities import MODALITIES, Modality
-from d2b_ray.features.sources import NAMED, ModelSource, resolve
+from d2b_ray.features.reduction import Projection, components_for
+from d2b_ray.features.sounds import WavFiles
+from d2b_ray.features.sources import NAMED, NO_LAYER, ModelSource, resolve
 
-__all__ = ["MODALITIES", "NAMED", "Modality", "ModelSource", "fingerprint", "resolve"]
+__all__ = [
+    "MODALITIES",
+    "NAMED",
+    "NO_LAYER",
+    "FrameReader",
+    "ImageFolders",
+    "Modality",
+    "ModelSource",
+    "Projection",
+    "Scenes",
+    "SoundReader",
+    "VideoFiles",
+    "WavFiles",
+    "components_for",
+    "fingerprint",
+    "resolve",
+]

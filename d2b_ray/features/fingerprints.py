@@ -28,6 +28,7 @@ def fingerprint(source: ModelSource) -> str:
     Local folder: `sha256:` + digest of (name, size, content) of its configuration and tokenizer
     files and of `CHUNKS` stretches of 1 MiB of each `*.safetensors`, the first and the last among
     them (smaller files: all). Other files, `*.bin` among them, are neither loaded nor read.
+    File of word vectors: the same of that file alone.
     Hugging Face id: `<id>@<commit>` of the local cache; asked of the hub if the cache has none, so
     that it is the same before and after the weights come; `<id>` where that is impossible.
     Raises ExtractionError if the folder is unreadable.
@@ -37,23 +38,29 @@ def fingerprint(source: ModelSource) -> str:
         return f"{source.location}@{config.parent.name}" if config else source.location
     digest = hashlib.sha256()
     try:
-        for path in sorted(Path(source.location).iterdir()):
-            if path.suffix == WEIGHTS or path.suffix in READ_WHOLE:
-                digest.update(f"{path.name}\0{path.stat().st_size}\0".encode())
-                for part in _parts(path):
-                    digest.update(part)
+        place = Path(source.location)
+        for path in _files(place):
+            digest.update(f"{path.name}\0{path.stat().st_size}\0".encode())
+            for part in _parts(path, sampled=path.suffix not in READ_WHOLE or path == place):
+                digest.update(part)
     except OSError as error:
         raise ExtractionError(
             f"model {source.name!r}: {error.filename} cannot be read ({error.strerror}); its folder "
-            "must hold readable config.json, tokenizer files and *.safetensors"
+            "must hold readable config.json, tokenizer or processor files and *.safetensors"
         ) from error
     return f"sha256:{digest.hexdigest()}"
 
 
-def _parts(path: Path) -> Iterator[bytes]:
+def _files(place: Path) -> list[Path]:
+    if place.is_file():  # word vectors
+        return [place]
+    return [path for path in sorted(place.iterdir()) if path.suffix in (WEIGHTS, *READ_WHOLE)]
+
+
+def _parts(path: Path, *, sampled: bool) -> Iterator[bytes]:
     """All of a small file; of larger weights, stretches at equal distances from first to last."""
     size = path.stat().st_size
-    if path.suffix != WEIGHTS or size <= CHUNK * CHUNKS:
+    if not sampled or size <= CHUNK * CHUNKS:
         yield path.read_bytes()
         return
     with path.open("rb") as file:

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from d2b_ray.errors import ExtractionError
 from d2b_ray.features.batches import batches
 from d2b_ray.features.pooling import POOLS
+from d2b_ray.features.shrinking import Shrinking
+from d2b_ray.features.states import kept_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,9 +17,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from d2b_ray.arrays import FloatArray
+    from d2b_ray.features.reduction import Projection
     from d2b_ray.features.textmodel import TextModel
 
-__all__ = ["embed", "pad_flat"]
+__all__ = ["embed", "pad_flat", "pad_right"]
 
 
 def embed(
@@ -28,6 +30,7 @@ def embed(
     layers: Sequence[int],
     tokens: str,
     batch_tokens: int,
+    reduce: Projection | None = None,
 ) -> dict[int, FloatArray]:
     """{layer: (texts, width) float32}: pooled hidden states; layer 1 is the embedding output.
 
@@ -39,31 +42,28 @@ def embed(
         ids: token numbers a text, at least one each.
         layers: wanted layers, from 1.
         tokens: a key of `POOLS`.
-        batch_tokens: at most this many padded tokens a forward pass, but one text at least.
+        batch_tokens: at most this many padded tokens a forward pass, but one text at least; fewer
+            once the memory was full.
+        reduce: projects the pooled rows, None for none.
 
     Raises ExtractionError if a value is not finite or a layer does not exist.
     """
     import torch
 
-    pooled: dict[int, FloatArray] = {}
-    with torch.inference_mode():
-        for batch in batches([len(text) for text in ids], batch_tokens):
+    def forward(batch: list[int]) -> dict[int, FloatArray]:
+        with torch.inference_mode():
             hidden, lengths = _forward(model, [ids[number] for number in batch])
-            if max(layers) > len(hidden):
-                raise ExtractionError(
-                    f"model {model.source.name!r}: layer {max(layers)} does not exist; layers are 1 "
-                    f"(embeddings) to {len(hidden)}"
-                )
-            for layer in layers:
-                vectors = POOLS[tokens](hidden[layer - 1], lengths)
-                if not bool(torch.isfinite(vectors).all()):
-                    raise ExtractionError(
-                        f"model {model.source.name!r}, layer {layer}: values are not finite; float16 "
-                        "may overflow in this model: use dtype: bfloat16 or float32"
-                    )
-                if layer not in pooled:
-                    pooled[layer] = np.zeros((len(ids), vectors.shape[1]), dtype=np.float32)
-                pooled[layer][batch] = vectors.cpu().numpy()
+            return kept_rows(
+                model.source.name, hidden, layers, lambda h: POOLS[tokens](h, lengths), reduce
+            )
+
+    pooled: dict[int, FloatArray] = {}
+    shrinking = Shrinking[int](lambda batch: len(batch) * max(len(ids[n]) for n in batch))
+    for batch, rows in shrinking(batches([len(text) for text in ids], batch_tokens), forward):
+        for layer, vectors in rows.items():
+            if layer not in pooled:
+                pooled[layer] = np.zeros((len(ids), vectors.shape[1]), dtype=np.float32)
+            pooled[layer][batch] = vectors
     return pooled
 
 
@@ -82,17 +82,23 @@ def pad_flat(model: TextModel, ids: Sequence[Sequence[int]], n_tokens: int) -> l
 
 def _forward(model: TextModel, ids: Sequence[Sequence[int]]) -> tuple[tuple[Tensor, ...], Tensor]:
     """Hidden states of all layers, each (B, T, D), and the lengths (B,), on the device."""
-    import torch
-
-    longest = max(len(text) for text in ids)
-    padded = torch.full((len(ids), longest), model.pad_id, dtype=torch.long)
-    for row, text in enumerate(ids):
-        padded[row, : len(text)] = torch.tensor(text, dtype=torch.long)
-    lengths = torch.tensor([len(text) for text in ids], dtype=torch.long)
-    mask = (torch.arange(longest)[None, :] < lengths[:, None]).long()
+    padded, mask = pad_right(ids, model.pad_id)
+    lengths = mask.sum(dim=1)
     output = model.network(
         input_ids=padded.to(model.device),
         attention_mask=mask.to(model.device),
         output_hidden_states=True,
     )
     return output.hidden_states, lengths.to(model.device)
+
+
+def pad_right(ids: Sequence[Sequence[int]], filling: int) -> tuple[Tensor, Tensor]:
+    """Token numbers (B, T) and their mask (B, T), both int64, on the host; 0 marks padding."""
+    import torch
+
+    longest = max(len(text) for text in ids)
+    padded = torch.full((len(ids), longest), filling, dtype=torch.long)
+    for row, text in enumerate(ids):
+        padded[row, : len(text)] = torch.tensor(text, dtype=torch.long)
+    lengths = torch.tensor([len(text) for text in ids], dtype=torch.long)
+    return padded, (torch.arange(longest)[None, :] < lengths[:, None]).long()

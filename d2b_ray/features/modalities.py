@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+import d2b_ray.features.audio as audio
 import d2b_ray.features.semantic as semantic
+import d2b_ray.features.vision as vision
+import d2b_ray.features.vision_language as vision_language
+import d2b_ray.features.wordvectors as wordvectors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator
 
     from d2b_ray.arrays import FloatArray
     from d2b_ray.features.sources import ModelSource
@@ -18,22 +22,23 @@ __all__ = ["MODALITIES", "Modality"]
 class Modality(Protocol):
     """What every modality offers. `load` returns a model that only its own `extract` understands."""
 
+    @property
+    def NEEDS(self) -> tuple[str, ...]:
+        """What of the data set it reads: `captions`, `frames`, `sound`."""
+
+    @property
+    def extract(self) -> Callable[..., Iterator[tuple[str, dict[int, FloatArray]]]]:
+        """(model, inputs, *, options) -> per run, in the order of the inputs: its name and
+        {layer: (seconds, width) float32}. The options, and what the inputs are, differ."""
+
     def load(self, source: ModelSource, *, device: str, dtype: str) -> Any:
         """The model on `device`, ready to run; `dtype` is float32, float16 or bfloat16."""
 
-    def extract(
-        self,
-        model: Any,
-        captions: Mapping[str, Sequence[Sequence[str]]],
-        *,
-        window: int,
-        annotators: Literal["ALL", "splitA", "splitB"],
-        join: Literal["time", "sorted"],
-        layers: Sequence[int],
-        tokens: Literal["avg", "last", "flat"],
-        batch_tokens: int,
-    ) -> Iterator[tuple[str, dict[int, FloatArray]]]:
-        """Per run, in the order of `captions`: its name and {layer: (seconds, width) float32}."""
 
-
-MODALITIES: dict[str, Modality] = {"semantic": semantic}
+MODALITIES: dict[str, Modality] = {
+    "semantic": semantic,
+    "wordvectors": wordvectors,
+    "vision": vision,
+    "audio": audio,
+    "vision_language": vision_language,
+}

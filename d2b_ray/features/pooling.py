@@ -1,4 +1,4 @@
-"""Hidden states of the tokens of a text -> one vector, on the device, in float32."""
+"""Hidden states of the tokens of a text, or of an image or sound -> one vector, on the device, in float32."""
 
 from __future__ import annotations
 
@@ -9,16 +9,23 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-__all__ = ["POOLS"]
+__all__ = ["POOLS", "POSITION_POOLS", "masked_avg"]
+
+
+def masked_avg(hidden: Tensor, mask: Tensor) -> Tensor:
+    """y_b = mean of h_bt where mask_bt; (B, T, D), (B, T) bool or 0 and 1 -> (B, D) float32."""
+    counted = mask.bool()
+    total = hidden.float().masked_fill(~counted[:, :, None], 0.0).sum(dim=1)
+    return total / counted.sum(dim=1)[:, None]
 
 
 def _avg(hidden: Tensor, lengths: Tensor) -> Tensor:
     """y_b = mean_{t < length_b} h_bt; (B, T, D), (B,) -> (B, D). Special tokens count."""
     import torch
 
-    padding = torch.arange(hidden.shape[1], device=hidden.device)[None, :] >= lengths[:, None]
-    total = hidden.float().masked_fill(padding[:, :, None], 0.0).sum(dim=1)
-    return total / lengths[:, None]
+    return masked_avg(
+        hidden, torch.arange(hidden.shape[1], device=hidden.device)[None, :] < lengths[:, None]
+    )
 
 
 def _last(hidden: Tensor, lengths: Tensor) -> Tensor:
@@ -35,3 +42,22 @@ def _flat(hidden: Tensor, lengths: Tensor) -> Tensor:
 
 POOLS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"avg": _avg, "last": _last, "flat": _flat}
 """By name: f(hidden (B, T, D), padded on the right, lengths (B,)) -> float32; `flat` has equal lengths."""
+
+
+def _avg_positions(hidden: Tensor) -> Tensor:
+    """y_b = mean over positions; (B, T, D) -> (B, D), or maps (B, C, H, W) -> (B, C)."""
+    if hidden.ndim == 4:
+        return hidden.float().mean(dim=(2, 3))
+    return hidden.float().mean(dim=1)
+
+
+def _flat_positions(hidden: Tensor) -> Tensor:
+    """y_b = all values side by side, positions outermost: (B, T, D) -> (B, T·D); maps (B, C·H·W)."""
+    return hidden.float().flatten(start_dim=1)
+
+
+POSITION_POOLS: dict[str, Callable[[Tensor], Tensor]] = {
+    "avg": _avg_positions,
+    "flat": _flat_positions,
+}
+"""By name: f(hidden) -> float32; for images and sound, where every position counts."""

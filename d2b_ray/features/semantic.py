@@ -12,19 +12,23 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from d2b_ray.errors import ExtractionError
+from d2b_ray.features.averages import mean_rows
+from d2b_ray.features.checks import check_choice, check_layers, check_positive
 from d2b_ray.features.forward import embed, pad_flat
 from d2b_ray.features.pooling import POOLS
 from d2b_ray.features.textmodel import TextModel, load_text_model
 from d2b_ray.features.windows import ANNOTATORS, JOINS, Texts, collect_texts
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from d2b_ray.arrays import FloatArray, IntArray
+    from d2b_ray.arrays import FloatArray
+    from d2b_ray.features.reduction import Projection
     from d2b_ray.features.sources import ModelSource
 
-__all__ = ["extract", "load"]
+__all__ = ["NEEDS", "extract", "load"]
+
+NEEDS = ("captions",)
 
 
 def load(source: ModelSource, *, device: str, dtype: str) -> TextModel:
@@ -42,6 +46,7 @@ def extract(
     layers: Sequence[int],
     tokens: Literal["avg", "last", "flat"],
     batch_tokens: int,
+    reduce: Projection | None = None,
 ) -> Iterator[tuple[str, dict[int, FloatArray]]]:
     """Per run, in the order of `captions`: its name and {layer: (seconds, width) float32}.
 
@@ -54,20 +59,22 @@ def extract(
         layers: from 1, the embedding output, to `n_layers`.
         tokens: `avg` over tokens, `last` token, or `flat`: (seconds, tokens · width), every text
             padded to the longest of all runs and annotators.
-        batch_tokens: padded tokens a forward pass holds at most.
+        batch_tokens: padded tokens a forward pass holds at most; fewer once the memory was full.
+        reduce: projects wide rows as they are made, None for none.
 
     Raises ExtractionError at the call for what is asked wrongly, before the model runs.
     """
-    _check(model.source, layers, window, batch_tokens)
-    _check_choice("annotators", annotators, ("ALL", *ANNOTATORS))
-    _check_choice("join", join, JOINS)
-    _check_choice("tokens", tokens, POOLS)
+    check_positive(window=window, batch_tokens=batch_tokens)
+    check_layers(model.source, layers)
+    check_choice("annotators", annotators, ("ALL", *ANNOTATORS))
+    check_choice("join", join, JOINS)
+    check_choice("tokens", tokens, POOLS)
     said = collect_texts(captions, window=window, join=join)
     used = said.of(annotators)
     ids = model.tokenize(used.texts)
     if tokens == "flat":
         ids = pad_flat(model, ids, max(map(len, model.tokenize(said.texts)), default=1))
-    return _runs(model, used, ids, tuple(layers), tokens, batch_tokens)
+    return _runs(model, used, ids, tuple(layers), tokens, batch_tokens, reduce)
 
 
 def _runs(
@@ -77,41 +84,12 @@ def _runs(
     layers: tuple[int, ...],
     tokens: str,
     batch_tokens: int,
+    reduce: Projection | None,
 ) -> Iterator[tuple[str, dict[int, FloatArray]]]:
-    pooled = embed(model, ids, layers=layers, tokens=tokens, batch_tokens=batch_tokens)
-    nothing = np.zeros((0, model.source.width), dtype=np.float32)  # if nobody says anything
+    pooled = embed(
+        model, ids, layers=layers, tokens=tokens, batch_tokens=batch_tokens, reduce=reduce
+    )
+    width = model.source.width if reduce is None else reduce.columns(model.source.width)
+    nothing = np.zeros((0, width), dtype=np.float32)  # if nobody says anything
     for run, index in used.index.items():
-        yield run, {layer: _mean(pooled.get(layer, nothing), index) for layer in layers}
-
-
-def _mean(vectors: FloatArray, index: IntArray) -> FloatArray:
-    """x[s] = mean_a vectors[index[s, a]] over index >= 0, summed in float64, in column order.
-
-    (texts, width), (seconds, annotators) -> (seconds, width) float32; zero rows where none is.
-    """
-    total = np.zeros((index.shape[0], vectors.shape[1]), dtype=np.float64)
-    for column in index.T:
-        present = column >= 0
-        total[present] += vectors[column[present]]
-    count = np.maximum((index >= 0).sum(axis=1), 1)
-    total /= count[:, None]
-    return total.astype(np.float32)
-
-
-def _check(source: ModelSource, layers: Sequence[int], window: int, batch_tokens: int) -> None:
-    for name, value in (("window", window), ("batch_tokens", batch_tokens)):
-        if value < 1:
-            raise ExtractionError(f"{name}: {value} is not allowed; must be 1 or more")
-    wrong = [layer for layer in layers if not 1 <= layer <= source.n_layers]
-    if wrong or not layers:
-        raise ExtractionError(
-            f"model {source.name!r}: layers {wrong or 'none'} cannot be extracted; it has layers 1 "
-            f"(embeddings) to {source.n_layers}: name one or more of these"
-        )
-
-
-def _check_choice(name: str, value: str, allowed: Collection[str]) -> None:
-    if value not in allowed:
-        raise ExtractionError(
-            f"{name}: {value!r} is not known; must be one of {', '.join(allowed)}"
-        )
+        yield run, {layer: mean_rows(pooled.get(layer, nothing), index) for layer in layers}

@@ -1,21 +1,20 @@
-"""A loaded Hugging Face language model with its tokenizer: safetensors only, no code from the hub."""
+"""A loaded Hugging Face language model with its tokenizer."""
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from d2b_ray.errors import ExtractionError
+from d2b_ray.features.checkpoint import DTYPES, load_network, load_part
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from d2b_ray.features.sources import ModelSource
 
-__all__ = ["DTYPES", "TextModel", "load_text_model"]
+__all__ = ["DTYPES", "TextModel", "load_text_model", "max_tokens", "pad_id"]
 
-DTYPES = ("float32", "float16", "bfloat16")
 LENGTH_KEYS = ("max_position_embeddings", "n_positions")
 NO_LIMIT = 1_000_000  # tokenizers without a limit say 1e30
 
@@ -58,33 +57,10 @@ class TextModel:
 def load_text_model(source: ModelSource, *, device: str, dtype: str) -> TextModel:
     """Network and tokenizer of a source on `device` ("cpu", "cuda", "cuda:1").
 
-    Raises ExtractionError for an unknown dtype, a device that is not there, an encoder-decoder, and
-    weights that are missing or not safetensors.
+    Raises ExtractionError for an encoder-decoder, and as `checkpoint.load_network` does.
     """
-    import torch
-    from safetensors import SafetensorError
-    from transformers import AutoModel, AutoTokenizer
-
-    if dtype not in DTYPES:
-        raise ExtractionError(f"dtype {dtype!r}: must be one of {', '.join(DTYPES)}")
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        raise ExtractionError(f"device {device!r}: torch sees no GPU here; use device: cpu")
-    try:
-        with _no_progress_bars():
-            network = AutoModel.from_pretrained(
-                source.location,
-                dtype=getattr(torch, dtype),
-                use_safetensors=True,
-                trust_remote_code=False,
-            )
-        tokenizer = AutoTokenizer.from_pretrained(source.location, trust_remote_code=False)
-    except (OSError, ValueError, ImportError, KeyError, SafetensorError) as error:
-        reason = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
-        raise ExtractionError(
-            f"model {source.name!r}: {source.location} does not load ({type(error).__name__}: "
-            f"{reason}); it needs config.json, tokenizer files and *.safetensors (pickled *.bin are "
-            "never opened: convert them with `save_pretrained`), here or in the Hugging Face cache"
-        ) from error
+    network = load_network(source, device=device, dtype=dtype, modality="semantic")
+    tokenizer = load_part(source, "AutoTokenizer")
     if network.config.is_encoder_decoder:
         raise ExtractionError(
             f"model {source.name!r}: {source.kind} is an encoder-decoder; d2b_ray reads models with "
@@ -92,35 +68,22 @@ def load_text_model(source: ModelSource, *, device: str, dtype: str) -> TextMode
         )
     return TextModel(
         source=source,
-        network=network.to(device).eval(),
+        network=network,
         tokenizer=tokenizer,
         device=device,
-        max_tokens=_max_tokens(tokenizer, network.config.get_text_config()),
-        pad_id=_pad_id(tokenizer),
+        max_tokens=max_tokens(tokenizer, network.config.get_text_config()),
+        pad_id=pad_id(tokenizer),
     )
 
 
-@contextmanager
-def _no_progress_bars() -> Iterator[None]:
-    """transformers draws bars on stderr, which many workers would share; its setting is put back."""
-    import transformers
-
-    logging: Any = transformers.utils.logging  # its functions carry no types
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()
-
-
-def _max_tokens(tokenizer: Any, config: Any) -> int | None:
+def max_tokens(tokenizer: Any, config: Any) -> int | None:
+    """Longest input that both the tokenizer and the network's positions allow, None without a limit."""
     limits = [getattr(config, key, None) for key in LENGTH_KEYS]
     limits.append(tokenizer.model_max_length)
     return min((int(n) for n in limits if n and 0 < n < NO_LIMIT), default=None)
 
 
-def _pad_id(tokenizer: Any) -> int:
+def pad_id(tokenizer: Any) -> int:
+    """The token that fills batches; the tokenizer's own, if it has one."""
     candidates = (tokenizer.pad_token_id, tokenizer.eos_token_id, tokenizer.unk_token_id)
     return next((int(number) for number in candidates if number is not None), 0)

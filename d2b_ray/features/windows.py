@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from d2b_ray.arrays import IntArray
 
-__all__ = ["ANNOTATORS", "JOINS", "Texts", "collect_texts"]
+__all__ = ["ABSENT", "ANNOTATORS", "JOINS", "NOTHING", "Texts", "collect_texts"]
 
 NOTHING = ("", "..")
 ABSENT = -1

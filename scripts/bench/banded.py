@@ -15,6 +15,7 @@ from himalaya.backend import set_backend
 from himalaya.kernel_ridge import MultipleKernelRidgeCV
 from himalaya.ridge import GroupRidgeCV
 from himalaya.scoring import correlation_score
+from ridge import product_seconds
 
 from d2b_ray.encoding import BandedRidgeCV, Search
 from d2b_ray.encoding.dirichlet import dirichlet_samples
@@ -73,6 +74,22 @@ def reference(
     return backend.to_numpy(model.cv_scores_), seconds
 
 
+def gemm_floor(wanted: argparse.Namespace) -> float:
+    """Seconds of the float32 products of one search, counted dense, at the rate of this run.
+
+    A candidate and fold: two projections (or one, and A'Y, in the kernel form) and one product of
+    the held-out rows with the weights for each of the 25 penalties. Eigendecompositions are not counted.
+    """
+    folds, width = 4, wanted.bands * wanted.width
+    held, inner = wanted.n // folds, wanted.n - wanted.n // folds
+    order = width if wanted.form == "primal" else inner
+    rows = min(held, order)
+    square = product_seconds(order, order, wanted.voxels, torch.float32, wanted.device)
+    thin = product_seconds(rows, order, wanted.voxels, torch.float32, wanted.device)
+    twice = 2 * square if wanted.form == "primal" else square + thin
+    return wanted.n_iter * folds * (twice + len(ALPHAS) * thin)
+
+
 def main() -> None:
     """Measure and print one JSON line."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -104,7 +121,9 @@ def main() -> None:
         return model, time.perf_counter() - began
 
     model, seconds = mine(y)
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     six = mine(np.tile(y, (1, 6)))[1] if wanted.six else None
+    floor = gemm_floor(wanted)
     timed = wanted.reference_iter or wanted.n_iter
     candidates = dirichlet_samples(wanted.n_iter, wanted.bands)[:timed]
     scores, reference_seconds = reference(x, y, groups, widths, candidates, wanted.form)
@@ -122,9 +141,10 @@ def main() -> None:
                 "cv_score_max_difference": float(
                     np.abs(model.search_scores_[:timed] - scores[:timed]).max()
                 ),
-                "peak_memory_gb": round(
-                    resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, 2
-                ),
+                "gemm_floor_seconds": round(floor, 2),
+                "share_of_floor": round(floor / seconds, 3),
+                "six_subjects_per_six_floors": six and round(six / (6 * floor), 3),
+                "peak_memory_gb": round(memory, 2),
                 "threads": torch.get_num_threads(),
             }
         )

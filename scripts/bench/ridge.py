@@ -46,22 +46,23 @@ def product_seconds(m: int, k: int, voxels: int, dtype: torch.dtype, device: str
 
 
 def gemm_floor(wanted: argparse.Namespace) -> float:
-    """Seconds of the matrix products of the method, counted dense, at the rates of this run.
+    """Seconds of the matrix products of one fit, counted dense, at the float32 rate of this run.
 
-    Primal: float64 X'Y, two projections a fold and the refit (n p V + (2 folds + 2) p^2 V); float32
-    M S for every fold and penalty (folds alphas p^2 V), none saved by saturation or by a triangular
-    root. Dual: the same with n_train for p in the projections, and n_held n_train V a penalty.
+    Primal: X'Y, two projections a fold and the refit (n p V + (2 folds + 1) p^2 V), M S for every
+    fold and penalty (folds alphas p^2 V): none saved by saturation, mixtures or triangular roots.
+    Dual: n_train for p in the projections, n_held n_train V a penalty, the refit 2 n^2 V + n p V.
+    The factorization is not counted.
     """
     n, p, voxels, folds = wanted.n, wanted.p, wanted.voxels, wanted.folds
     if wanted.solver == "ridge":
-        double = product_seconds(p, p, voxels, torch.float64, wanted.device)
-        single = product_seconds(p, p, voxels, torch.float32, wanted.device)
-        return (n / p + 2 * folds + 2) * double + folds * wanted.alphas * single
-    inner = n - n // folds
-    double = product_seconds(inner, inner, voxels, torch.float64, wanted.device)
-    single = product_seconds(n // folds, inner, voxels, torch.float32, wanted.device)
-    back = product_seconds(p, n, voxels, torch.float64, wanted.device)
-    return (folds + 4) * double + folds * wanted.alphas * single + back
+        square = product_seconds(p, p, voxels, torch.float32, wanted.device)
+        return (n / p + 2 * folds + 1 + folds * wanted.alphas) * square
+    inner, held = n - n // folds, n // folds
+    square = product_seconds(inner, inner, voxels, torch.float32, wanted.device)
+    thin = product_seconds(held, inner, voxels, torch.float32, wanted.device)
+    refit = 2 * product_seconds(n, n, voxels, torch.float32, wanted.device)
+    back = product_seconds(p, n, voxels, torch.float32, wanted.device)
+    return folds * (square + (1 + wanted.alphas) * thin) + refit + back
 
 
 def six_subjects(

@@ -32,8 +32,63 @@ def test_the_named_models():
         "Llama2": ("meta-llama/Llama-2-7b-hf", 33, 4096),
         "OPT": ("facebook/opt-6.7b", 33, 4096),
         "Vicuna-v1.5": ("lmsys/vicuna-7b-v1.5", 33, 4096),
+        "DeiT": ("facebook/deit-base-distilled-patch16-224", 13, 768),
+        "ResNet": ("microsoft/resnet-50", 5, 2048),
+        "CLIP": ("llava-hf/llava-1.5-7b-hf", 25, 1024),
+        "AST": ("MIT/ast-finetuned-audioset-10-10-0.4593", 13, 768),
+        "MMS": ("facebook/mms-1b-all", 49, 1280),
+        "GIT": ("microsoft/git-base", 7, 2 * 768),
+        "BridgeTower": ("BridgeTower/bridgetower-base", 6, 2 * 768),
+        "LLaVA-v1.5": ("llava-hf/llava-1.5-7b-hf", 33, 2 * 4096),
     }
-    assert all(resolve(name) is source for name, source in NAMED.items())
+    assert all(resolve(n, modality=source.modality) is source for n, source in NAMED.items())
+
+
+@pytest.mark.parametrize("name", ["DeiT", "ResNet", "AST", "GIT", "BridgeTower"])
+def test_named_sizes_are_what_a_configuration_of_their_kind_says(name, folder):
+    """transformers' own defaults are those of the base models."""
+    from transformers import AutoConfig
+
+    source = NAMED[name]
+    config = AutoConfig.for_model(source.kind)
+    if name == "GIT":
+        config = AutoConfig.for_model("git", vision_config={})
+    (folder / "config.json").write_text(json.dumps(config.to_dict()))
+    found = resolve(str(folder), modality=source.modality)
+    assert (found.n_layers, found.width, found.widths) == (
+        source.n_layers, source.width, source.widths,
+    )  # fmt: skip
+
+
+def test_a_named_model_has_one_modality():
+    with pytest.raises(
+        ExtractionError, match=r"'DeiT': is read by modality vision, not semantic; .*BERT, GPT2"
+    ):
+        resolve("DeiT")
+    with pytest.raises(ExtractionError, match=r"models of vision: DeiT, ResNet, CLIP$"):
+        resolve("BERT", modality="vision")
+    with pytest.raises(ExtractionError, match="modality 'smell': must be one of semantic, vision"):
+        resolve("BERT", modality="smell")
+
+
+@pytest.mark.parametrize(
+    ("modality", "config", "sizes"),
+    [
+        ("vision", {"hidden_sizes": [4, 8], "depths": [1, 1]}, (3, 8, (4, 4, 8))),
+        ("vision", {"hidden_sizes": [6, 8], "embedding_size": 3}, (3, 8, (3, 6, 8))),
+        ("vision", {"vision_config": {"hidden_size": 5, "num_hidden_layers": 2}}, (3, 5, ())),
+        ("audio", {"encoder_layers": 4, "num_hidden_layers": 6, "d_model": 7}, (5, 7, ())),
+        ("audio", {"num_hidden_layers": 2, "hidden_size": 7}, (3, 7, ())),
+        ("vision_language", {"num_hidden_layers": 2, "hidden_size": 7}, (3, 14, ())),
+        ("vision_language", {"text_config": {"model_type": "llama"}}, (33, 8192, ())),
+        ("semantic", {"text_config": {"model_type": "llama", "hidden_size": 8}}, (33, 8, ())),
+    ],
+)
+def test_sizes_by_modality(folder, modality, config, sizes):
+    (folder / "config.json").write_text(json.dumps({"model_type": "some", **config}))
+    source = resolve(str(folder), modality=modality)
+    assert (source.n_layers, source.width, source.widths) == sizes
+    assert source.layers == tuple(range(1, source.n_layers + 1))
 
 
 def test_minilm_is_the_installed_package(monkeypatch):
@@ -137,6 +192,27 @@ def test_large_weights_are_sampled_from_first_to_last(folder, monkeypatch):
         weights.write_bytes(changed)
         seen.add(fingerprint(resolve(str(folder))))
     assert len(seen) == 3
+
+
+def test_a_file_of_word_vectors_has_a_fingerprint(tmp_path, monkeypatch):
+    monkeypatch.setattr(fingerprints_module, "CHUNK", 16)
+    path = tmp_path / "vectors.txt"
+    path.write_text("".join(f"word{n} {n} 0.5\n" for n in range(99)))
+    before = fingerprint(resolve(str(path), modality="wordvectors"))
+    assert before.startswith("sha256:")
+    path.write_text("w" + path.read_text()[1:-2] + "6\n")
+    assert fingerprint(resolve(str(path), modality="wordvectors")) != before
+
+
+def test_incomplete_weights_are_not_filled_with_random_ones(folder):
+    from safetensors.torch import load_file, save_file
+
+    weights = load_file(folder / "model.safetensors")
+    dropped = next(name for name in weights if "h.1.mlp" in name)
+    del weights[dropped]
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    with pytest.raises(ExtractionError, match=r"holds no weights for h\.1\.mlp.*would be random"):
+        MODALITIES["semantic"].load(resolve(str(folder)), device="cpu", dtype="float32")
 
 
 def test_pickled_weights_are_not_loaded(folder):

@@ -1,4 +1,4 @@
-"""Do the tests keep what they promise? Simulations with known truth; `docs/calibration.md` has more."""
+"""Do the tests keep what they promise? Simulations with known truth; `scripts/calibration.md` has more."""
 
 from __future__ import annotations
 

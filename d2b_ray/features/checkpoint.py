@@ -1,0 +1,130 @@
+"""Networks and their processors from a folder or the Hugging Face cache: safetensors only, no hub code."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from d2b_ray.errors import ExtractionError
+from d2b_ray.features.shrinking import is_out_of_memory
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from d2b_ray.features.sources import ModelSource
+
+__all__ = ["DTYPES", "load_network", "load_part"]
+
+DTYPES = ("float32", "float16", "bfloat16")
+TAKEN_BY = {
+    "input_ids": "semantic",
+    "pixel_values": "vision",
+    "input_values": "audio",
+    "input_features": "audio",
+}
+"""Name of a network's main input -> the modality that feeds it."""
+
+UNUSED = ("pooler", "lm_head", "masked_spec_embed")  # no hidden state depends on these weights
+TOWER = r"^(model\.)?(vision_tower\.)?(vision_model\.)?"  # names of a vision tower's weights
+
+
+def load_network(source: ModelSource, *, device: str, dtype: str, modality: str) -> Any:
+    """The network of a source on `device` ("cpu", "cuda", "cuda:1"), in evaluation mode.
+
+    For vision, only the vision tower of a model that has one (`vision_config`); its other weights
+    are not read.
+
+    Raises ExtractionError for an unknown dtype, a device that is not there, weights that are
+    missing, incomplete or not safetensors, and a network that another modality feeds.
+    """
+    import torch
+    from transformers import AutoConfig, AutoModel
+
+    if dtype not in DTYPES:
+        raise ExtractionError(f"dtype {dtype!r}: must be one of {', '.join(DTYPES)}")
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise ExtractionError(f"device {device!r}: torch sees no GPU here; use device: cpu")
+    options: dict[str, Any] = {}
+    with _loading(source):
+        config = AutoConfig.from_pretrained(source.location, trust_remote_code=False)
+        if modality == "vision" and hasattr(config, "vision_config"):
+            options = {"config": config.vision_config, "key_mapping": {TOWER: ""}}
+        network, found = AutoModel.from_pretrained(
+            source.location,
+            dtype=getattr(torch, dtype),
+            use_safetensors=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+            **options,
+        )
+    _check(source, network, found["missing_keys"], modality)
+    for part in (network.config, network.config.get_text_config()):
+        if hasattr(part, "use_cache"):
+            part.use_cache = False  # no next token is asked for, so no keys are kept for it
+    return network.to(device).eval()
+
+
+def load_part(source: ModelSource, auto_class: str, **options: Any) -> Any:
+    """What feeds the network: `auto_class` is AutoTokenizer, AutoImageProcessor or
+    AutoFeatureExtractor of transformers. Raises ExtractionError if its files are missing."""
+    import transformers
+
+    with _loading(source):
+        return getattr(transformers, auto_class).from_pretrained(
+            source.location, trust_remote_code=False, **options
+        )
+
+
+def _check(source: ModelSource, network: Any, missing: Any, modality: str) -> None:
+    takes = str(network.main_input_name)
+    allowed = "semantic" if modality == "vision_language" else modality
+    if TAKEN_BY.get(takes) != allowed:
+        raise ExtractionError(
+            f"model {source.name!r}: {source.kind} takes {takes} and cannot be read by modality "
+            f"{modality}; use modality: {TAKEN_BY.get(takes, 'another')}, or another model"
+        )
+    absent = sorted(name for name in missing if not any(word in name for word in UNUSED))
+    if absent:
+        raise ExtractionError(
+            f"model {source.name!r}: {source.location} holds no weights for {absent[0]} and "
+            f"{len(absent) - 1} others of {type(network).__name__}, which would be random; give a "
+            "complete checkpoint"
+        )
+
+
+@contextmanager
+def _loading(source: ModelSource) -> Iterator[None]:
+    """Whatever a checkpoint does wrong becomes one line; nothing is drawn on stderr meanwhile."""
+    from safetensors import SafetensorError
+
+    try:
+        with _quiet():
+            yield
+    except (OSError, ValueError, ImportError, KeyError, RuntimeError, SafetensorError) as error:
+        if is_out_of_memory(error):
+            raise
+        reason = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+        raise ExtractionError(
+            f"model {source.name!r}: {source.location} does not load ({type(error).__name__}: "
+            f"{reason}); it needs config.json, tokenizer or processor files and *.safetensors (pickled "
+            "*.bin are never opened: convert them with `save_pretrained`), here or in the Hugging Face "
+            "cache (gated models: `hf auth login` first)"
+        ) from error
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """transformers draws bars and tables of names on stderr, which many workers would share; its
+    settings are put back. Weights that are missing are refused above, not only reported."""
+    import transformers
+
+    logging: Any = transformers.utils.logging  # its functions carry no types
+    shown, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if shown:
+            logging.enable_progress_bar()
