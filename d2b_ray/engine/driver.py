@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from d2b_ray.engine.campaign import Campaign
     from d2b_ray.engine.events import Action
     from d2b_ray.engine.work import Report
+    from d2b_ray.plan import Unit
 
 __all__ = ["run_on_ray"]
 
@@ -149,9 +150,8 @@ class _Loop:
             del self.idle[number]
             unit = self.control.units[key]
             inputs = [self.values[need] for need in self.control.inputs(key)]
-            value_ref, report_ref = seat.handle.run.options(num_returns=2, name=unit.label).remote(
-                self.campaign.task(key), *inputs
-            )
+            run = seat.handle.run.options(num_returns=2, name=_shown(unit))
+            value_ref, report_ref = run.remote(self.campaign.task(key), *inputs)
             self.running[report_ref] = _Try(seat, key, value_ref, time.monotonic())
             self.campaign.started(key)
 
@@ -242,6 +242,12 @@ class _Loop:
         for action in actions:
             if isinstance(action, Release):
                 self.values.pop(action.key, None)
+
+
+def _shown(unit: Unit) -> str:
+    """Name on the dashboard: few in number, for Ray keeps a series of metrics for every name."""
+    model = (unit.model or "").rpartition("/")[2]
+    return " ".join(filter(None, (unit.kind, unit.subject, model)))
 
 
 def _fault_of(error: BaseException) -> Fault:
