@@ -7,7 +7,9 @@ import re
 from d2b_ray.store import Store
 
 # Files that say when and where: they differ between runs by their purpose.
-OF_THE_RUN = re.compile(r"environment\.json|logs/.*|lease/.*|units/.*|tables/timings\.parquet|sweep\.yaml")
+OF_THE_RUN = re.compile(
+    r"environment\.json|logs/.*|lease/.*|units/.*|tables/timings\.parquet|sweep\.yaml"
+)
 
 
 def contents(url) -> dict[str, bytes]:
