@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PATIENCE_S = 120
+EATEN_BYTES = 4 << 30
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,10 @@ def before(task) -> None:
         time.sleep(PATIENCE_S)
     elif action == "memory":
         raise MemoryError("drill")
+    elif action == "eat":  # more than the node allows: its memory monitor ends this process
+        eaten = bytearray(EATEN_BYTES)
+        eaten[::4096] = b"x" * len(eaten[::4096])
+        time.sleep(PATIENCE_S)
     elif action == "error":
         raise ValueError("drill")
     elif action == "store":

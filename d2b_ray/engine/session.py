@@ -158,6 +158,8 @@ def run_sweep(
                 # what another run has finished since this one looked is not done again
                 campaign = prepare(sweep, observer, retry_failed=retry_failed).campaign
             campaign.hold(lease)
+            if lease.before is not None and not lease.before.ended:
+                campaign.store.remove_leftovers()
             campaign.trace = Trace() if trace else None
             with RunLog(campaign.store, Layout) as kept:
                 run_log = kept.path

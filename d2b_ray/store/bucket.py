@@ -132,6 +132,10 @@ class Bucket:
         for found in list(self.walk(f"{path}/" if path else "")):
             self.remove(found)
 
+    def remove_leftovers(self) -> int:
+        """Nothing to do: an object is there as a whole or not at all."""
+        return 0
+
     def _full(self, path: str) -> str:
         return f"{self.root}/{path}" if path else self.root
 

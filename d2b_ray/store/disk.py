@@ -2,7 +2,7 @@
 
 Crash story: a file is written under a temporary name beside its target, forced to the disk, then
 renamed over it. Whoever reads sees the old file or the new one. A killed writer leaves its
-temporary file behind; listings pass over it.
+temporary file behind; listings pass over it, and who next holds the root removes it.
 """
 
 from __future__ import annotations
@@ -91,6 +91,15 @@ class Disk:
         """Remove a folder with all that is in it; an absent one is fine."""
         with suppress(FileNotFoundError):
             shutil.rmtree(self.address(path))
+
+    def remove_leftovers(self) -> int:
+        """Remove the temporary files of writers that are gone; returns how many there were."""
+        found = 0
+        for folder, _, names in os.walk(self.url):
+            for name in filter(TEMPORARY.fullmatch, names):
+                _unlink(f"{folder}/{name}")
+                found += 1
+        return found
 
     def _walk(self, folder: str, begin: str) -> Iterator[str]:
         try:

@@ -58,6 +58,7 @@ class Drive(Protocol):
     def walk(self, prefix: str) -> Iterator[str]: ...
     def remove(self, path: str) -> None: ...
     def remove_tree(self, path: str) -> None: ...
+    def remove_leftovers(self) -> int: ...
 
 
 class Store:
@@ -176,6 +177,12 @@ class Store:
         self._check_fence()
         with told(self.address(path)):
             self._drive.remove_tree(path)
+
+    def remove_leftovers(self) -> int:
+        """Remove what killed writers left half-written; only for who holds the root (`Lease`)."""
+        self._check_fence()
+        with told(self.url):
+            return self._drive.remove_leftovers()
 
     def _write(self, path: str, parts: Sequence[bytes | memoryview]) -> Written:
         self._must_be_named(path)

@@ -9,18 +9,13 @@ from pathlib import Path
 
 import pytest
 from drill import Drill
+from nodes import Nodes
 from problems import MODEL, Quiet, tiny_sweep
 from stores import assert_equal_stores, records
 
 pytestmark = [pytest.mark.ray, pytest.mark.filterwarnings("default")]
 
 TESTS = Path(__file__).resolve().parents[1]
-FAST_DEATH = {
-    "health_check_initial_delay_ms": 500,
-    "health_check_period_ms": 500,
-    "health_check_timeout_ms": 1000,
-    "health_check_failure_threshold": 3,
-}
 
 
 def label(text: str) -> str:
@@ -34,46 +29,6 @@ DESIGN = label("design speechTranscription layer1 TR3-5")
 NULL = label("null DM01 speechTranscription layer1 TR3-5 0-20")
 COMMIT = label("commit DM01 speechTranscription layer1 TR3-5")
 EXTRACT = f"extract speechTranscription {MODEL} semantic"
-
-
-class Nodes:
-    """A head that runs no units, and worker nodes that may be lost."""
-
-    def __init__(self, folder: str, **head) -> None:
-        from ray.cluster_utils import Cluster
-
-        os.environ["RAY_TMPDIR"] = folder
-        self.cluster = Cluster(
-            initialize_head=True,
-            head_node_args={"num_cpus": 0, "_system_config": FAST_DEATH, **head},
-        )
-        self.nodes: dict[str, object] = {}
-
-    def add(self, num_cpus: int = 1, **more) -> str:
-        node = self.cluster.add_node(num_cpus=num_cpus, **more)
-        self.nodes[node.node_id] = node
-        return node.node_id
-
-    def lose(self, number: str) -> None:
-        """End a node as a power cut would."""
-        self.cluster.remove_node(self.nodes.pop(number), allow_graceful=False)
-
-    def keep(self, count: int) -> None:
-        """Exactly `count` worker nodes."""
-        while len(self.nodes) < count:
-            self.add()
-        for number in list(self.nodes)[count:]:
-            self.lose(number)
-
-    def announce_end(self, number: str) -> None:
-        """What the cloud's notice becomes in Ray: the node is drained."""
-        import ray
-        from ray.core.generated import autoscaler_pb2
-
-        client = ray._raylet.GcsClient(address=self.cluster.address)
-        reason = autoscaler_pb2.DrainNodeReason.Value("DRAIN_NODE_REASON_PREEMPTION")
-        accepted, why = client.drain_node(number, reason, "spot instance reclaimed", 0)
-        assert accepted, why
 
 
 @pytest.fixture(scope="module")

@@ -73,3 +73,15 @@ def test_only_temporary_files_of_a_store_are_passed_over(tmp_path):
     assert store.list("d/.x") == ("d/.x.tmp",)
     store.remove_tree("d")
     assert list(tmp_path.iterdir()) == []  # half-written files go with their folder
+
+
+def test_leftovers_of_killed_writers_are_removed_and_nothing_else(tmp_path):
+    store = Store(str(tmp_path))
+    store.write_bytes("d/x", b"1")
+    left = [tmp_path / "d" / ".x.4711-0a1b2c3d4e5f.tmp", tmp_path / ".y.1-0a1b2c3d4e5f.tmp"]
+    for path in left:
+        path.write_bytes(b"half")
+    (tmp_path / "d" / ".x.tmp").write_bytes(b"a user's")
+    assert store.remove_leftovers() == 2
+    assert not any(path.exists() for path in left)
+    assert store.list() == ("d/.x.tmp", "d/x")

@@ -1,0 +1,52 @@
+"""Ray's own memory monitor: it ends a worker that takes too much; the unit is tried with less."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from drill import EATEN_BYTES, Drill
+from nodes import Nodes
+from problems import MODEL, Quiet, tiny_sweep
+from stores import assert_equal_stores
+
+pytestmark = [pytest.mark.ray, pytest.mark.filterwarnings("default")]
+
+TESTS = Path(__file__).resolve().parents[1]
+FIT = f"fit DM01 speechTranscription {MODEL} layer1 TR3-5"
+
+
+@pytest.fixture
+def drill(ray_folder, tmp_path, monkeypatch):
+    """One worker on a cluster whose limit lies halfway between now and what the drill eats."""
+    import ray
+    from ray._common.utils import get_system_memory
+    from ray._private.utils import get_used_memory
+
+    limit = (get_used_memory() + EATEN_BYTES / 2) / get_system_memory()
+    if limit > 0.9:
+        pytest.skip("this machine has too little memory left for a drill that eats some")
+    monkeypatch.setenv("RAY_memory_usage_threshold", f"{limit:.4f}")
+    monkeypatch.setenv("RAY_memory_monitor_refresh_ms", "100")
+    monkeypatch.setenv("RAY_task_oom_retries", "0")
+    monkeypatch.setenv("D2B_DRILL", str(tmp_path / "drill"))
+    monkeypatch.setenv("D2B_RAY_REHEARSE", "drill:before")
+    monkeypatch.setenv("PYTHONPATH", f"{TESTS}:{os.environ.get('PYTHONPATH', '')}")
+    nodes = Nodes(ray_folder)
+    nodes.keep(1)
+    ray.init(address=nodes.cluster.address, log_to_driver=False, logging_level="ERROR")
+    yield Drill(tmp_path / "drill")
+    ray.shutdown()
+    nodes.cluster.shutdown()
+
+
+def test_a_worker_that_the_monitor_ends_is_out_of_memory(drill, tiny_root, tmp_path, inline_store):
+    from d2b_ray.engine.session import run_sweep
+
+    drill.script({FIT: ["eat"]})
+    watcher = Quiet()
+    assert run_sweep(tiny_sweep(tiny_root, tmp_path / "out"), watcher, engine="ray").ok
+    assert_equal_stores(inline_store, tmp_path / "out")
+    assert [s.memory_factor for s in drill.starts if s.label == FIT] == [1, 0.5]
+    assert any("out of memory; trying again" in line for line in watcher.lines)

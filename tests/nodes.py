@@ -1,0 +1,56 @@
+"""A real Ray cluster of several nodes on this machine, of which nodes may be lost."""
+
+from __future__ import annotations
+
+import os
+
+# A node that is lost is noticed within two seconds.
+FAST_DEATH = {
+    "health_check_initial_delay_ms": 500,
+    "health_check_period_ms": 500,
+    "health_check_timeout_ms": 5000,  # a dead node refuses at once; a busy one answers late
+    "health_check_failure_threshold": 3,
+}
+
+
+class Nodes:
+    """A head that runs no units, and worker nodes that may be lost."""
+
+    def __init__(self, folder: str, **head) -> None:
+        from ray.cluster_utils import Cluster
+
+        os.environ["RAY_TMPDIR"] = folder
+        self.cluster = Cluster(
+            initialize_head=True,
+            head_node_args={"num_cpus": 0, "_system_config": FAST_DEATH, **head},
+        )
+        self.nodes: dict[str, object] = {}
+        self._addresses = (f"127.0.1.{last}" for last in range(2, 250))
+
+    def add(self, num_cpus: int = 1, **more) -> str:
+        """A node joins; its number. Its address is its own, so that a driver joins by the head."""
+        own = {"node_ip_address": next(self._addresses)}
+        node = self.cluster.add_node(num_cpus=num_cpus, **own | more)
+        self.nodes[node.node_id] = node
+        return node.node_id
+
+    def lose(self, number: str) -> None:
+        """End a node as a power cut would."""
+        self.cluster.remove_node(self.nodes.pop(number), allow_graceful=False)
+
+    def keep(self, count: int) -> None:
+        """Exactly `count` worker nodes."""
+        while len(self.nodes) < count:
+            self.add()
+        for number in list(self.nodes)[count:]:
+            self.lose(number)
+
+    def announce_end(self, number: str) -> None:
+        """What the cloud's notice becomes in Ray: the node is drained."""
+        import ray
+        from ray.core.generated import autoscaler_pb2
+
+        client = ray._raylet.GcsClient(address=self.cluster.address)
+        reason = autoscaler_pb2.DrainNodeReason.Value("DRAIN_NODE_REASON_PREEMPTION")
+        accepted, why = client.drain_node(number, reason, "spot instance reclaimed", 0)
+        assert accepted, why
