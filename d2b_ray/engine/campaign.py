@@ -59,9 +59,8 @@ class Standing:
     missing_layers: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
 
-def standing(survey: Survey, store: Store) -> Standing:
-    """Compare the records in the store with the units and inputs of the plan; one listing."""
-    ledger = Ledger.read(store)
+def standing(survey: Survey, ledger: Ledger) -> Standing:
+    """Compare the records in the store with the units and inputs of the plan."""
     done: set[str] = set()
     stale: dict[str, str] = {}
     missing: dict[str, tuple[int, ...]] = {}
@@ -168,7 +167,9 @@ class Campaign:
         left = {kind: counts[kind, "ready"] + counts[kind, "waiting"] for kind in KINDS}
         words = ", ".join(f"{n} {kind}" for kind, n in left.items() if n)
         done = len(self.standing.done)
-        return f"{self.sweep.name}: {words} to do" + (f"; {done} already done" if done else "")
+        line = f"{self.sweep.name}: {words} to do" + (f"; {done} already done" if done else "")
+        kept = sum("kept" in unit.place for unit in self.survey.plan.of("commit"))
+        return line + (f"; {kept} fits keep permutations that are counted" if kept else "")
 
     def progress(self) -> dict[str, Any]:
         """How far the run is, as `status` shows it to others: units by kind and state, rate, failures."""

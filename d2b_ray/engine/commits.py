@@ -9,6 +9,7 @@ from functools import cache
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
+from d2b_ray.engine.counted import count_arrays, read_counts, remove_other_counts
 from d2b_ray.engine.results import Tests, fit_arrays, fit_summary, fit_tables
 from d2b_ray.store import FitPlace, Layout, Record
 
@@ -97,10 +98,14 @@ def commit_fit(
     watch = Stopwatch()
     params, place = task.unit.params, FitPlace.of(task.unit.place)
     store = residents.store(residents.place.results)
+    merged = _merged(store, place, task, counts)
     _give_way(store, place, task.unit.key)
-    tests = Tests.of(params["significance"], fit, counts)
+    tests = Tests.of(params["significance"], fit, merged)
     written: dict[str, Written] = {}
-    for path, array in fit_arrays(place, params["save"], fit, tests).items():
+    arrays = fit_arrays(place, params["save"], fit, tests)
+    if merged:
+        arrays |= count_arrays(place, merged)
+    for path, array in arrays.items():
         written[path] = store.write_array(path, array)
     title = task.unit.label.removeprefix("commit ")
     figure = correlation_histogram(fit.r, tests.significant, title)
@@ -114,6 +119,19 @@ def commit_fit(
     timing = {"fit_seconds": fit.details.get("seconds"), "fit_host": fit.details.get("host")}
     commit = residents.place.commit
     record(task, store, written, watch, device, commit=commit, extra=timing)
+    remove_other_counts(store, place, params["significance"].get("permutations", 0))
+
+
+def _merged(
+    store: Store, place: FitPlace, task: Task, counts: Sequence[tuple[NullCounts, ...]]
+) -> list[NullCounts]:
+    """Counts of all permutations, those that an earlier commit left included; joint first, then bands."""
+    from d2b_ray.significance import merge
+
+    kept, significance = task.unit.place.get("kept"), task.unit.params["significance"]
+    if kept:
+        counts = [read_counts(store, place, kept, significance), *counts]
+    return [merge(ranges) for ranges in zip(*counts, strict=True)]
 
 
 def _give_way(store: Store, place: FitPlace, key: str) -> None:

@@ -47,7 +47,9 @@ def counted(
     found: dict[str, int] = {}
     if not wanted or not earlier:
         return found
-    for (inputs, _), record in zip(earlier, ledger.read_records(p for _, p in earlier), strict=True):
+    for (inputs, _), record in zip(
+        earlier, ledger.read_records(p for _, p in earlier), strict=True
+    ):
         unit = wanted.get(record["params"]["fit"])
         if unit is None or not same_null(unit.params, record["params"]):
             continue

@@ -31,18 +31,16 @@ class Tests:
     level: float = 0.05
 
     @classmethod
-    def of(
-        cls, wanted: Mapping[str, Any], fit: Fit, counts: Sequence[tuple[NullCounts, ...]]
-    ) -> Tests:
-        """p-values from the counts of all ranges, each joint first, then a band after the other."""
-        from d2b_ray.significance import merge, p_values
+    def of(cls, wanted: Mapping[str, Any], fit: Fit, counts: Sequence[NullCounts]) -> Tests:
+        """p-values from the counts of all permutations: joint first, then a band after the other."""
+        from d2b_ray.significance import p_values
 
         if wanted["test"] == "none":
             return cls(None)
         scores = [fit.r, *(() if fit.bands is None else fit.bands.r)]
         found = [
-            p_values(merge(ranges), r, rule=wanted["rule"], correction=wanted["correction"])
-            for r, ranges in zip(scores, zip(*counts, strict=True), strict=True)
+            p_values(own, r, rule=wanted["rule"], correction=wanted["correction"])
+            for r, own in zip(scores, counts, strict=True)
         ]
         return cls(found[0], tuple(found[1:]), wanted["level"])
 

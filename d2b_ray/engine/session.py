@@ -11,21 +11,23 @@ import os
 import platform
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from d2b_ray.engine.campaign import Campaign, Observer, standing
 from d2b_ray.engine.code import check_code, code_now
 from d2b_ray.engine.commits import versions
+from d2b_ray.engine.counted import counted
 from d2b_ray.engine.environment import set_ray_environment
 from d2b_ray.engine.place import Place, Threads
 from d2b_ray.engine.runlog import RunLog
 from d2b_ray.engine.survey import survey
 from d2b_ray.engine.trace import Trace
 from d2b_ray.errors import LeaseError, SpecError
+from d2b_ray.plan import extended
 from d2b_ray.spec import to_yaml
-from d2b_ray.store import Layout, Lease, Store, holder
+from d2b_ray.store import Layout, Lease, Ledger, Store, holder
 
 if TYPE_CHECKING:
     from d2b_ray.spec import Sweep
@@ -104,7 +106,10 @@ def prepare(sweep: Sweep, observer: Observer, *, retry_failed: bool = False) -> 
     dataset_root = address_of(sweep.dataset.root)
     found = survey(sweep, dataset_root, features, base_folder())
     store = Store(results)
-    now = standing(found, store)
+    ledger = Ledger.read(store)
+    now = standing(found, ledger)
+    kept = counted(found.plan, found.fingerprints, now.done, ledger)
+    found = replace(found, plan=extended(found.plan, kept))
     wanted = sweep.resources
     place = Place(
         sweep=sweep.name,

@@ -206,6 +206,9 @@ def gather(task: Task, values: Sequence[Any], residents: Residents, device: str)
 
     watch = Stopwatch()
     store = residents.store(residents.place.results)
+    for path in store.list(Layout.records_of_kind("gather")):
+        if not path.startswith(Layout.records_of("gather", task.unit.key)):
+            store.remove(path)  # of another sweep, whose tables and report these replace
     written = gather_report(store, tables=task.unit.params["table"] == "parquet")
     record(task, store, written, watch, device, commit=residents.place.commit)
 

@@ -10,6 +10,7 @@ from d2b_ray.plan.estimate import (
     value_bytes,
 )
 from d2b_ray.plan.expand import expand
+from d2b_ray.plan.extend import extended, same_null
 from d2b_ray.plan.keys import canonical, feature_key, unit_key
 from d2b_ray.plan.places import hparams
 from d2b_ray.plan.units import KINDS, Kind, Plan, Unit
@@ -27,8 +28,10 @@ __all__ = [
     "canonical",
     "estimate",
     "expand",
+    "extended",
     "feature_key",
     "hparams",
+    "same_null",
     "unit_key",
     "value_bytes",
 ]

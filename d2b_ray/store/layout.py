@@ -7,6 +7,7 @@
     ├── encoding/{subject}/scores/TR{start}_{end}s/{modality}/{hparams}/{model}/layer{n}/
     │   ├── cc_{suffix}.npy  cv_cc_{suffix}.npy  alphas_{suffix}.npy  coef_{suffix}.npy
     │   ├── pvalues_corrected_{suffix}.npy  predictions[_nested]_{suffix}.npy  dist_{suffix}.png
+    │   ├── null{N}_counts_{suffix}.npy  null{N}_maxima_{suffix}.npy   R commit with more permutations
     │   ├── banded: cc_bands, unique_bands, pvalues_corrected_bands, gammas, predictions_bands
     │   └── fit.json                        W commit, the last of the folder   R gather, people
     ├── tables/
@@ -97,6 +98,11 @@ class Layout:
     def records_of(kind: str, key: str) -> str:
         """What the names of all records of a unit begin with, whatever their inputs."""
         return f"units/{component(kind)}/{component(key)}."
+
+    @staticmethod
+    def records_of_kind(kind: str) -> str:
+        """Folder of the records of a kind."""
+        return f"units/{component(kind)}/"
 
     @staticmethod
     def parse_record(path: str) -> tuple[str, str, str] | None:

@@ -6,6 +6,7 @@ listing tells what is done and what is stale, without opening a file.
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from d2b_ray.errors import StoreError
 from d2b_ray.store.layout import Layout
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from d2b_ray.store.files import Store
 
@@ -84,6 +85,17 @@ class Ledger:
         if not found:
             return "absent"
         return "done" if set(found) == {inputs} else "stale"
+
+    def of(self, kind: str) -> Iterator[tuple[str, str, str]]:
+        """Key, digest of the inputs and path of all records of a kind."""
+        for key, found in self._records.items():
+            for inputs, path in found.items():
+                if path.startswith(Layout.records_of_kind(kind)):
+                    yield key, inputs, path
+
+    def read_records(self, paths: Iterable[str]) -> list[Mapping[str, Any]]:
+        """Contents of records, in order."""
+        return [json.loads(content) for content in self._store.read_many(list(paths))]
 
     def explain_stale(self, key: str, fingerprints: Mapping[str, str]) -> str:
         """Which inputs differ from those the record names, in one line."""

@@ -37,6 +37,7 @@ def test_the_tree_of_results(inline_store):
         assert names == {
             "cc_raw.npy", "cv_cc_raw.npy", "pvalues_corrected_raw.npy", "coef_raw.npy",
             "alphas_raw.npy", "predictions_raw.npy", "predictions_nested_raw.npy", "dist_raw.png", "fit.json",
+            "null40_counts_raw.npy", "null40_maxima_raw.npy",
         }  # fmt: skip
     assert len(store.list("tables/voxels/subject=DM01/")) == 4
     for path in ("tables/fits.parquet", "report/index.html", "sweep.yaml", "environment.json"):
