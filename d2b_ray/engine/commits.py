@@ -98,7 +98,12 @@ def commit_fit(
     params, place = task.unit.params, FitPlace.of(task.unit.place)
     store = residents.store(residents.place.results)
     _give_way(store, place, task.unit.key)
-    tests = Tests.of(params["significance"], fit, counts)
+    wanted = params["significance"]
+    if wanted["test"] == "parametric":
+        response = residents.responses(str(task.unit.subject), "VALID")
+        tests = Tests.parametric(wanted, fit, response)
+    else:
+        tests = Tests.of(wanted, fit, counts)
     written: dict[str, Written] = {}
     for path, array in fit_arrays(place, params["save"], fit, tests).items():
         written[path] = store.write_array(path, array)

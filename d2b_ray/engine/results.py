@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from d2b_ray.arrays import Array, Fit, NullCounts, Voxels
+    from d2b_ray.arrays import Array, Fit, FloatArray, NullCounts, Voxels
     from d2b_ray.plan import Unit
     from d2b_ray.significance import PValues
     from d2b_ray.store import FitPlace
@@ -43,6 +43,18 @@ class Tests:
         found = [
             p_values(merge(ranges), r, rule=wanted["rule"], correction=wanted["correction"])
             for r, ranges in zip(scores, zip(*counts, strict=True), strict=True)
+        ]
+        return cls(found[0], tuple(found[1:]), wanted["level"])
+
+    @classmethod
+    def parametric(cls, wanted: Mapping[str, Any], fit: Fit, response: FloatArray) -> Tests:
+        """p-values by formula, of the joint prediction and of each band's own."""
+        from d2b_ray.significance import corrected_p, parametric_p
+
+        predictions = [fit.prediction, *(() if fit.bands is None else fit.bands.prediction)]
+        found = [
+            corrected_p(parametric_p(one, response)[0], correction=wanted["correction"])
+            for one in predictions
         ]
         return cls(found[0], tuple(found[1:]), wanted["level"])
 

@@ -185,6 +185,8 @@ def null(
         "rng": params["rng"],
         "test": params["test"],
     }
+    if params.get("within_runs"):
+        options["runs"] = residents.run_lengths("VALID")
     counts = [block_null(fitted.prediction, response, **options)]
     if fitted.bands is not None:
         old = params.get("rule") == "drama2brain"  # it compares the share of a band

@@ -205,8 +205,8 @@ def _fit_units(
 
 
 def _ranges(sweep: Sweep) -> Iterator[tuple[int, int]]:
-    """Permutation ranges [start, stop) of the null tasks; none without a test."""
-    if sweep.significance.test == "none":
+    """Permutation ranges [start, stop) of the null tasks; none without a null."""
+    if sweep.significance.test not in ("block", "gauss"):
         return
     count, block = sweep.significance.permutations, sweep.resources.permute.block
     for start in range(0, count, block):
@@ -216,13 +216,22 @@ def _ranges(sweep: Sweep) -> Iterator[tuple[int, int]]:
 def _null_options(block: SignificanceBlock) -> dict[str, Any]:
     """What a permutation depends on. Block length means nothing to white noise."""
     options = {"test": block.test, "seed": block.seed, "null": block.null, "rng": block.rng}
-    return {**options, "block_trs": block.block_trs} if block.test == "block" else options
+    if block.test != "block":
+        return options
+    return {**options, "block_trs": block.block_trs, **_confined(block)}
+
+
+def _confined(block: SignificanceBlock) -> dict[str, Any]:
+    """Said only where it holds, so that keys of units without it stay what they were."""
+    return {"within_runs": True} if block.within_runs else {}
 
 
 def _significance(block: SignificanceBlock) -> dict[str, Any]:
-    """What p-values depend on: nothing at all without a test."""
+    """What p-values depend on: nothing at all without a test, no permutation in a formula."""
     if block.test == "none":
         return {"test": "none"}
+    if block.test == "parametric":
+        return {"test": "parametric", "correction": block.correction, "level": block.level}
     return {
         **_null_options(block),
         "permutations": block.permutations,

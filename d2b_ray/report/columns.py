@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
 __all__ = ["BANDS", "FITS", "TIMINGS", "VOXELS", "table_of"]
 
+FAMILY_WISE = (
+    "p-value corrected family-wise: by the maximum over voxels; of a parametric test, Holm's"
+)
 WORD = pa.dictionary(pa.int32(), pa.string())
 
 
@@ -47,7 +50,7 @@ VOXELS = pa.schema(
         _column("alpha", pa.float64(), "chosen ridge penalty"),
         _column("p", pa.float64(), "p-value of the voxel alone"),
         _column("p_fdr", pa.float64(), "p-value corrected for the false discovery rate"),
-        _column("p_fwe", pa.float64(), "p-value corrected family-wise, by the maximum over voxels"),
+        _column("p_fwe", pa.float64(), FAMILY_WISE),
         _column("significant", pa.bool_(), "corrected p-value at or below the level of the sweep"),
     ]
 )
@@ -63,7 +66,7 @@ BANDS = pa.schema(
         _column("unique", pa.float32(), "explained variance r|r| that is lost without the band"),
         _column("p", pa.float64(), "p-value of the band's own prediction, voxel alone"),
         _column("p_fdr", pa.float64(), "p-value corrected for the false discovery rate"),
-        _column("p_fwe", pa.float64(), "p-value corrected family-wise, by the maximum over voxels"),
+        _column("p_fwe", pa.float64(), FAMILY_WISE),
     ]
 )
 

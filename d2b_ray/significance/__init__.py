@@ -17,7 +17,7 @@ from d2b_ray.significance.comparison import (
 from d2b_ray.significance.null import block_null, merge
 from d2b_ray.significance.orders import block_orders, row_orders
 from d2b_ray.significance.parametric import parametric_p
-from d2b_ray.significance.pvalues import PValues, correct, p_values
+from d2b_ray.significance.pvalues import PValues, correct, corrected_p, holm, p_values
 
 __all__ = [
     "Interval",
@@ -28,7 +28,9 @@ __all__ = [
     "bootstrap_difference",
     "bootstrap_score",
     "correct",
+    "corrected_p",
     "explainable_variance",
+    "holm",
     "intersubject_ceiling",
     "merge",
     "noise_ceiling",

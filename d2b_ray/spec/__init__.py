@@ -12,6 +12,7 @@ from d2b_ray.spec.fits import (
     Search,
 )
 from d2b_ray.spec.load import load, parse, to_yaml
+from d2b_ray.spec.significance import SignificanceBlock
 from d2b_ray.spec.stimuli import DatasetBlock, FeatureBlock
 from d2b_ray.spec.sweep import (
     ExtractResources,
@@ -19,7 +20,6 @@ from d2b_ray.spec.sweep import (
     OutputBlock,
     PermuteResources,
     ResourcesBlock,
-    SignificanceBlock,
     Sweep,
 )
 

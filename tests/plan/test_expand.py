@@ -94,6 +94,7 @@ def test_where_how_and_in_which_order_changes_no_key(override: str) -> None:
         ("fits.0.alphas=[1]", "fit null commit gather"),
         ("significance.seed=1", "null commit gather"),
         ("significance.block_trs=1", "null commit gather"),
+        ("significance.within_runs=true", "null commit gather"),
         ("significance.level=0.01", "commit gather"),
         ("significance.rule=drama2brain", "commit gather"),
         ("output.save=[scores, pvalues, coef]", "commit gather"),
@@ -162,6 +163,21 @@ def test_without_a_test_there_is_no_null_and_its_options_mean_nothing() -> None:
     made = plan("significance.test=none")
     assert made.of("null") == ()
     assert keys(made) == keys(plan("significance.test=none", "significance.seed=7"))
+
+
+def test_a_parametric_test_has_no_null_and_only_its_own_options_count() -> None:
+    made = plan("significance.test=parametric")
+    assert made.of("null") == ()
+    for unused in ("seed=7", "block_trs=99", "permutations=5", "null=pooled", "rule=drama2brain"):
+        assert keys(made) == keys(plan("significance.test=parametric", f"significance.{unused}"))
+    assert keys(made) != keys(plan("significance.test=parametric", "significance.level=0.01"))
+
+
+def test_runs_confine_blocks_only_where_it_is_asked_and_only_then_keys_say_so() -> None:
+    assert not any("within_runs" in unit.params for unit in plan())
+    made = plan("significance.within_runs=true")
+    assert all(unit.params["within_runs"] is True for unit in made.of("null"))
+    assert all(unit.params["significance"]["within_runs"] is True for unit in made.of("commit"))
 
 
 def test_himalaya_makes_its_own_factorization() -> None:

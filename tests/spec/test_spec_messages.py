@@ -142,6 +142,22 @@ def message(text: str, *overrides: str) -> str:
             'sweep.yaml:15: significance.null: got "each"; must be one of: voxel, pooled',
         ),
         (
+            "output: {root: results}",
+            "output: {root: a}\nsignificance: {test: parametric, correction: max}",
+            (
+                'sweep.yaml:15: significance.correction: got "max"; must be fdr_bh or fdr_by where '
+                "test is parametric (max needs permutations)"
+            ),
+        ),
+        (
+            "output: {root: results}",
+            "output: {root: a}\nsignificance: {test: gauss, within_runs: true}",
+            (
+                "sweep.yaml:15: significance.within_runs: got true; must be false where no blocks "
+                "are drawn (test is gauss)"
+            ),
+        ),
+        (
             "name: small",
             "name: small\nname: big",
             "sweep.yaml:2: name: stands twice (first in line 1); keep one",

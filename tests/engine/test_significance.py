@@ -1,0 +1,111 @@
+"""What a sweep says beside r: p by formula, blocks within runs. Against the saved predictions."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from problems import Quiet
+from scipy import stats
+from test_inline import banded_sweep
+
+from d2b_ray import significance
+from d2b_ray.arrays import Fit
+from d2b_ray.data import open_dataset
+from d2b_ray.engine.place import Place
+from d2b_ray.engine.residents import Residents
+from d2b_ray.engine.session import run_sweep
+from d2b_ray.engine.steps import null
+from d2b_ray.engine.work import Task
+from d2b_ray.plan import Unit
+from d2b_ray.store import Store
+
+
+def run(sweep):
+    """Run inline; the store and its fits."""
+    summary = run_sweep(sweep, Quiet(), engine="inline")
+    assert summary.ok, summary.failed
+    store = Store(summary.results)
+    return store, store.read_table("tables/fits.parquet").to_pylist()
+
+
+def responses(root, subject):
+    """Validation responses as the data set has them."""
+    dataset = open_dataset("drama2brain", str(root))
+    return dataset.responses(subject, dataset.runs.valid("all"))
+
+
+def table(store, fit, name="voxels"):
+    """Rows of a fit in the table of voxels or bands, column -> array."""
+    found = store.read_table(f"tables/{name}/subject={fit['subject']}/{fit['fit']}.parquet")
+    numbers = [field.name for field in found.schema if not pa.types.is_dictionary(field.type)]
+    return {name: found[name].to_numpy() for name in numbers}
+
+
+def test_a_parametric_test_tells_p_of_every_voxel_and_band(tiny_root, tmp_path):
+    store, (fit,) = run(
+        banded_sweep(
+            tiny_root, tmp_path, "significance.test=parametric", "features.llm.layers=3",
+            "dataset.subjects=DM01", "significance.correction=fdr_by",
+        )
+    )  # fmt: skip
+    measured = responses(tiny_root, "DM01")
+    joint = store.read_array(f"{fit['folder']}/predictions_raw.npy")
+    parts = store.read_array(f"{fit['folder']}/predictions_bands_raw.npy")
+    bands = table(store, fit, "bands")
+    voxels = len(joint.T)
+    tested = [(joint, table(store, fit))]
+    tested += [
+        (part, {name: column[b * voxels : (b + 1) * voxels] for name, column in bands.items()})
+        for b, part in enumerate(parts)
+    ]
+    for prediction, rows in tested:
+        p, dof = significance.parametric_p(prediction, measured)
+        np.testing.assert_array_equal(rows["p"], p)
+        r = np.array(
+            [stats.pearsonr(x, y)[0] for x, y in zip(prediction.T, measured.T, strict=True)]
+        )
+        np.testing.assert_allclose(
+            rows["p"], stats.t.sf(r * np.sqrt(dof / (1 - r * r)), dof), rtol=1e-5
+        )
+        np.testing.assert_array_equal(rows["p_fdr"], stats.false_discovery_control(p, method="by"))
+        smallest = p.argmin()
+        assert rows["p_fwe"][smallest] == pytest.approx(min(1, p[smallest] * voxels))
+    corrected = store.read_array(f"{fit['folder']}/pvalues_corrected_raw.npy")
+    np.testing.assert_array_equal(corrected, tested[0][1]["p_fdr"])
+    np.testing.assert_array_equal(tested[0][1]["significant"], corrected <= 0.05)
+
+
+def residents(root, out):
+    """What a worker holds, for a data set."""
+    return Residents(Place("t", "drama2brain", str(root), str(out), str(out), "all", str(out)))
+
+
+def test_lengths_of_runs_are_those_of_the_rows(tiny_root, tmp_path):
+    held = residents(tiny_root, tmp_path)
+    table_of_runs = held.dataset.runs
+    for role, runs in (
+        ("TRAIN", table_of_runs.train("all")),
+        ("VALID", table_of_runs.valid("all")),
+    ):
+        lengths = held.run_lengths(role)
+        assert sum(lengths) == len(held.responses("DM01", role))
+        assert len(lengths) == len(runs) > 1
+        starts = np.cumsum([0, *lengths[:-1]])
+        for run, start, length in zip(runs, starts, lengths, strict=True):
+            own = held.dataset.responses("DM01", [run])
+            np.testing.assert_array_equal(held.responses("DM01", role)[start : start + length], own)
+
+
+@pytest.mark.parametrize("within", [True, False])
+def test_a_null_hands_on_the_runs_only_when_asked(tiny_root, tmp_path, monkeypatch, within):
+    given = {}
+    monkeypatch.setattr(significance, "block_null", lambda *_, **options: given.update(options))
+    held = residents(tiny_root, tmp_path)
+    params = {"start": 0, "stop": 2, "seed": 1, "null": "voxel", "rng": "philox", "test": "block",
+              "block_trs": 10} | ({"within_runs": True} if within else {})  # fmt: skip
+    y = held.responses("DM01", "VALID")
+    fit = Fit(y[0], y[0], y[0].astype(float), y[:1], y, {})
+    null(Task(Unit("null", "k", params, (), "null", subject="DM01")), [fit], held, "cpu")
+    assert given.get("runs") == (held.run_lengths("VALID") if within else None)
+    assert given["block_trs"] == 10
