@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from d2b_ray.arrays import Fit, NullCounts
+    from d2b_ray.engine.bounds import Bounds
     from d2b_ray.engine.residents import Residents
     from d2b_ray.engine.work import Task
     from d2b_ray.store import Store, Written
@@ -88,6 +89,7 @@ def commit_fit(
     task: Task,
     fit: Fit,
     counts: Sequence[tuple[NullCounts, ...]],
+    bounds: Bounds,
     residents: Residents,
     device: str,
 ) -> None:
@@ -105,14 +107,14 @@ def commit_fit(
     else:
         tests = Tests.of(wanted, fit, counts)
     written: dict[str, Written] = {}
-    for path, array in fit_arrays(place, params["save"], fit, tests).items():
+    for path, array in fit_arrays(place, params["save"], fit, tests, bounds).items():
         written[path] = store.write_array(path, array)
     title = task.unit.label.removeprefix("commit ")
     figure = correlation_histogram(fit.r, tests.significant, title)
     written[place.figure] = store.write_bytes(place.figure, figure)
     voxels = residents.dataset.voxels(str(task.unit.subject))
     if params["table"] == "parquet":
-        for path, table in fit_tables(place, task.unit.key, voxels, fit, tests).items():
+        for path, table in fit_tables(place, task.unit.key, voxels, fit, tests, bounds).items():
             written[path] = store.write_table(path, table)
     summary = fit_summary(place, task.unit, task.fingerprints, fit, tests, voxels)
     written[place.summary] = store.write_json(place.summary, summary)

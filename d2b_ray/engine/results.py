@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from d2b_ray.arrays import Array, Fit, FloatArray, NullCounts, Voxels
+    from d2b_ray.engine.bounds import Bounds
     from d2b_ray.plan import Unit
     from d2b_ray.significance import PValues
     from d2b_ray.store import FitPlace
@@ -64,10 +65,12 @@ class Tests:
         return None if self.joint is None else self.joint.corrected <= self.level
 
 
-def fit_arrays(place: FitPlace, save: Sequence[str], fit: Fit, tests: Tests) -> dict[str, Array]:
+def fit_arrays(
+    place: FitPlace, save: Sequence[str], fit: Fit, tests: Tests, bounds: Bounds
+) -> dict[str, Array]:
     """Path -> array of what the sweep asks to keep."""
     offered: dict[str, dict[str, Array | None]] = {
-        "scores": {place.cc: fit.r, place.cv_cc: fit.cv_r},
+        "scores": {place.cc: fit.r, place.cv_cc: fit.cv_r, **bounds.arrays(place)},
         "pvalues": {
             place.pvalues_corrected: None if tests.joint is None else tests.joint.corrected
         },
@@ -88,7 +91,7 @@ def fit_arrays(place: FitPlace, save: Sequence[str], fit: Fit, tests: Tests) -> 
 
 
 def fit_tables(
-    place: FitPlace, key: str, voxels: Voxels, fit: Fit, tests: Tests
+    place: FitPlace, key: str, voxels: Voxels, fit: Fit, tests: Tests, bounds: Bounds
 ) -> dict[str, pa.Table]:
     """Path -> rows of the fit in the table of voxels and, for a banded fit, in that of bands."""
     from d2b_ray.report import band_table, voxel_table
@@ -99,7 +102,7 @@ def fit_tables(
         "alpha": fit.alpha,
         "significant": tests.significant,
     }
-    values |= _p_columns(tests.joint)
+    values |= _p_columns(tests.joint) | bounds.columns
     same = {"fit": key, **place_words(place)}
     tables = {Layout.voxels(place.subject, key): voxel_table(same, voxels, values)}
     if fit.bands is not None:
@@ -110,6 +113,7 @@ def fit_tables(
                 "unique": None if fit.bands.unique is None else fit.bands.unique[number],
             }
             | _p_columns(tests.bands[number] if tests.bands else None)
+            | bounds.band_columns(number)
             for number, (r, gamma) in enumerate(zip(fit.bands.r, fit.bands.gamma, strict=True))
         ]
         tables[Layout.bands(place.subject, key)] = band_table(key, fit.bands.names, voxels, parts)

@@ -7,6 +7,7 @@
 | factorize | Design                         | Factorization          |                               |
 | fit       | Design, Factorization, responses | Fit                  |                               |
 | null      | Fit, responses                 | NullCounts             |                               |
+| bootstrap | Fit, responses                 | Intervals              |                               |
 | commit    | Fit, NullCounts ...            |                        | .npy, .png, Parquet, fit.json |
 | gather    | the store                      |                        | tables, figures, report       |
 
@@ -19,6 +20,7 @@ import socket
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from d2b_ray.engine.bounds import Bounds
 from d2b_ray.engine.commits import Stopwatch, commit_fit, record
 from d2b_ray.errors import DataError
 from d2b_ray.plan import feature_key
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from d2b_ray.encoding.kernels import Kernels
     from d2b_ray.engine.residents import Residents
     from d2b_ray.engine.work import Task
+    from d2b_ray.significance import Interval
     from d2b_ray.store import Written
 
 __all__ = ["STEPS"]
@@ -154,7 +157,7 @@ def fit(task: Task, values: Sequence[Any], residents: Residents, device: str) ->
         )
         found = fit_banded(
             made, train, valid, names=params["bands"], parts=shared, search=search,
-            unique=params["unique"], **options,
+            unique=params["unique"], without=params.get("without", False), **options,
         )  # fmt: skip
     else:
         nested = params.get("nested", False)
@@ -196,10 +199,38 @@ def null(
     return tuple(counts)
 
 
+def bootstrap(
+    task: Task, values: Sequence[Any], residents: Residents, device: str
+) -> tuple[Interval, ...]:
+    """Intervals of r, then of the unique variance of each band, if the fit kept what that takes."""
+    from d2b_ray.significance import bootstrap_difference, bootstrap_score
+
+    (fitted,) = values
+    params = task.unit.params
+    response = residents.responses(str(task.unit.subject), "VALID")
+    options: dict[str, Any] = {
+        "replicates": params["samples"],
+        "block_trs": params["block_trs"],
+        "level": params["level"],
+        "seed": params["seed"],
+        "runs": residents.run_lengths("VALID") if params.get("within_runs") else None,
+    }
+    found = [bootstrap_score(fitted.prediction, response, **options)]
+    if fitted.bands is not None and fitted.bands.without is not None:
+        for prediction in fitted.bands.without:
+            found.append(
+                bootstrap_difference(
+                    fitted.prediction, prediction, response, measure="signed_square", **options
+                )
+            )
+    return tuple(found)
+
+
 def commit(task: Task, values: Sequence[Any], residents: Residents, device: str) -> None:
     """Counts become p-values; the fit's folder, its Parquet part and its record are written."""
-    fitted, *counts = values
-    commit_fit(task, fitted, counts, residents, device)
+    fitted, *rest = values
+    bounds, counts = Bounds.of(task.unit.params["significance"], rest)
+    commit_fit(task, fitted, counts, bounds, residents, device)
 
 
 def gather(task: Task, values: Sequence[Any], residents: Residents, device: str) -> None:
@@ -218,6 +249,7 @@ STEPS: dict[str, Step] = {
     "factorize": factorize,
     "fit": fit,
     "null": null,
+    "bootstrap": bootstrap,
     "commit": commit,
     "gather": gather,
 }

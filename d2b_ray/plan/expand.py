@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from d2b_ray.plan.axes import cells, chosen_subjects
 from d2b_ray.plan.keys import unit_key
 from d2b_ray.plan.places import Places, cell_place
+from d2b_ray.plan.tests import bootstrap_options, null_options, ranges, significance_params
 from d2b_ray.plan.units import Plan, Unit
 from d2b_ray.spec.fits import BandedFit
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from d2b_ray.plan.axes import Cell
-    from d2b_ray.spec import SignificanceBlock, Sweep
+    from d2b_ray.spec import Sweep
 
 __all__ = ["expand"]
 
@@ -110,6 +111,8 @@ def _identity(sweep: Sweep, cell: Cell) -> dict[str, Any]:
         identity["search"] = cell.fit.search.model_dump(mode="json")
         identity["bands"] = [space.band for space in cell.spaces]
         identity["unique"] = cell.fit.unique
+        if cell.fit.unique and sweep.significance.bootstrap is not None:
+            identity["without"] = True  # predictions without each band, for its intervals
     elif "predictions" in sweep.output.save and cell.fit.solver != "himalaya":
         identity["nested"] = True
     if cell.fit.coef_space == "features" and cell.reduce is not None:
@@ -167,7 +170,7 @@ def _factorize(design: Unit, variant: _Variant) -> Unit | None:
 def _fit_units(
     sweep: Sweep, variant: _Variant, subject: str, factorization: Unit | None
 ) -> Iterator[Unit]:
-    """One subject's fit, its null tasks and its commit."""
+    """One subject's fit, its null tasks, its bootstrap and its commit."""
     model = _model(variant.cell)
     words = f"{subject} {_words(variant.cell)}"
     params = {**variant.params, "subject": subject}
@@ -177,17 +180,24 @@ def _fit_units(
     )
     yield fit
     nulls = []
-    for start, stop in _ranges(sweep):
-        params = {"fit": fit.key, "start": start, "stop": stop, **_null_options(sweep.significance)}
+    for start, stop in ranges(sweep):
+        params = {"fit": fit.key, "start": start, "stop": stop, **null_options(sweep.significance)}
         if variant.params["kind"] == "banded" and sweep.significance.rule == "drama2brain":
             params["rule"] = "drama2brain"  # compares the shares of bands with their correlations
         label = f"null {words} {start}-{stop}"
         key = unit_key("null", params)
         yield Unit("null", key, params, (fit.key,), label, subject=subject, model=model)
         nulls.append(key)
+    read: tuple[str, ...] = (fit.key, *nulls)
+    if sweep.significance.bootstrap is not None:
+        params = {"fit": fit.key, **bootstrap_options(sweep.significance)}
+        key = unit_key("bootstrap", params)
+        label = f"bootstrap {words}"
+        yield Unit("bootstrap", key, params, (fit.key,), label, subject=subject, model=model)
+        read = (*read, key)
     params = {
         "fit": fit.key,
-        "significance": _significance(sweep.significance),
+        "significance": significance_params(sweep.significance),
         "save": sorted(set(sweep.output.save)),
         "table": sweep.output.table,
         "label": variant.cell.fit.label,
@@ -196,49 +206,12 @@ def _fit_units(
         "commit",
         unit_key("commit", params),
         params,
-        (fit.key, *nulls),
+        read,
         f"commit {words}",
         subject=subject,
         model=model,
         place={"subject": subject, **variant.place},
     )
-
-
-def _ranges(sweep: Sweep) -> Iterator[tuple[int, int]]:
-    """Permutation ranges [start, stop) of the null tasks; none without a null."""
-    if sweep.significance.test not in ("block", "gauss"):
-        return
-    count, block = sweep.significance.permutations, sweep.resources.permute.block
-    for start in range(0, count, block):
-        yield start, min(start + block, count)
-
-
-def _null_options(block: SignificanceBlock) -> dict[str, Any]:
-    """What a permutation depends on. Block length means nothing to white noise."""
-    options = {"test": block.test, "seed": block.seed, "null": block.null, "rng": block.rng}
-    if block.test != "block":
-        return options
-    return {**options, "block_trs": block.block_trs, **_confined(block)}
-
-
-def _confined(block: SignificanceBlock) -> dict[str, Any]:
-    """Said only where it holds, so that keys of units without it stay what they were."""
-    return {"within_runs": True} if block.within_runs else {}
-
-
-def _significance(block: SignificanceBlock) -> dict[str, Any]:
-    """What p-values depend on: nothing at all without a test, no permutation in a formula."""
-    if block.test == "none":
-        return {"test": "none"}
-    if block.test == "parametric":
-        return {"test": "parametric", "correction": block.correction, "level": block.level}
-    return {
-        **_null_options(block),
-        "permutations": block.permutations,
-        "correction": block.correction,
-        "level": block.level,
-        "rule": block.rule,
-    }
 
 
 def _words(cell: Cell) -> str:

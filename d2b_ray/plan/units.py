@@ -10,13 +10,16 @@ if TYPE_CHECKING:
 
 __all__ = ["KINDS", "Kind", "Plan", "Unit"]
 
-Kind: TypeAlias = Literal["extract", "design", "factorize", "fit", "null", "commit", "gather"]
+Kind: TypeAlias = Literal[
+    "extract", "design", "factorize", "fit", "null", "bootstrap", "commit", "gather"
+]
 KINDS: tuple[Kind, ...] = (
     "extract",
     "design",
     "factorize",
     "fit",
     "null",
+    "bootstrap",
     "commit",
     "gather",
 )

@@ -12,7 +12,7 @@ from d2b_ray.spec.fits import (
     Search,
 )
 from d2b_ray.spec.load import load, parse, to_yaml
-from d2b_ray.spec.significance import SignificanceBlock
+from d2b_ray.spec.significance import Bootstrap, SignificanceBlock
 from d2b_ray.spec.stimuli import DatasetBlock, FeatureBlock
 from d2b_ray.spec.sweep import (
     ExtractResources,
@@ -28,6 +28,7 @@ __all__ = [
     "AnyFit",
     "BandSource",
     "BandedFit",
+    "Bootstrap",
     "Closed",
     "DatasetBlock",
     "Delays",

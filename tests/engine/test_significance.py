@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -74,6 +76,73 @@ def test_a_parametric_test_tells_p_of_every_voxel_and_band(tiny_root, tmp_path):
     corrected = store.read_array(f"{fit['folder']}/pvalues_corrected_raw.npy")
     np.testing.assert_array_equal(corrected, tested[0][1]["p_fdr"])
     np.testing.assert_array_equal(tested[0][1]["significant"], corrected <= 0.05)
+
+
+@pytest.fixture(scope="module")
+def bootstrapped(tiny_root, tmp_path_factory):
+    """A banded fit with intervals, two subjects."""
+    sweep = banded_sweep(
+        tiny_root, tmp_path_factory.mktemp("drawn"), "features.llm.layers=3", "fits.0.unique=true",
+        "significance.bootstrap={samples: 200, block_trs: 20, level: 0.9, seed: 5}",
+        "significance.within_runs=true", "significance.test=none",
+    )  # fmt: skip
+    return run(sweep)
+
+
+def drawn_scores(x, y, lengths, block_trs, samples, rng):
+    """r of series made of drawn blocks, (samples, V): rows are drawn and correlated, one by one."""
+    edges = np.cumsum([0, *lengths])
+    blocks = [
+        np.arange(start, min(start + block_trs, stop))
+        for first, stop in pairwise(edges)
+        for start in range(first, stop, block_trs)
+    ]
+    found = []
+    for _ in range(samples):
+        rows = np.concatenate([blocks[b] for b in rng.integers(0, len(blocks), len(blocks))])
+        a, b = stats.zscore(x[rows]), stats.zscore(y[rows])
+        found.append((a * b).mean(0))
+    return np.array(found)
+
+
+def test_intervals_are_those_of_series_of_drawn_blocks(tiny_root, bootstrapped, rng):
+    """A second bootstrap, by rows and another generator, has the same ends but for chance."""
+    store, fits = bootstrapped
+    assert len(fits) == 2
+    for fit in fits:
+        measured = responses(tiny_root, fit["subject"])
+        lengths = [
+            run.samples for run in open_dataset("drama2brain", str(tiny_root)).runs.valid("all")
+        ]
+        joint = store.read_array(f"{fit['folder']}/predictions_raw.npy")
+        scores = drawn_scores(joint, measured, lengths, 20, 2000, rng)
+        low, high = np.quantile(scores, [0.05, 0.95], axis=0)
+        rows = table(store, fit)
+        width = (high - low).mean()
+        assert np.abs(rows["r_low"] - low).mean() < 0.1 * width
+        assert np.abs(rows["r_high"] - high).mean() < 0.1 * width
+        np.testing.assert_array_equal(
+            rows["r_low"], store.read_array(f"{fit['folder']}/cc_low_raw.npy")
+        )
+        np.testing.assert_array_equal(
+            rows["r_high"], store.read_array(f"{fit['folder']}/cc_high_raw.npy")
+        )
+        assert (rows["r_low"] < rows["r"]).mean() > 0.95 < (rows["r"] < rows["r_high"]).mean()
+
+
+def test_intervals_of_unique_variance_hold_it(bootstrapped):
+    store, fits = bootstrapped
+    for fit in fits:
+        rows = table(store, fit, "bands")
+        ends = [
+            store.read_array(f"{fit['folder']}/unique_bands_{end}_raw.npy")
+            for end in ("low", "high")
+        ]
+        np.testing.assert_array_equal(rows["unique_low"], ends[0].ravel())
+        np.testing.assert_array_equal(rows["unique_high"], ends[1].ravel())
+        assert (rows["unique_low"] <= rows["unique"]).mean() > 0.9
+        assert (rows["unique"] <= rows["unique_high"]).mean() > 0.9
+        assert (ends[0] < ends[1]).all()
 
 
 def residents(root, out):

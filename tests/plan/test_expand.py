@@ -180,6 +180,40 @@ def test_runs_confine_blocks_only_where_it_is_asked_and_only_then_keys_say_so() 
     assert all(unit.params["significance"]["within_runs"] is True for unit in made.of("commit"))
 
 
+def test_a_bootstrap_is_a_unit_a_fit_that_its_commit_needs_and_nothing_else_changes() -> None:
+    before, after = plan(), plan("significance.bootstrap.samples=50")
+    changed = Counter(unit.kind for unit in after if unit.key not in before.index)
+    assert changed == {"bootstrap": 64, "commit": 64, "gather": 1}
+    for commit in after.of("commit"):
+        unit = after[commit.needs[-1]]
+        assert (unit.kind, unit.needs) == ("bootstrap", (commit.params["fit"],))
+        assert unit.params == {
+            "fit": commit.params["fit"], "samples": 50, "block_trs": 10, "level": 0.95, "seed": 42,
+        }  # fmt: skip
+    confined = plan("significance.bootstrap={}", "significance.test=none",
+                    "significance.within_runs=true")  # fmt: skip
+    assert all(unit.params["within_runs"] is True for unit in confined.of("bootstrap"))
+
+
+def test_a_banded_fit_keeps_what_intervals_of_unique_variance_take() -> None:
+    text = SMALL.replace(
+        "fits:\n",
+        """fits:
+  - kind: banded
+    bands: {one: {from: llm, annotation: story, model: A, layers: 1},
+            two: {from: llm, annotation: speech, model: A, layers: 1}}
+    delays: {start: 3, end: 5}
+    unique: true
+""",
+    )
+    for overrides, kept in [((), False), (("significance.bootstrap={}",), True)]:
+        fit = plan(*overrides, text=text).of("fit")[0]
+        assert fit.params["unique"] is True
+        assert fit.params.get("without", False) is kept
+    plain = plan("significance.bootstrap={}", "fits.0.unique=false", text=text)
+    assert not any("without" in unit.params for unit in plain.of("fit"))
+
+
 def test_himalaya_makes_its_own_factorization() -> None:
     made = plan("fits.0.solver=himalaya")
     assert made.of("factorize") == ()
