@@ -39,7 +39,17 @@ __all__ = ["Control", "State"]
 State: TypeAlias = Literal["waiting", "ready", "running", "done", "failed", "skipped", "unneeded"]
 
 # What is nearest to a finished result goes first: it frees memory, and a killed sweep loses less.
-PRIORITY = ("gather", "commit", "null", "bootstrap", "fit", "factorize", "design", "extract")
+PRIORITY = (
+    "gather",
+    "commit",
+    "null",
+    "bootstrap",
+    "ceiling",
+    "fit",
+    "factorize",
+    "design",
+    "extract",
+)
 
 
 class Control:

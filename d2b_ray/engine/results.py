@@ -70,7 +70,7 @@ def fit_arrays(
 ) -> dict[str, Array]:
     """Path -> array of what the sweep asks to keep."""
     offered: dict[str, dict[str, Array | None]] = {
-        "scores": {place.cc: fit.r, place.cv_cc: fit.cv_r, **bounds.arrays(place)},
+        "scores": {place.cc: fit.r, place.cv_cc: fit.cv_r, **bounds.arrays(place, fit.r)},
         "pvalues": {
             place.pvalues_corrected: None if tests.joint is None else tests.joint.corrected
         },
@@ -102,7 +102,7 @@ def fit_tables(
         "alpha": fit.alpha,
         "significant": tests.significant,
     }
-    values |= _p_columns(tests.joint) | bounds.columns
+    values |= _p_columns(tests.joint) | bounds.columns(fit.r)
     same = {"fit": key, **place_words(place)}
     tables = {Layout.voxels(place.subject, key): voxel_table(same, voxels, values)}
     if fit.bands is not None:

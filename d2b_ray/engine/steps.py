@@ -8,6 +8,7 @@
 | fit       | Design, Factorization, responses | Fit                  |                               |
 | null      | Fit, responses                 | NullCounts             |                               |
 | bootstrap | Fit, responses                 | Intervals              |                               |
+| ceiling   | responses of all subjects      | ceiling (V,)           |                               |
 | commit    | Fit, NullCounts ...            |                        | .npy, .png, Parquet, fit.json |
 | gather    | the store                      |                        | tables, figures, report       |
 
@@ -28,6 +29,9 @@ from d2b_ray.store import Layout
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from d2b_ray.arrays import Design, Fit, NullCounts, Run
     from d2b_ray.encoding import Factorization
@@ -226,6 +230,18 @@ def bootstrap(
     return tuple(found)
 
 
+def ceiling(
+    task: Task, values: Sequence[Any], residents: Residents, device: str
+) -> NDArray[np.float64]:
+    """What the other subjects tell of each voxel of one subject, on the validation rows."""
+    from d2b_ray.significance import ceiling_of
+
+    params = task.unit.params
+    own = residents.responses(params["subject"], "VALID")
+    others = (residents.glimpse(other, "VALID") for other in params["others"])
+    return ceiling_of(own, others)
+
+
 def commit(task: Task, values: Sequence[Any], residents: Residents, device: str) -> None:
     """Counts become p-values; the fit's folder, its Parquet part and its record are written."""
     fitted, *rest = values
@@ -250,6 +266,7 @@ STEPS: dict[str, Step] = {
     "fit": fit,
     "null": null,
     "bootstrap": bootstrap,
+    "ceiling": ceiling,
     "commit": commit,
     "gather": gather,
 }

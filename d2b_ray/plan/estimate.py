@@ -164,6 +164,10 @@ def _cost(
         voxels = facts.voxels[unit.subject or ""]
         count = unit.params["stop"] - unit.params["start"]
         return 2.0 * voxels * facts.n_valid * count, rates.null_flops, 0
+    if unit.kind == "ceiling":  # reads all, a pass over each
+        subjects = 1 + len(unit.params["others"])
+        size = FLOAT32_BYTES * facts.n_valid * facts.voxels[unit.subject or ""]
+        return 4.0 * size * subjects, rates.null_flops, 0
     if unit.kind == "bootstrap":
         fit = plan[unit.params["fit"]]
         sums = 5 + 8 * len(fit.params["bands"] if fit.params.get("without") else ())

@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Any
 from d2b_ray.plan.axes import cells, chosen_subjects
 from d2b_ray.plan.keys import unit_key
 from d2b_ray.plan.places import Places, cell_place
-from d2b_ray.plan.tests import bootstrap_options, null_options, ranges, significance_params
+from d2b_ray.plan.tests import (
+    bootstrap_options,
+    ceiling_unit,
+    null_options,
+    ranges,
+    significance_params,
+)
 from d2b_ray.plan.units import Plan, Unit
 from d2b_ray.spec.fits import BandedFit
 
@@ -139,7 +145,7 @@ def _model(cell: Cell) -> str:
 def _model_units(
     sweep: Sweep, model: str, group: _ModelGroup, subjects: tuple[str, ...]
 ) -> Iterator[Unit]:
-    """Units of one model, needs first; a factorization may come more than once."""
+    """Units of one model, needs first; factorizations and ceilings may come more than once."""
     for key, (params, layers) in group.sets.items():
         label = f"extract {params['annotation']} {model} {params['modality']}"
         yield Unit("extract", key, params, (), label, model=model, layers=tuple(sorted(layers)))
@@ -151,7 +157,12 @@ def _model_units(
                 yield factorization
         for subject in subjects:
             for variant in design.variants:
-                yield from _fit_units(sweep, variant, subject, _factorize(design.unit, variant))
+                ceiling = None
+                if sweep.significance.ceiling == "subjects":
+                    ceiling = ceiling_unit(subject, subjects, sweep.dataset.split)
+                    yield ceiling
+                factorization = _factorize(design.unit, variant)
+                yield from _fit_units(sweep, variant, subject, factorization, ceiling)
 
 
 def _factorize(design: Unit, variant: _Variant) -> Unit | None:
@@ -168,7 +179,11 @@ def _factorize(design: Unit, variant: _Variant) -> Unit | None:
 
 
 def _fit_units(
-    sweep: Sweep, variant: _Variant, subject: str, factorization: Unit | None
+    sweep: Sweep,
+    variant: _Variant,
+    subject: str,
+    factorization: Unit | None,
+    ceiling: Unit | None,
 ) -> Iterator[Unit]:
     """One subject's fit, its null tasks, its bootstrap and its commit."""
     model = _model(variant.cell)
@@ -195,6 +210,8 @@ def _fit_units(
         label = f"bootstrap {words}"
         yield Unit("bootstrap", key, params, (fit.key,), label, subject=subject, model=model)
         read = (*read, key)
+    if ceiling is not None:
+        read = (*read, ceiling.key)
     params = {
         "fit": fit.key,
         "significance": significance_params(sweep.significance),

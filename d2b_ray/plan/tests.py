@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from d2b_ray.errors import PlanError
+from d2b_ray.plan.keys import unit_key
+from d2b_ray.plan.units import Unit
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from d2b_ray.spec import SignificanceBlock, Sweep
 
-__all__ = ["bootstrap_options", "null_options", "ranges", "significance_params"]
+__all__ = ["bootstrap_options", "ceiling_unit", "null_options", "ranges", "significance_params"]
 
 NULLS = ("block", "gauss")  # tests that draw a null
 
@@ -45,7 +49,22 @@ def significance_params(block: SignificanceBlock) -> dict[str, Any]:
         found |= {**null_options(block), "permutations": block.permutations, "rule": block.rule}
     if block.bootstrap is not None:
         found["bootstrap"] = bootstrap_options(block)
+    if block.ceiling != "none":
+        found["ceiling"] = block.ceiling
     return found
+
+
+def ceiling_unit(subject: str, subjects: Sequence[str], split: str) -> Unit:
+    """The ceiling of a subject from all others of the sweep; shared by all fits of the subject."""
+    others = sorted(set(subjects) - {subject})
+    if not others:
+        raise PlanError(
+            "significance.ceiling: subjects needs 2 subjects or more in dataset.subjects; "
+            f"this sweep has {subject} only"
+        )
+    params = {"subject": subject, "others": others, "split": split}
+    key = unit_key("ceiling", params)
+    return Unit("ceiling", key, params, (), f"ceiling {subject}", subject=subject)
 
 
 def bootstrap_options(block: SignificanceBlock) -> dict[str, Any]:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 __all__ = ["KINDS", "Kind", "Plan", "Unit"]
 
 Kind: TypeAlias = Literal[
-    "extract", "design", "factorize", "fit", "null", "bootstrap", "commit", "gather"
+    "extract", "design", "factorize", "fit", "null", "bootstrap", "ceiling", "commit", "gather"
 ]
 KINDS: tuple[Kind, ...] = (
     "extract",
@@ -20,6 +20,7 @@ KINDS: tuple[Kind, ...] = (
     "fit",
     "null",
     "bootstrap",
+    "ceiling",
     "commit",
     "gather",
 )

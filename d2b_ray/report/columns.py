@@ -48,6 +48,8 @@ VOXELS = pa.schema(
         _column("r", pa.float32(), "correlation of prediction and response, validation runs"),
         _column("r_low", pa.float32(), "lower end of the bootstrap interval of r"),
         _column("r_high", pa.float32(), "upper end of the bootstrap interval of r"),
+        _column("ceiling", pa.float32(), "noise ceiling of r, from the other subjects"),
+        _column("r_normalised", pa.float32(), "r / ceiling; empty where the ceiling is below 0.1"),
         _column("cv_r", pa.float32(), "best mean correlation over the folds, training runs"),
         _column("alpha", pa.float64(), "chosen ridge penalty"),
         _column("p", pa.float64(), "p-value of the voxel alone"),

@@ -2,6 +2,7 @@
 
 from d2b_ray.significance.bootstrap import Interval, bootstrap_difference, bootstrap_score
 from d2b_ray.significance.ceilings import (
+    ceiling_of,
     explainable_variance,
     intersubject_ceiling,
     noise_ceiling,
@@ -27,6 +28,7 @@ __all__ = [
     "block_orders",
     "bootstrap_difference",
     "bootstrap_score",
+    "ceiling_of",
     "correct",
     "corrected_p",
     "explainable_variance",

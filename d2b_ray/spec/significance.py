@@ -63,6 +63,11 @@ class SignificanceBlock(Closed):
     """Generator of the permutations; `legacy` is `numpy.random.RandomState`."""
     bootstrap: Bootstrap | None = None
     """Intervals beside the scores; `null`: none."""
+    ceiling: Annotated[
+        Literal["none", "subjects"],
+        Allowed("one of: none, subjects (a run table does not tell which runs repeat a stimulus)"),
+    ] = "none"
+    """How well any model could do: what the other subjects, in the same space, tell of a voxel."""
 
     @model_validator(mode="after")
     def _max_has_a_null(self) -> "SignificanceBlock":

@@ -102,6 +102,16 @@ class FitPlace:
         return self.array("cc_high")
 
     @property
+    def ceiling(self) -> str:
+        """Noise ceilings of the correlations (V,)."""
+        return self.array("noise_ceiling")
+
+    @property
+    def cc_normalised(self) -> str:
+        """Correlations over their ceilings (V,); NaN where the ceiling is too low to divide by."""
+        return self.array("cc_normalised")
+
+    @property
     def cv_cc(self) -> str:
         """Best mean correlations over the folds (V,)."""
         return self.array("cv_cc")

@@ -8,6 +8,7 @@
     │   ├── cc_{suffix}.npy  cv_cc_{suffix}.npy  alphas_{suffix}.npy  coef_{suffix}.npy
     │   ├── pvalues_corrected_{suffix}.npy  predictions[_nested]_{suffix}.npy  dist_{suffix}.png
     │   ├── with a bootstrap: cc_low, cc_high, unique_bands_low, unique_bands_high
+    │   ├── with a ceiling: noise_ceiling, cc_normalised
     │   ├── banded: cc_bands, unique_bands, pvalues_corrected_bands, gammas, predictions_bands
     │   └── fit.json                        W commit, the last of the folder   R gather, people
     ├── tables/

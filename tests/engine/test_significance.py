@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
 import pytest
-from problems import Quiet
+from problems import Quiet, common_sweep, tiny_sweep
 from scipy import stats
 from test_inline import banded_sweep
 
@@ -19,6 +20,7 @@ from d2b_ray.engine.residents import Residents
 from d2b_ray.engine.session import run_sweep
 from d2b_ray.engine.steps import null
 from d2b_ray.engine.work import Task
+from d2b_ray.errors import DataError, PlanError
 from d2b_ray.plan import Unit
 from d2b_ray.store import Store
 
@@ -143,6 +145,59 @@ def test_intervals_of_unique_variance_hold_it(bootstrapped):
         assert (rows["unique_low"] <= rows["unique"]).mean() > 0.9
         assert (rows["unique"] <= rows["unique_high"]).mean() > 0.9
         assert (ends[0] < ends[1]).all()
+
+
+def test_ceilings_are_what_the_other_subjects_tell(common_root, common_store):
+    """Against correlations with the mean of the others, made by hand."""
+    dataset = open_dataset("arrays", str(common_root))
+    y = {s: dataset.responses(s, dataset.runs.valid("all")) for s in dataset.subjects}
+    store = Store(str(common_store))
+    fits = store.read_table("tables/fits.parquet").to_pylist()
+    assert len(fits) == 16
+    for fit in fits:
+        others = np.mean([stats.zscore(y[s]) for s in y if s != fit["subject"]], axis=0)
+        expected = [
+            stats.pearsonr(own, mean)[0]
+            for own, mean in zip(y[fit["subject"]].T, others.T, strict=True)
+        ]
+        rows = table(store, fit)
+        np.testing.assert_allclose(rows["ceiling"], expected, atol=1e-5)
+        np.testing.assert_array_equal(
+            rows["ceiling"], store.read_array(f"{fit['folder']}/noise_ceiling_raw.npy")
+        )
+        known = rows["ceiling"] >= 0.1
+        assert 5 < known.sum() < 24
+        np.testing.assert_allclose(
+            rows["r_normalised"][known], (rows["r"] / rows["ceiling"])[known], rtol=1e-5
+        )
+        assert np.isnan(rows["r_normalised"][~known]).all()
+        named = store.read_table(f"tables/voxels/subject={fit['subject']}/{fit['fit']}.parquet")
+        assert named["r_normalised"].null_count == (~known).sum()
+
+
+def test_ceilings_need_others_in_the_same_space(tiny_root, common_root, tmp_path):
+    asked = "significance.ceiling=subjects"
+    with pytest.raises(DataError) as caught:
+        run(tiny_sweep(tiny_root, tmp_path / "a", asked))
+    assert str(caught.value) == (
+        "significance.ceiling: DM01 and DM03 have different voxels (40 and 40); must be none, or "
+        "bring all subjects to a common space (a template or a surface) first"
+    )
+    with pytest.raises(PlanError, match=r"needs 2 subjects or more .* this sweep has S2 only"):
+        run(common_sweep(common_root, tmp_path / "b", "dataset.subjects=S2"))
+    assert not list(tmp_path.iterdir())
+
+
+def test_other_subjects_are_inputs_of_a_ceiling(common_root, common_store, tmp_path):
+    """New responses of one subject make the fits of all stale, but only where there is a ceiling."""
+    root, out = tmp_path / "data", tmp_path / "out"
+    shutil.copytree(common_root, root)
+    shutil.copytree(common_store, out)
+    path = root / "responses" / "S2" / "Play_005.npy"
+    np.save(path, np.load(path) + 1)
+    summary = run_sweep(common_sweep(root, out), Quiet(), engine="inline")
+    assert summary.executed["commit"] == 16
+    assert summary.executed["ceiling"] == 4
 
 
 def residents(root, out):

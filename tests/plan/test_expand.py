@@ -195,6 +195,17 @@ def test_a_bootstrap_is_a_unit_a_fit_that_its_commit_needs_and_nothing_else_chan
     assert all(unit.params["within_runs"] is True for unit in confined.of("bootstrap"))
 
 
+def test_a_ceiling_is_a_unit_a_subject_that_all_its_commits_need() -> None:
+    made = plan("significance.ceiling=subjects", "dataset.subjects=all")
+    ceilings = {unit.subject: unit for unit in made.of("ceiling")}
+    assert set(ceilings) == set(SUBJECTS)
+    assert ceilings["S2"].params == {"subject": "S2", "others": ["S1", "S3"], "split": "all"}
+    for commit in made.of("commit"):
+        assert commit.needs[-1] == ceilings[commit.subject].key
+    turned = plan("significance.ceiling=subjects", "dataset.subjects=[S3, S2, S1]")
+    assert keys(turned) == keys(made)
+
+
 def test_a_banded_fit_keeps_what_intervals_of_unique_variance_take() -> None:
     text = SMALL.replace(
         "fits:\n",

@@ -20,7 +20,7 @@ from d2b_ray.store import Layout, Store
 SHAPE = (5, 6, 7)
 COUNT = 40
 P_COLUMNS = ("p", "p_fdr", "p_fwe", "significant")
-BOUNDS = ("r_low", "r_high")  # only when asked for
+BOUNDS = ("r_low", "r_high", "ceiling", "r_normalised")  # only when asked for
 
 
 def voxels(rng, shape=SHAPE) -> Voxels:
