@@ -64,7 +64,10 @@ features:
 fits:
   - {{kind: ridge, features: llm, delays: {{start: 3, end: 3}}, alphas: [10.0, 1000.0]}}
 significance: {{permutations: 40, ceiling: subjects, bootstrap: {{samples: 30}}}}
-output: {{root: {out}, save: [scores, pvalues, predictions]}}
+compare:
+  - {{by: annotation, where: {{layer: 1}}}}
+  - {{first: {{annotation: story, layer: 1}}, second: {{annotation: story, layer: 2}}, permutations: 20}}
+output: {{root: {out}, save: [scores, pvalues]}}
 """
 REGIONS = ("driven", "noise", "")
 

@@ -1,4 +1,4 @@
-"""How sure a score is and how high it could be, as arrays by path and as columns. Writes nothing."""
+"""How sure a score is and how high it could be: two steps, and what a commit makes of their values."""
 
 from __future__ import annotations
 
@@ -13,10 +13,51 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from d2b_ray.arrays import Array, FloatArray
+    from d2b_ray.engine.residents import Residents
+    from d2b_ray.engine.work import Task
     from d2b_ray.significance import Interval
     from d2b_ray.store import FitPlace
 
-__all__ = ["Bounds"]
+__all__ = ["Bounds", "bootstrap", "ceiling"]
+
+
+def bootstrap(
+    task: Task, values: Sequence[Any], residents: Residents, device: str
+) -> tuple[Interval, ...]:
+    """Intervals of r, then of the unique variance of each band, if the fit kept what that takes."""
+    from d2b_ray.significance import bootstrap_difference, bootstrap_score
+
+    (fitted,) = values
+    params = task.unit.params
+    response = residents.responses(str(task.unit.subject), "VALID")
+    options: dict[str, Any] = {
+        "replicates": params["samples"],
+        "block_trs": params["block_trs"],
+        "level": params["level"],
+        "seed": params["seed"],
+        "runs": residents.run_lengths("VALID") if params.get("within_runs") else None,
+    }
+    found = [bootstrap_score(fitted.prediction, response, **options)]
+    if fitted.bands is not None and fitted.bands.without is not None:
+        for prediction in fitted.bands.without:
+            found.append(
+                bootstrap_difference(
+                    fitted.prediction, prediction, response, measure="signed_square", **options
+                )
+            )
+    return tuple(found)
+
+
+def ceiling(
+    task: Task, values: Sequence[Any], residents: Residents, device: str
+) -> NDArray[np.float64]:
+    """What the other subjects tell of each voxel of one subject, on the validation rows."""
+    from d2b_ray.significance import ceiling_of
+
+    params = task.unit.params
+    own = residents.responses(params["subject"], "VALID")
+    others = (residents.glimpse(other, "VALID") for other in params["others"])
+    return ceiling_of(own, others)
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,16 +40,9 @@ State: TypeAlias = Literal["waiting", "ready", "running", "done", "failed", "ski
 
 # What is nearest to a finished result goes first: it frees memory, and a killed sweep loses less.
 PRIORITY = (
-    "gather",
-    "commit",
-    "null",
-    "bootstrap",
-    "ceiling",
-    "fit",
-    "factorize",
-    "design",
+    "gather", "compare", "commit", "null", "bootstrap", "ceiling", "fit", "factorize", "design",
     "extract",
-)
+)  # fmt: skip
 
 
 class Control:

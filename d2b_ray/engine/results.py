@@ -77,6 +77,7 @@ def fit_arrays(
         "coef": {place.coef: fit.coef},
         "predictions": {place.predictions: fit.prediction, place.nested_predictions: fit.nested},
         "alphas": {place.alphas: fit.alpha},
+        "compared": {place.predictions: fit.prediction},
     }
     if fit.bands is not None:
         offered["scores"][place.band_scores] = fit.bands.r

@@ -10,6 +10,7 @@
 | bootstrap | Fit, responses                 | Intervals              |                               |
 | ceiling   | responses of all subjects      | ceiling (V,)           |                               |
 | commit    | Fit, NullCounts ...            |                        | .npy, .png, Parquet, fit.json |
+| compare   | two commits' files, responses  |                        | .npy, compare.json            |
 | gather    | the store                      |                        | tables, figures, report       |
 
 What writes ends with a record; what returns is made again if it is lost.
@@ -21,8 +22,9 @@ import socket
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from d2b_ray.engine.bounds import Bounds
+from d2b_ray.engine.bounds import Bounds, bootstrap, ceiling
 from d2b_ray.engine.commits import Stopwatch, commit_fit, record
+from d2b_ray.engine.comparing import compare_fits
 from d2b_ray.errors import DataError
 from d2b_ray.plan import feature_key
 from d2b_ray.store import Layout
@@ -30,16 +32,12 @@ from d2b_ray.store import Layout
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    import numpy as np
-    from numpy.typing import NDArray
-
     from d2b_ray.arrays import Design, Fit, NullCounts, Run
     from d2b_ray.encoding import Factorization
     from d2b_ray.encoding.grams import Grams
     from d2b_ray.encoding.kernels import Kernels
     from d2b_ray.engine.residents import Residents
     from d2b_ray.engine.work import Task
-    from d2b_ray.significance import Interval
     from d2b_ray.store import Written
 
 __all__ = ["STEPS"]
@@ -203,50 +201,16 @@ def null(
     return tuple(counts)
 
 
-def bootstrap(
-    task: Task, values: Sequence[Any], residents: Residents, device: str
-) -> tuple[Interval, ...]:
-    """Intervals of r, then of the unique variance of each band, if the fit kept what that takes."""
-    from d2b_ray.significance import bootstrap_difference, bootstrap_score
-
-    (fitted,) = values
-    params = task.unit.params
-    response = residents.responses(str(task.unit.subject), "VALID")
-    options: dict[str, Any] = {
-        "replicates": params["samples"],
-        "block_trs": params["block_trs"],
-        "level": params["level"],
-        "seed": params["seed"],
-        "runs": residents.run_lengths("VALID") if params.get("within_runs") else None,
-    }
-    found = [bootstrap_score(fitted.prediction, response, **options)]
-    if fitted.bands is not None and fitted.bands.without is not None:
-        for prediction in fitted.bands.without:
-            found.append(
-                bootstrap_difference(
-                    fitted.prediction, prediction, response, measure="signed_square", **options
-                )
-            )
-    return tuple(found)
-
-
-def ceiling(
-    task: Task, values: Sequence[Any], residents: Residents, device: str
-) -> NDArray[np.float64]:
-    """What the other subjects tell of each voxel of one subject, on the validation rows."""
-    from d2b_ray.significance import ceiling_of
-
-    params = task.unit.params
-    own = residents.responses(params["subject"], "VALID")
-    others = (residents.glimpse(other, "VALID") for other in params["others"])
-    return ceiling_of(own, others)
-
-
 def commit(task: Task, values: Sequence[Any], residents: Residents, device: str) -> None:
     """Counts become p-values; the fit's folder, its Parquet part and its record are written."""
     fitted, *rest = values
     bounds, counts = Bounds.of(task.unit.params["significance"], rest)
     commit_fit(task, fitted, counts, bounds, residents, device)
+
+
+def compare(task: Task, values: Sequence[Any], residents: Residents, device: str) -> None:
+    """Two fits of one subject, voxel by voxel and region by region."""
+    compare_fits(task, residents, device)
 
 
 def gather(task: Task, values: Sequence[Any], residents: Residents, device: str) -> None:
@@ -268,5 +232,6 @@ STEPS: dict[str, Step] = {
     "bootstrap": bootstrap,
     "ceiling": ceiling,
     "commit": commit,
+    "compare": compare,
     "gather": gather,
 }

@@ -60,7 +60,7 @@ def survey(sweep: Sweep, dataset_root: str, features_url: str, base: str) -> Sur
         looker.look_at_features(unit)
     for unit in plan.of("commit"):
         looker.look_at_commit(unit, plan)
-    for unit in plan.of("gather"):
+    for unit in (*plan.of("compare"), *plan.of("gather")):
         inputs = {key: digest(looker.fingerprints[key]) for key in unit.needs}
         looker.fingerprints[unit.key] = inputs
     return Survey(plan, dataset, looker.roots, frozenset(looker.found), looker.fingerprints)

@@ -164,6 +164,11 @@ def _cost(
         voxels = facts.voxels[unit.subject or ""]
         count = unit.params["stop"] - unit.params["start"]
         return 2.0 * voxels * facts.n_valid * count, rates.null_flops, 0
+    if unit.kind == "compare":
+        voxels = facts.voxels[unit.subject or ""]
+        blocks = facts.n_valid / unit.params["block_trs"]
+        swaps = 6.0 * blocks * unit.params["permutations"] * voxels
+        return swaps, rates.null_flops, 2 * FLOAT32_BYTES * voxels
     if unit.kind == "ceiling":  # reads all, a pass over each
         subjects = 1 + len(unit.params["others"])
         size = FLOAT32_BYTES * facts.n_valid * facts.voxels[unit.subject or ""]
@@ -230,6 +235,8 @@ def _columns(design: Unit, facts: Facts) -> int:
 
 def _commit_bytes(unit: Unit, facts: Facts, width: int) -> int:
     rows = {"scores": 2, "pvalues": 1, "alphas": 2, "coef": width, "predictions": facts.n_valid}
+    if "predictions" not in unit.params["save"]:  # of which they are a part
+        rows["compared"] = facts.n_valid
     table = 8 if unit.params["table"] == "parquet" else 0
-    values = table + sum(rows[name] for name in unit.params["save"])
+    values = table + sum(rows.get(name, 0) for name in unit.params["save"])
     return values * facts.voxels[unit.subject or ""] * FLOAT32_BYTES

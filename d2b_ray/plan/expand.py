@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from d2b_ray.plan.axes import cells, chosen_subjects
+from d2b_ray.plan.comparisons import compare_units, pairs
 from d2b_ray.plan.keys import unit_key
 from d2b_ray.plan.places import Places, cell_place
 from d2b_ray.plan.tests import (
@@ -38,6 +39,7 @@ class _Variant:
     cell: Cell
     params: dict[str, Any]  # of the fit unit, without the subject
     place: dict[str, Any]
+    compared: bool = False  # then its validation predictions are kept
 
 
 @dataclass(slots=True)
@@ -62,23 +64,33 @@ def expand(sweep: Sweep, *, n_layers: Callable[[str, str], int], subjects: tuple
     layer that does not exist, and for two different fits that would write the same files.
     """
     chosen = chosen_subjects(sweep, subjects)
-    groups, repeats = _grouped(sweep, n_layers)
+    groups, variants, repeats = _grouped(sweep, n_layers)
+    contrasts = pairs(sweep, [variant.place for variant in variants])
+    for number in {number for pair in contrasts for number in pair[:2]}:
+        variants[number].compared = True
     index: dict[str, Unit] = {}
     for model, group in groups.items():
         for unit in _model_units(sweep, model, group, chosen):
             index.setdefault(unit.key, unit)
     commits = tuple(key for key, unit in index.items() if unit.kind == "commit")
-    params = {"commits": sorted(commits), "table": sweep.output.table}
-    gather = Unit("gather", unit_key("gather", params), params, commits, f"gather {sweep.name}")
+    places = [variant.place for variant in variants]
+    compares = compare_units(sweep, contrasts, places, chosen, [index[key] for key in commits])
+    index |= compares
+    params: dict[str, Any] = {"commits": sorted(commits), "table": sweep.output.table}
+    if compares:
+        params["compares"] = sorted(compares)
+    needs = (*commits, *compares)
+    gather = Unit("gather", unit_key("gather", params), params, needs, f"gather {sweep.name}")
     index[gather.key] = gather
     return Plan(tuple(index.values()), index, repeats * len(chosen))
 
 
 def _grouped(
     sweep: Sweep, n_layers: Callable[[str, str], int]
-) -> tuple[dict[str, _ModelGroup], int]:
-    """Cells by model and design, and how many of them were asked for more than once."""
+) -> tuple[dict[str, _ModelGroup], list[_Variant], int]:
+    """Cells by model and design, all in order, and how many were asked for more than once."""
     places = Places()
+    everything: list[_Variant] = []
     groups: dict[str, _ModelGroup] = {}
     repeats = 0
     for cell in cells(sweep, n_layers):
@@ -101,8 +113,9 @@ def _grouped(
         models = {space.feature_set["model"] for space in cell.spaces}
         latest = [model for model in groups if model in models][-1]  # all it needs stands before
         variants = groups[latest].designs.setdefault(design.key, _DesignGroup(design)).variants
-        variants.append(_Variant(cell, params, place))
-    return groups, repeats
+        everything.append(_Variant(cell, params, place))
+        variants.append(everything[-1])
+    return groups, everything, repeats
 
 
 def _identity(sweep: Sweep, cell: Cell) -> dict[str, Any]:
@@ -215,7 +228,7 @@ def _fit_units(
     params = {
         "fit": fit.key,
         "significance": significance_params(sweep.significance),
-        "save": sorted(set(sweep.output.save)),
+        "save": sorted({*sweep.output.save, *(["compared"] if variant.compared else [])}),
         "table": sweep.output.table,
         "label": variant.cell.fit.label,
     }

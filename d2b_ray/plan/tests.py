@@ -13,7 +13,14 @@ if TYPE_CHECKING:
 
     from d2b_ray.spec import SignificanceBlock, Sweep
 
-__all__ = ["bootstrap_options", "ceiling_unit", "null_options", "ranges", "significance_params"]
+__all__ = [
+    "bootstrap_options",
+    "ceiling_unit",
+    "compare_options",
+    "null_options",
+    "ranges",
+    "significance_params",
+]
 
 NULLS = ("block", "gauss")  # tests that draw a null
 
@@ -65,6 +72,18 @@ def ceiling_unit(subject: str, subjects: Sequence[str], split: str) -> Unit:
     params = {"subject": subject, "others": others, "split": split}
     key = unit_key("ceiling", params)
     return Unit("ceiling", key, params, (), f"ceiling {subject}", subject=subject)
+
+
+def compare_options(block: SignificanceBlock, permutations: int) -> dict[str, Any]:
+    """What the test of a difference depends on: blocks, seed and correction are the sweep's."""
+    return {
+        "permutations": permutations,
+        "block_trs": block.block_trs,
+        "seed": block.seed,
+        "correction": block.correction,
+        "level": block.level,
+        **_confined(block),
+    }
 
 
 def bootstrap_options(block: SignificanceBlock) -> dict[str, Any]:

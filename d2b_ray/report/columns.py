@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-__all__ = ["BANDS", "FITS", "TIMINGS", "VOXELS", "table_of"]
+__all__ = ["BANDS", "COMPARISONS", "FITS", "TIMINGS", "VOXELS", "table_of"]
 
 FAMILY_WISE = (
     "p-value corrected family-wise: by the maximum over voxels; of a parametric test, Holm's"
@@ -94,10 +94,33 @@ FITS = pa.schema(
     ]
 )
 
+COMPARISONS = pa.schema(
+    [
+        _column("pair", WORD, "key of the pair of fits, the same for all subjects"),
+        _column("by", WORD, "what the two fits differ in; empty for a pair that was named"),
+        _column("first", WORD, "the first fit in words"),
+        _column("second", WORD, "the second fit in words"),
+        _column("subject", WORD, "subject; empty: the mean over subjects, and the test over them"),
+        _column("first_fit", pa.string(), "key of the first fit, as in fits.parquet"),
+        _column("second_fit", pa.string(), "key of the second fit"),
+        _column("roi", WORD, "region of interest; empty: all voxels"),
+        _column("voxels", pa.int32(), "number of voxels"),
+        _column("mean_first", pa.float64(), "mean over voxels of r of the first fit"),
+        _column("mean_second", pa.float64(), "mean over voxels of r of the second fit"),
+        _column("difference", pa.float64(), "mean_first - mean_second"),
+        _column("better", pa.int32(), "voxels in which the first is significantly better"),
+        _column("worse", pa.int32(), "voxels in which the first is significantly worse"),
+        _column("subjects", pa.int32(), "number of subjects of the test over subjects"),
+        _column("p", pa.float64(), "two-sided p of Student's paired t-test over subjects"),
+        _column("p_flips", pa.float64(), "the same by flipping signs of differences"),
+        _column("p_fdr", pa.float64(), "p corrected over regions (false discovery rate, BH)"),
+    ]
+)
+
 TIMINGS = pa.schema(
     [
         _column("key", pa.string(), "key of the unit"),
-        _column("kind", WORD, "extract, commit or gather"),
+        _column("kind", WORD, "extract, commit, compare or gather"),
         _column("label", pa.string(), "what the unit is"),
         _column("host", WORD, "machine that ran it"),
         _column("device", WORD, "cpu or cuda"),
@@ -110,7 +133,7 @@ TIMINGS = pa.schema(
 )
 
 
-def table_of(schema: pa.Schema, rows: list[Mapping[str, Any]]) -> pa.Table:
+def table_of(schema: pa.Schema, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
     """A table of rows; keys that a row lacks are null."""
     columns = [pa.array([row.get(f.name) for row in rows], f.type) for f in schema]
     return pa.Table.from_arrays(columns, schema=schema)

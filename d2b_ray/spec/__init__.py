@@ -1,6 +1,7 @@
 """What is wanted: a sweep as a frozen, checked document. Knows no ray, no torch, no data."""
 
 from d2b_ray.spec.closed import Closed
+from d2b_ray.spec.comparisons import Comparison, FitWords
 from d2b_ray.spec.fits import (
     Alphas,
     AnyFit,
@@ -30,11 +31,13 @@ __all__ = [
     "BandedFit",
     "Bootstrap",
     "Closed",
+    "Comparison",
     "DatasetBlock",
     "Delays",
     "ExtractResources",
     "FeatureBlock",
     "FitResources",
+    "FitWords",
     "OutputBlock",
     "PermuteResources",
     "Reduction",

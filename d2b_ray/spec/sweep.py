@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from d2b_ray.spec.closed import Allowed, Axis, Closed, Name, Positive, elsewhere
+from d2b_ray.spec.closed import Allowed, Axis, Closed, Name, Positive, as_axis, elsewhere
+from d2b_ray.spec.comparisons import Comparison
 from d2b_ray.spec.fits import AnyFit, BandedFit
 from d2b_ray.spec.significance import SignificanceBlock
 from d2b_ray.spec.stimuli import DatasetBlock, FeatureBlock
@@ -34,6 +35,11 @@ Gpus: TypeAlias = Annotated[
 
 def _saved(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
+
+
+def _entries(value: Any) -> Any:
+    """As an axis, but it may be empty."""
+    return () if value in ([], ()) else as_axis(value)
 
 
 class OutputBlock(Closed):
@@ -112,6 +118,8 @@ class Sweep(Closed):
     """Encoding models."""
     significance: SignificanceBlock = SignificanceBlock()
     """Test of the correlations."""
+    compare: Annotated[tuple[Comparison, ...], BeforeValidator(_entries)] = ()
+    """Fits that are set against each other, a pair or many pairs an entry."""
     output: OutputBlock
     """Results."""
     resources: ResourcesBlock = ResourcesBlock()
@@ -133,7 +141,7 @@ class Sweep(Closed):
 
     @model_validator(mode="after")
     def _runs_confine_something(self) -> "Sweep":
-        if self.significance.within_runs and not self.significance.draws_blocks:
+        if self.significance.within_runs and not (self.significance.draws_blocks or self.compare):
             words = f"false where no blocks are drawn (test is {self.significance.test})"
             raise elsewhere("significance.within_runs", True, words)
         return self
