@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from d2b_ray.engine.commits import Stopwatch, record
+from d2b_ray.errors import DataError
 from d2b_ray.store import FitPlace, Layout
 
 if TYPE_CHECKING:
     from d2b_ray.arrays import Array, FloatArray, Voxels
     from d2b_ray.engine.residents import Residents
     from d2b_ray.engine.work import Task
-    from d2b_ray.store import Written
+    from d2b_ray.store import Store, Written
 
 __all__ = ["compare_fits"]
 
@@ -29,7 +30,7 @@ def compare_fits(task: Task, residents: Residents, device: str) -> None:
     watch = Stopwatch()
     params, place, key = task.unit.params, task.unit.place, task.unit.key
     store = residents.store(residents.place.results)
-    first, second = (store.read_array(FitPlace.of(one).predictions) for one in place["places"])
+    first, second = (_predictions(store, FitPlace.of(one)) for one in place["places"])
     response = residents.responses(place["subject"], "VALID")
     counts = swap_null(
         first,
@@ -59,6 +60,17 @@ def compare_fits(task: Task, residents: Residents, device: str) -> None:
     path = Layout.comparison(place["subject"], key, "compare.json")
     written[path] = store.write_json(path, summary)
     record(task, store, written, watch, device, commit=residents.place.commit)
+
+
+def _predictions(store: Store, place: FitPlace) -> FloatArray:
+    """Validation predictions (n, V) of a finished fit."""
+    if not store.exists(place.predictions):
+        raise DataError(
+            f"{store.url}/{place.predictions} is gone, which a comparison reads; remove "
+            f"{store.url}/{place.folder} and the fit's record (units/commit), and run again"
+        )
+    found: FloatArray = store.read_array(place.predictions)
+    return found
 
 
 def _regions(

@@ -235,8 +235,7 @@ def _columns(design: Unit, facts: Facts) -> int:
 
 def _commit_bytes(unit: Unit, facts: Facts, width: int) -> int:
     rows = {"scores": 2, "pvalues": 1, "alphas": 2, "coef": width, "predictions": facts.n_valid}
-    if "predictions" not in unit.params["save"]:  # of which they are a part
-        rows["compared"] = facts.n_valid
+    rows["compared"] = facts.n_valid
     table = 8 if unit.params["table"] == "parquet" else 0
-    values = table + sum(rows.get(name, 0) for name in unit.params["save"])
+    values = table + sum(rows[name] for name in unit.params["save"])
     return values * facts.voxels[unit.subject or ""] * FLOAT32_BYTES

@@ -228,7 +228,7 @@ def _fit_units(
     params = {
         "fit": fit.key,
         "significance": significance_params(sweep.significance),
-        "save": sorted({*sweep.output.save, *(["compared"] if variant.compared else [])}),
+        "save": sorted({*sweep.output.save, *_kept(sweep, variant)}),
         "table": sweep.output.table,
         "label": variant.cell.fit.label,
     }
@@ -242,6 +242,11 @@ def _fit_units(
         model=model,
         place={"subject": subject, **variant.place},
     )
+
+
+def _kept(sweep: Sweep, variant: _Variant) -> tuple[str, ...]:
+    """What a comparison reads, unless the sweep keeps it anyhow."""
+    return ("compared",) if variant.compared and "predictions" not in sweep.output.save else ()
 
 
 def _words(cell: Cell) -> str:

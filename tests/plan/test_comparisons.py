@@ -101,6 +101,13 @@ def test_a_comparison_needs_its_commits_and_keeps_only_their_predictions() -> No
     }
 
 
+def test_saved_predictions_serve_comparisons_that_are_added_later() -> None:
+    more = (*ONE, "output.save=[scores, predictions]")
+    before, after = plan(*more), compared("{by: layer}", more=more)
+    changed = Counter(unit.kind for unit in after if unit.key not in before.index)
+    assert changed == {"compare": 8, "gather": 1}
+
+
 def test_pairs_are_the_same_for_all_subjects_and_named_once() -> None:
     made = compared("{by: layer}", "{by: layer, where: {model: A}}", more=ONE)
     pairs = Counter(unit.place["pair"] for unit in made.of("compare"))
