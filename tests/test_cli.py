@@ -10,7 +10,7 @@ from problems import tiny_yaml
 
 from cluster import plain_environment
 from d2b_ray.cli.progress import PHASES
-from d2b_ray.engine.control import PRIORITY
+from d2b_ray.engine.ready import PRIORITY
 from d2b_ray.engine.steps import STEPS
 from d2b_ray.plan import KINDS
 

@@ -12,7 +12,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from d2b_ray.engine.control import PRIORITY
+from d2b_ray.engine.ready import PRIORITY
 from d2b_ray.errors import PlanError
 
 if TYPE_CHECKING:
