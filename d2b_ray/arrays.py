@@ -130,7 +130,8 @@ class BandShares:
 
     `r` (bands, V) share in the correlation, they add up to the joint one; `gamma` (bands, V) weight
     of a band, its penalty is alpha / gamma; `prediction` (bands, n_valid, V), they add up too;
-    `unique` (bands, V) explained variance r|r| that is lost without the band, when asked for.
+    `unique` (bands, V) explained variance r|r| that is lost without the band, and `without` (bands,
+    n_valid, V) the predictions of the fits without it, each when asked for.
     """
 
     names: tuple[str, ...]
@@ -139,6 +140,7 @@ class BandShares:
     gamma: NDArray[np.float64]
     prediction: FloatArray
     unique: FloatArray | None = None
+    without: FloatArray | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,27 @@ def tiny_root(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def common_root(tmp_path_factory):
+    """A small data set whose subjects share a space; read-only by agreement."""
+    from problems import write_common
+
+    return write_common(tmp_path_factory.mktemp("common") / "data")
+
+
+@pytest.fixture(scope="session")
+def common_store(common_root, tmp_path_factory):
+    """The sweep over it run by the reference engine; read-only by agreement."""
+    from problems import Quiet, common_sweep
+
+    from d2b_ray.engine.session import run_sweep
+
+    out = tmp_path_factory.mktemp("bounded") / "results"
+    summary = run_sweep(common_sweep(common_root, out), Quiet(), engine="inline")
+    assert summary.ok, summary.failed
+    return out
+
+
+@pytest.fixture(scope="session")
 def inline_store(tiny_root, tmp_path_factory):
     """The tiny sweep run by the reference engine; read-only by agreement."""
     from problems import Quiet, tiny_sweep

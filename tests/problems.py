@@ -10,6 +10,7 @@ from golden_cases import GOLDEN
 
 from d2b_ray.data import write_demo
 from d2b_ray.spec import parse
+from d2b_ray.store import Layout
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,6 +54,73 @@ def tiny_yaml(root: Path, out: str | Path, model: Path = MODEL) -> str:
 def tiny_sweep(root: Path, out: str | Path, *overrides: str):
     """The sweep, validated."""
     return parse(tiny_yaml(root, out), list(overrides))
+
+
+COMMON = """
+name: common
+dataset: {{layout: arrays, root: {root}, subjects: all}}
+features:
+  llm: {{modality: semantic, annotation: [speech, story], model: Planted, layers: [1, 2]}}
+fits:
+  - {{kind: ridge, features: llm, delays: {{start: 3, end: 3}}, alphas: [10.0, 1000.0]}}
+significance: {{permutations: 40, ceiling: subjects, bootstrap: {{samples: 30}}}}
+compare:
+  - {{by: annotation, where: {{layer: 1}}}}
+  - {{first: {{annotation: story, layer: 1}}, second: {{annotation: story, layer: 2}}, permutations: 20}}
+output: {{root: {out}, save: [scores, pvalues]}}
+"""
+REGIONS = ("driven", "noise", "")
+
+
+def write_common(folder: Path, subjects: int = 4, voxels: int = 24) -> Path:
+    """A data set whose subjects share a space, with features that lie ready: nothing to extract.
+
+    Layer 1 of story drives a third of the voxels in all subjects, three TRs later; another third
+    is noise; the last is noise that the subjects share.
+    """
+    rng = np.random.default_rng(7)
+    lines = ["title,part,seconds,overlap,split_all,split_a,split_b,cv_group"]
+    for part in range(1, 7):
+        role = "TRAIN" if part < 5 else "VALID"
+        lines.append(f"Play,{part},160,0,{role},,,{min(part, 4)}")
+    folder.mkdir()
+    (folder / "runs.csv").write_text("\n".join(lines))
+    weights = rng.standard_normal((8, voxels))
+    responses = {f"S{n}": [] for n in range(1, subjects + 1)}
+    for part in range(1, 7):
+        run, features = f"Play_{part:03d}", {}
+        for annotation in ("speech", "story"):
+            for layer in (1, 2):
+                features[annotation, layer] = rng.standard_normal((160, 8)).astype(np.float32)
+                feature = {"modality": "semantic", "annotation": annotation, "window": 1,
+                           "tokens": "avg", "annotators": "ALL", "model": "Planted"}  # fmt: skip
+                path = folder / Layout.feature(feature, layer, run)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                np.save(path, features[annotation, layer])
+        driven = np.concatenate([np.zeros((3, 8)), features["story", 1]])[:160] @ weights
+        shared = 3 * rng.standard_normal((160, voxels))
+        third = np.arange(voxels) * 3 // voxels
+        for subject in responses:
+            y = rng.standard_normal((160, voxels)) * 3
+            y += np.where(third == 0, driven, np.where(third == 2, shared, 0))
+            path = folder / "responses" / subject / f"{run}.npy"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            np.save(path, y.astype(np.float32))
+    (folder / "voxels").mkdir()
+    for subject in responses:
+        labels = np.array([REGIONS[t] for t in np.arange(voxels) * 3 // voxels])
+        np.savez(
+            folder / "voxels" / f"{subject}.npz",
+            index=np.arange(voxels),
+            shape=[2, 3, 4],
+            roi=labels,
+        )
+    return folder
+
+
+def common_sweep(root: Path, out: str | Path, *overrides: str):
+    """A sweep over it, validated: 2 annotations x 2 layers x 4 subjects."""
+    return parse(COMMON.format(root=root, out=out), list(overrides))
 
 
 class Quiet:

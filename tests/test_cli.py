@@ -9,6 +9,10 @@ import pytest
 from problems import tiny_yaml
 
 from cluster import plain_environment
+from d2b_ray.cli.progress import PHASES
+from d2b_ray.engine.ready import PRIORITY
+from d2b_ray.engine.steps import STEPS
+from d2b_ray.plan import KINDS
 
 
 def d2b_ray(*arguments, cwd=None):
@@ -37,6 +41,11 @@ def test_plan_of_a_new_sweep(spec):
     counts = {kind: table[kind][1] for kind in ("extract", "design", "fit", "null", "commit")}
     assert counts == {"extract": "2", "design": "4", "fit": "8", "null": "16", "commit": "8"}
     assert not (spec.parent / "out").exists()  # looking changes nothing
+
+
+def test_every_kind_of_unit_has_a_word_for_progress():
+    assert list(PHASES) == list(KINDS) == list(STEPS)
+    assert set(PRIORITY) == set(KINDS)
 
 
 def test_status(spec, inline_store, tiny_root):

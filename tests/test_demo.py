@@ -83,6 +83,20 @@ def test_the_driving_level_of_each_region_is_recovered(voxels, truth):
     assert found == planted
 
 
+def test_the_better_level_of_each_region_is_told_by_the_comparison(results, truth):
+    """Speech and pictures against story, at layer 4: what drives a region is better there."""
+    rows = duckdb.sql(f"from read_parquet('{results}/tables/comparisons.parquet')").df()
+    planted = dict(zip(truth["DM01_roi"].tolist(), truth["DM01_level"].tolist(), strict=True))
+    levels = rows[(rows["by"] == "annotation") & (rows["roi"] != "")]
+    assert len(levels) == 2 * 6 * 3  # pairs, regions, two subjects and their mean
+    for row in levels.itertuples():
+        driving = planted[row.roi]
+        if driving == row.first.split()[0]:
+            assert row.better > 0.4 * row.voxels > 0.1 * row.voxels > row.worse
+        elif driving == "story":
+            assert row.worse > 0.4 * row.voxels > 0.1 * row.voxels > row.better
+
+
 def test_a_second_run_is_quick_and_does_nothing(base, results):
     began = time.monotonic()
     done = d2b_ray("run", str(ROOT / "jobs/demo.yaml"), cwd=base)
@@ -116,7 +130,7 @@ def test_a_submitted_job_gives_the_same_store(base, results, ray_folder, tmp_pat
             env=plain_environment(RAY_AUTH_MODE="disabled"),
         )  # fmt: skip
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
-        assert "Ran 130 units" in done.stdout
+        assert "Ran 136 units" in done.stdout
         assert_equal_stores(results, tmp_path / "out")
         joined = d2b_ray(
             "run", str(ROOT / "jobs/demo.yaml"), "--address", head.address, "--set",

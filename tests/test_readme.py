@@ -59,7 +59,15 @@ def test_every_script_and_file_that_is_named_exists():
 
 def test_the_tree_is_the_layouts():
     tree = block_with("<output.root>/")
-    for name in (Layout.SWEEP, Layout.ENVIRONMENT, Layout.FITS, Layout.TIMINGS, Layout.REPORT):
+    for name in (
+        Layout.SWEEP,
+        Layout.ENVIRONMENT,
+        Layout.FITS,
+        Layout.TIMINGS,
+        Layout.COMPARISONS,
+        Layout.COMPARED,
+        Layout.REPORT,
+    ):
         assert name in tree
     assert Layout.VOXELS in tree
     assert Layout.BANDS in tree

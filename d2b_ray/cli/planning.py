@@ -8,7 +8,7 @@ import typer
 
 from d2b_ray.engine.facts import facts
 from d2b_ray.engine.session import prepare
-from d2b_ray.plan import KINDS, estimate, feature_key
+from d2b_ray.plan import KINDS, Kind, estimate, feature_key
 from d2b_ray.plan.describe import HEADINGS, rows, summary
 
 if TYPE_CHECKING:
@@ -47,12 +47,15 @@ def show_status(sweep: Sweep) -> int:
     counts = control.counts()
     columns = ("done", "failed", "skipped", "waiting")
     table = []
-    for kind in ("extract", "commit", "gather"):
+    durable: tuple[Kind, ...] = ("extract", "commit", "compare", "gather")
+    for kind in durable:
+        if kind == "compare" and not campaign.survey.plan.of("compare"):
+            continue
         left = counts[kind, "waiting"] + counts[kind, "ready"]
         cells = [counts[kind, "done"], counts[kind, "failed"], counts[kind, "skipped"], left]
         table.append((kind, *map(str, cells)))
     for kind in KINDS:
-        if kind not in ("extract", "commit", "gather") and counts[kind, "failed"]:
+        if kind not in durable and counts[kind, "failed"]:
             table.append((kind, "", str(counts[kind, "failed"]), "", ""))
     print_table(("unit", *columns), table)
     _tell_standing(campaign)

@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
-from d2b_ray.plan import KINDS
+from d2b_ray.plan import KINDS, Kind
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -20,13 +20,16 @@ if TYPE_CHECKING:
 __all__ = ["LiveProgress", "PlainProgress", "progress_for"]
 
 EVERY_S = 10.0
-PHASES = {
+PHASES: dict[Kind, str] = {
     "extract": "features",
     "design": "designs",
     "factorize": "factorizations",
     "fit": "fits",
     "null": "null blocks",
+    "bootstrap": "intervals",
+    "ceiling": "ceilings",
     "commit": "results",
+    "compare": "comparisons",
     "gather": "report",
 }
 
@@ -40,10 +43,10 @@ class Count:
     total: int
 
 
-def counts(campaign: Campaign) -> dict[str, Count]:
+def counts(campaign: Campaign) -> dict[Kind, Count]:
     """Units of this run by kind; kinds with nothing to do are left out."""
     table = campaign.control.counts()
-    found: dict[str, Count] = {}
+    found: dict[Kind, Count] = {}
     for kind in KINDS:
         done = campaign.executed.get(kind, 0)
         bad = table[kind, "failed"] + table[kind, "skipped"]

@@ -43,11 +43,12 @@ def fit_banded(
     device: str = "cpu",
     memory_budget_bytes: int = BUDGET_BYTES,
     unique: bool = False,
+    without: bool = False,
 ) -> Fit:
     """Banded ridge on the bands of a design, named `names`; otherwise as `fit_ridge`.
 
     `parts` is what `band_parts` made of the design, to share it between subjects; `unique` also fits
-    without each band in turn.
+    without each band in turn, and `without` keeps the predictions of these fits.
     """
     if solver not in BANDED_SOLVERS:
         raise FitError(f"solver {solver!r} does not exist; allowed: {', '.join(BANDED_SOLVERS)}")
@@ -74,10 +75,11 @@ def fit_banded(
     r = correlation(prediction, valid)
     shares = _shares(design, rows, valid, solution, names)
     if unique and parts is not None:
-        lost = unique_variance(
-            design, train, valid, r, penalties, search, parts, device, memory_budget_bytes
-        )
-        shares = replace(shares, unique=lost)
+        lost, kept = unique_variance(
+            design, train, valid, r, penalties, search, parts, device, memory_budget_bytes,
+            keep=without,
+        )  # fmt: skip
+        shares = replace(shares, unique=lost, without=kept)
     return Fit(
         r=r,
         cv_r=solution.cv_r,

@@ -39,13 +39,18 @@ def unique_variance(
     parts: Grams | Kernels,
     device: str,
     memory_budget_bytes: int,
-) -> FloatArray:
+    *,
+    keep: bool = False,
+) -> tuple[FloatArray, FloatArray | None]:
     """r|r| of the joint fit less that of a fit without the band, (bands, V) float32.
+
+    To `keep` the predictions of the fits without a band returns them too, (bands, n_valid, V).
 
     `joint_r` (V,) validation correlation of the joint fit; `train` (n, V), `valid` (n_valid, V)
     responses; the fits without a band search their own weights with the same `search`.
     """
     out = np.empty((len(design.bands), train.shape[1]), np.float32)
+    kept = np.empty((len(design.bands), *valid.shape), np.float32) if keep else None
     for number in range(len(design.bands)):
         others = [n for n in range(len(design.bands)) if n != number]
         columns = np.concatenate([np.arange(*_edges(design.bands[n])) for n in others])
@@ -57,9 +62,11 @@ def unique_variance(
             memory_budget_bytes,
         )  # fmt: skip
         held = (design.valid[:, columns] - rows.mean(0, dtype=np.float64)).astype(np.float32)
-        r = correlation(predicted(held, solution.coef, device), valid)
-        out[number] = signed_square(joint_r) - signed_square(r)
-    return out
+        prediction = predicted(held, solution.coef, device)
+        out[number] = signed_square(joint_r) - signed_square(correlation(prediction, valid))
+        if kept is not None:
+            kept[number] = prediction
+    return out, kept
 
 
 def _edges(band: Band) -> tuple[int, int]:

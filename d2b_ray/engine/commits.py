@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from d2b_ray.arrays import Fit, NullCounts
+    from d2b_ray.engine.bounds import Bounds
     from d2b_ray.engine.residents import Residents
     from d2b_ray.engine.work import Task
     from d2b_ray.store import Store, Written
@@ -89,6 +90,7 @@ def commit_fit(
     task: Task,
     fit: Fit,
     counts: Sequence[tuple[NullCounts, ...]],
+    bounds: Bounds,
     residents: Residents,
     device: str,
 ) -> None:
@@ -100,9 +102,14 @@ def commit_fit(
     store = residents.store(residents.place.results)
     merged = _merged(store, place, task, counts)
     _give_way(store, place, task.unit.key)
-    tests = Tests.of(params["significance"], fit, merged)
+    wanted = params["significance"]
+    if wanted["test"] == "parametric":
+        response = residents.responses(str(task.unit.subject), "VALID")
+        tests = Tests.parametric(wanted, fit, response)
+    else:
+        tests = Tests.of(wanted, fit, merged)
     written: dict[str, Written] = {}
-    arrays = fit_arrays(place, params["save"], fit, tests)
+    arrays = fit_arrays(place, params["save"], fit, tests, bounds)
     if merged:
         arrays |= count_arrays(place, merged)
     for path, array in arrays.items():
@@ -112,7 +119,7 @@ def commit_fit(
     written[place.figure] = store.write_bytes(place.figure, figure)
     voxels = residents.dataset.voxels(str(task.unit.subject))
     if params["table"] == "parquet":
-        for path, table in fit_tables(place, task.unit.key, voxels, fit, tests).items():
+        for path, table in fit_tables(place, task.unit.key, voxels, fit, tests, bounds).items():
             written[path] = store.write_table(path, table)
     summary = fit_summary(place, task.unit, task.fingerprints, fit, tests, voxels)
     written[place.summary] = store.write_json(place.summary, summary)

@@ -26,7 +26,7 @@ from d2b_ray.engine.events import (
     WorkerView,
 )
 from d2b_ray.engine.policy import POLICY, Failure, Tries
-from d2b_ray.engine.ready import ReadyUnits
+from d2b_ray.engine.ready import PRIORITY, ReadyUnits
 from d2b_ray.engine.room import Room
 
 if TYPE_CHECKING:
@@ -37,9 +37,6 @@ if TYPE_CHECKING:
 __all__ = ["Control", "State"]
 
 State: TypeAlias = Literal["waiting", "ready", "running", "done", "failed", "skipped", "unneeded"]
-
-# What is nearest to a finished result goes first: it frees memory, and a killed sweep loses less.
-PRIORITY = ("gather", "commit", "null", "fit", "factorize", "design", "extract")
 
 
 class Control:

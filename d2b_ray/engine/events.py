@@ -81,6 +81,9 @@ class Stop:
     failure: Failure
 
 
+READS_RESPONSES = frozenset({"fit", "null", "bootstrap", "ceiling", "compare"})
+
+
 @dataclass(frozen=True, slots=True)
 class WorkerView:
     """What `pick` needs to know of a free worker: kinds it runs, what it holds in memory, where it is."""
@@ -94,7 +97,7 @@ class WorkerView:
         """The view once the worker has run `unit`: it now holds that subject or that model."""
         if unit.kind == "extract":
             return replace(self, model=unit.model)
-        if unit.kind in ("fit", "null"):
+        if unit.kind in READS_RESPONSES:
             return replace(self, subject=unit.subject)
         return self
 

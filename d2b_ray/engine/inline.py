@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from d2b_ray.engine.control import PRIORITY
 from d2b_ray.engine.events import Failed, Release, Succeeded, WorkerView
+from d2b_ray.engine.ready import PRIORITY
 from d2b_ray.engine.residents import Residents
 from d2b_ray.engine.work import execute
 

@@ -1,6 +1,6 @@
 """How many workers of which shape a cluster gets. Pure arithmetic over logical resources.
 
-Two lanes: *gpu* (extract, factorize, fit) and *cpu* (design, null, commit, gather). A cluster
+Two lanes: *gpu* (extract, factorize, fit) and *cpu* (all else: design, null, commit ...). A cluster
 without GPUs has one lane for all. Every worker is one long-lived actor that states both its CPUs
 and its GPUs: an actor that asks for GPUs alone is silently given a CPU too, and a node can then
 lock itself up.
@@ -12,7 +12,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from d2b_ray.engine.control import PRIORITY
+from d2b_ray.engine.ready import PRIORITY
 from d2b_ray.errors import PlanError
 
 if TYPE_CHECKING:

@@ -12,7 +12,13 @@ if TYPE_CHECKING:
     from d2b_ray.engine.events import WorkerView
     from d2b_ray.plan import Unit
 
-__all__ = ["ReadyUnits"]
+__all__ = ["PRIORITY", "ReadyUnits"]
+
+# What is nearest to a finished result goes first: it frees memory, and a killed sweep loses less.
+PRIORITY = (
+    "gather", "compare", "commit", "null", "bootstrap", "ceiling", "fit", "factorize", "design",
+    "extract",
+)  # fmt: skip
 
 AFFINITY_WINDOW = 32  # how many ready units are looked through for one that suits the worker
 

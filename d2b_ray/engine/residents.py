@@ -70,13 +70,24 @@ class Residents:
         if (subject, role) not in self._responses:
             for held in [h for h in self._responses if h[0] != subject]:
                 del self._responses[held]
-            table = self.dataset.runs
-            split: Split = self.place.split  # type: ignore[assignment]  # checked by the spec
-            runs = table.train(split) if role == "TRAIN" else table.valid(split)
-            rows = self.dataset.responses(subject, runs)
-            _check_finite(rows, runs, subject)
-            self._responses[subject, role] = rows
+            self._responses[subject, role] = self.glimpse(subject, role)
         return self._responses[subject, role]
+
+    def glimpse(self, subject: str, role: Role) -> FloatArray:
+        """The same, read anew and not kept."""
+        runs = self._runs(role)
+        rows = self.dataset.responses(subject, runs)
+        _check_finite(rows, runs, subject)
+        return rows
+
+    def run_lengths(self, role: Role) -> tuple[int, ...]:
+        """Lengths in TRs of the runs of the split's role, in the order of the rows of `responses`."""
+        return tuple(run.samples for run in self._runs(role))
+
+    def _runs(self, role: Role) -> tuple[Run, ...]:
+        split: Split = self.place.split  # type: ignore[assignment]  # checked by the spec
+        table = self.dataset.runs
+        return table.train(split) if role == "TRAIN" else table.valid(split)
 
 
 def _check_finite(rows: FloatArray, runs: Sequence[Run], subject: str) -> None:

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from d2b_ray.arrays import Array, Fit, NullCounts, Voxels
+    from d2b_ray.arrays import Array, Fit, FloatArray, NullCounts, Voxels
+    from d2b_ray.engine.bounds import Bounds
     from d2b_ray.plan import Unit
     from d2b_ray.significance import PValues
     from d2b_ray.store import FitPlace
@@ -44,22 +45,37 @@ class Tests:
         ]
         return cls(found[0], tuple(found[1:]), wanted["level"])
 
+    @classmethod
+    def parametric(cls, wanted: Mapping[str, Any], fit: Fit, response: FloatArray) -> Tests:
+        """p-values by formula, of the joint prediction and of each band's own."""
+        from d2b_ray.significance import corrected_p, parametric_p
+
+        predictions = [fit.prediction, *(() if fit.bands is None else fit.bands.prediction)]
+        found = [
+            corrected_p(parametric_p(one, response)[0], correction=wanted["correction"])
+            for one in predictions
+        ]
+        return cls(found[0], tuple(found[1:]), wanted["level"])
+
     @property
     def significant(self) -> Array | None:
         """Voxels whose joint corrected p-value is at or below the level (V,)."""
         return None if self.joint is None else self.joint.corrected <= self.level
 
 
-def fit_arrays(place: FitPlace, save: Sequence[str], fit: Fit, tests: Tests) -> dict[str, Array]:
+def fit_arrays(
+    place: FitPlace, save: Sequence[str], fit: Fit, tests: Tests, bounds: Bounds
+) -> dict[str, Array]:
     """Path -> array of what the sweep asks to keep."""
     offered: dict[str, dict[str, Array | None]] = {
-        "scores": {place.cc: fit.r, place.cv_cc: fit.cv_r},
+        "scores": {place.cc: fit.r, place.cv_cc: fit.cv_r, **bounds.arrays(place, fit.r)},
         "pvalues": {
             place.pvalues_corrected: None if tests.joint is None else tests.joint.corrected
         },
         "coef": {place.coef: fit.coef},
         "predictions": {place.predictions: fit.prediction, place.nested_predictions: fit.nested},
         "alphas": {place.alphas: fit.alpha},
+        "compared": {place.predictions: fit.prediction},
     }
     if fit.bands is not None:
         offered["scores"][place.band_scores] = fit.bands.r
@@ -74,7 +90,7 @@ def fit_arrays(place: FitPlace, save: Sequence[str], fit: Fit, tests: Tests) -> 
 
 
 def fit_tables(
-    place: FitPlace, key: str, voxels: Voxels, fit: Fit, tests: Tests
+    place: FitPlace, key: str, voxels: Voxels, fit: Fit, tests: Tests, bounds: Bounds
 ) -> dict[str, pa.Table]:
     """Path -> rows of the fit in the table of voxels and, for a banded fit, in that of bands."""
     from d2b_ray.report import band_table, voxel_table
@@ -85,7 +101,7 @@ def fit_tables(
         "alpha": fit.alpha,
         "significant": tests.significant,
     }
-    values |= _p_columns(tests.joint)
+    values |= _p_columns(tests.joint) | bounds.columns(fit.r)
     same = {"fit": key, **place_words(place)}
     tables = {Layout.voxels(place.subject, key): voxel_table(same, voxels, values)}
     if fit.bands is not None:
@@ -96,6 +112,7 @@ def fit_tables(
                 "unique": None if fit.bands.unique is None else fit.bands.unique[number],
             }
             | _p_columns(tests.bands[number] if tests.bands else None)
+            | bounds.band_columns(number)
             for number, (r, gamma) in enumerate(zip(fit.bands.r, fit.bands.gamma, strict=True))
         ]
         tables[Layout.bands(place.subject, key)] = band_table(key, fit.bands.names, voxels, parts)

@@ -7,7 +7,10 @@
 | factorize | Design                         | Factorization          |                               |
 | fit       | Design, Factorization, responses | Fit                  |                               |
 | null      | Fit, responses                 | NullCounts             |                               |
+| bootstrap | Fit, responses                 | Intervals              |                               |
+| ceiling   | responses of all subjects      | ceiling (V,)           |                               |
 | commit    | Fit, NullCounts ...            |                        | .npy, .png, Parquet, fit.json |
+| compare   | two commits' files, responses  |                        | .npy, compare.json            |
 | gather    | the store                      |                        | tables, figures, report       |
 
 What writes ends with a record; what returns is made again if it is lost.
@@ -19,7 +22,9 @@ import socket
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from d2b_ray.engine.bounds import Bounds, bootstrap, ceiling
 from d2b_ray.engine.commits import Stopwatch, commit_fit, record
+from d2b_ray.engine.comparing import compare_fits
 from d2b_ray.errors import DataError
 from d2b_ray.plan import feature_key
 from d2b_ray.store import Layout
@@ -154,7 +159,7 @@ def fit(task: Task, values: Sequence[Any], residents: Residents, device: str) ->
         )
         found = fit_banded(
             made, train, valid, names=params["bands"], parts=shared, search=search,
-            unique=params["unique"], **options,
+            unique=params["unique"], without=params.get("without", False), **options,
         )  # fmt: skip
     else:
         nested = params.get("nested", False)
@@ -185,6 +190,8 @@ def null(
         "rng": params["rng"],
         "test": params["test"],
     }
+    if params.get("within_runs"):
+        options["runs"] = residents.run_lengths("VALID")
     counts = [block_null(fitted.prediction, response, **options)]
     if fitted.bands is not None:
         old = params.get("rule") == "drama2brain"  # it compares the share of a band
@@ -196,8 +203,14 @@ def null(
 
 def commit(task: Task, values: Sequence[Any], residents: Residents, device: str) -> None:
     """Counts become p-values; the fit's folder, its Parquet part and its record are written."""
-    fitted, *counts = values
-    commit_fit(task, fitted, counts, residents, device)
+    fitted, *rest = values
+    bounds, counts = Bounds.of(task.unit.params["significance"], rest)
+    commit_fit(task, fitted, counts, bounds, residents, device)
+
+
+def compare(task: Task, values: Sequence[Any], residents: Residents, device: str) -> None:
+    """Two fits of one subject, voxel by voxel and region by region."""
+    compare_fits(task, residents, device)
 
 
 def gather(task: Task, values: Sequence[Any], residents: Residents, device: str) -> None:
@@ -219,6 +232,9 @@ STEPS: dict[str, Step] = {
     "factorize": factorize,
     "fit": fit,
     "null": null,
+    "bootstrap": bootstrap,
+    "ceiling": ceiling,
     "commit": commit,
+    "compare": compare,
     "gather": gather,
 }

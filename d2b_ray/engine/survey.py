@@ -19,7 +19,7 @@ from d2b_ray.plan import Plan, expand, feature_key
 from d2b_ray.store import Layout, Store, digest, fingerprint_file, model_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from d2b_ray.data import Dataset
     from d2b_ray.plan import Unit
@@ -55,11 +55,12 @@ def survey(sweep: Sweep, dataset_root: str, features_url: str, base: str) -> Sur
         subjects=dataset.subjects,
     )
     looker = _Looker(dataset, features_url, base)
+    _check_common_space(dataset, [str(unit.subject) for unit in plan.of("ceiling")])
     for unit in plan.of("extract"):
         looker.look_at_features(unit)
     for unit in plan.of("commit"):
         looker.look_at_commit(unit, plan)
-    for unit in plan.of("gather"):
+    for unit in (*plan.of("compare"), *plan.of("gather")):
         inputs = {key: digest(looker.fingerprints[key]) for key in unit.needs}
         looker.fingerprints[unit.key] = inputs
     return Survey(plan, dataset, looker.roots, frozenset(looker.found), looker.fingerprints)
@@ -84,6 +85,19 @@ def model_size(dataset: Dataset, modality: str, model: str, base: str) -> tuple[
         rows = np.load(next(layers[max(layers)].glob("*.npy")), mmap_mode="r", allow_pickle=False)
         return max(layers), int(rows.shape[-1])
     return source.n_layers, source.width
+
+
+def _check_common_space(dataset: Dataset, subjects: Sequence[str]) -> None:
+    """DataError if voxel v is not the same place in all `subjects`, as far as files tell."""
+    first, *others = subjects or [""]
+    for other in others:
+        one, two = dataset.voxels(first), dataset.voxels(other)
+        if one.shape != two.shape or not np.array_equal(one.index, two.index):
+            raise DataError(
+                f"significance.ceiling: {first} and {other} have different voxels "
+                f"({len(one.index)} and {len(two.index)}); must be none, or bring all subjects to a "
+                "common space (a template or a surface) first"
+            )
 
 
 class _Looker:
@@ -129,6 +143,10 @@ class _Looker:
         design = plan[fit.needs[0]]
         subject = str(unit.subject)
         inputs = {"runs": self._runs, f"responses {subject}": self._response_digest(subject)}
+        for need in unit.needs:
+            if plan[need].kind == "ceiling":
+                for other in plan[need].params["others"]:
+                    inputs[f"responses {other}"] = self._response_digest(other)
         for space in design.params["spaces"]:
             key = feature_key(space["feature"], space["layer"])
             name = f"features {space['feature']['annotation']} layer{space['layer']}"

@@ -6,6 +6,7 @@ round numbers for one CPU core and one data-centre GPU. Good to a factor of abou
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -140,7 +141,8 @@ def value_bytes(plan: Plan, facts: Facts) -> dict[str, int]:
             p = _columns(plan[unit.params["design"]], facts)
             bands = len(unit.params.get("bands") or ())
             nested = facts.n_train if unit.params.get("nested") else 0
-            rows = p + facts.n_valid * (1 + bands) + nested
+            kept = 2 if unit.params.get("without") else 1  # of a band: its own, and all but it
+            rows = p + facts.n_valid * (1 + kept * bands) + nested
             found[unit.key] = FLOAT32_BYTES * rows * facts.voxels[unit.params["subject"]]
     return found
 
@@ -162,9 +164,25 @@ def _cost(
         voxels = facts.voxels[unit.subject or ""]
         count = unit.params["stop"] - unit.params["start"]
         return 2.0 * voxels * facts.n_valid * count, rates.null_flops, 0
+    if unit.kind == "compare":
+        voxels = facts.voxels[unit.subject or ""]
+        blocks = facts.n_valid / unit.params["block_trs"]
+        swaps = 6.0 * blocks * unit.params["permutations"] * voxels
+        return swaps, rates.null_flops, 2 * FLOAT32_BYTES * voxels
+    if unit.kind == "ceiling":  # reads all, a pass over each
+        subjects = 1 + len(unit.params["others"])
+        size = FLOAT32_BYTES * facts.n_valid * facts.voxels[unit.subject or ""]
+        return 4.0 * size * subjects, rates.null_flops, 0
+    if unit.kind == "bootstrap":
+        fit = plan[unit.params["fit"]]
+        sums = 5 + 8 * len(fit.params["bands"] if fit.params.get("without") else ())
+        blocks = facts.n_valid / unit.params["block_trs"]
+        draws = sums * blocks * unit.params["samples"]
+        return draws * facts.voxels[unit.subject or ""], rates.null_flops, 0
     if unit.kind == "commit":
-        width = _columns(plan[plan[unit.params["fit"]].params["design"]], facts)
-        return 0.0, fast, _commit_bytes(unit, facts, width)
+        fit = plan[unit.params["fit"]]
+        width = _columns(plan[fit.params["design"]], facts)
+        return _test_flops(unit, fit, facts), rates.null_flops, _commit_bytes(unit, facts, width)
     design = unit if unit.kind == "design" else plan[unit.params["design"]]
     p = _columns(design, facts)
     if unit.kind == "design":
@@ -175,6 +193,14 @@ def _cost(
         folds = facts.n_groups + 1
         return large * small**2 + folds * EIGH_FLOPS * small**3, rates.float64_flops, 0
     return _fit_flops(unit, facts, p), fast, 0
+
+
+def _test_flops(commit: Unit, fit: Unit, facts: Facts) -> float:
+    """Four Fourier transforms a series, where the test is a formula."""
+    if commit.params["significance"]["test"] != "parametric":
+        return 0.0
+    series = facts.voxels[commit.subject or ""] * (1 + len(fit.params.get("bands") or ()))
+    return series * 10.0 * facts.n_valid * math.log2(max(facts.n_valid, 2))
 
 
 def _fit_flops(unit: Unit, facts: Facts, p: int) -> float:
@@ -209,6 +235,7 @@ def _columns(design: Unit, facts: Facts) -> int:
 
 def _commit_bytes(unit: Unit, facts: Facts, width: int) -> int:
     rows = {"scores": 2, "pvalues": 1, "alphas": 2, "coef": width, "predictions": facts.n_valid}
+    rows["compared"] = facts.n_valid
     table = 8 if unit.params["table"] == "parquet" else 0
     values = table + sum(rows[name] for name in unit.params["save"])
     return values * facts.voxels[unit.subject or ""] * FLOAT32_BYTES

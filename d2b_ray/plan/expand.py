@@ -10,8 +10,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from d2b_ray.plan.axes import cells, chosen_subjects
+from d2b_ray.plan.comparisons import compare_units, pairs
 from d2b_ray.plan.keys import unit_key
 from d2b_ray.plan.places import Places, cell_place
+from d2b_ray.plan.tests import (
+    bootstrap_options,
+    ceiling_unit,
+    null_options,
+    ranges,
+    significance_params,
+)
 from d2b_ray.plan.units import Plan, Unit
 from d2b_ray.spec.fits import BandedFit
 
@@ -19,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from d2b_ray.plan.axes import Cell
-    from d2b_ray.spec import SignificanceBlock, Sweep
+    from d2b_ray.spec import Sweep
 
 __all__ = ["expand"]
 
@@ -31,6 +39,7 @@ class _Variant:
     cell: Cell
     params: dict[str, Any]  # of the fit unit, without the subject
     place: dict[str, Any]
+    compared: bool = False  # then its validation predictions are kept
 
 
 @dataclass(slots=True)
@@ -55,23 +64,33 @@ def expand(sweep: Sweep, *, n_layers: Callable[[str, str], int], subjects: tuple
     layer that does not exist, and for two different fits that would write the same files.
     """
     chosen = chosen_subjects(sweep, subjects)
-    groups, repeats = _grouped(sweep, n_layers)
+    groups, variants, repeats = _grouped(sweep, n_layers)
+    contrasts = pairs(sweep, [variant.place for variant in variants])
+    for number in {number for pair in contrasts for number in pair[:2]}:
+        variants[number].compared = True
     index: dict[str, Unit] = {}
     for model, group in groups.items():
         for unit in _model_units(sweep, model, group, chosen):
             index.setdefault(unit.key, unit)
     commits = tuple(key for key, unit in index.items() if unit.kind == "commit")
-    params = {"commits": sorted(commits), "table": sweep.output.table}
-    gather = Unit("gather", unit_key("gather", params), params, commits, f"gather {sweep.name}")
+    places = [variant.place for variant in variants]
+    compares = compare_units(sweep, contrasts, places, chosen, [index[key] for key in commits])
+    index |= compares
+    params: dict[str, Any] = {"commits": sorted(commits), "table": sweep.output.table}
+    if compares:
+        params["compares"] = sorted(compares)
+    needs = (*commits, *compares)
+    gather = Unit("gather", unit_key("gather", params), params, needs, f"gather {sweep.name}")
     index[gather.key] = gather
     return Plan(tuple(index.values()), index, repeats * len(chosen))
 
 
 def _grouped(
     sweep: Sweep, n_layers: Callable[[str, str], int]
-) -> tuple[dict[str, _ModelGroup], int]:
-    """Cells by model and design, and how many of them were asked for more than once."""
+) -> tuple[dict[str, _ModelGroup], list[_Variant], int]:
+    """Cells by model and design, all in order, and how many were asked for more than once."""
     places = Places()
+    everything: list[_Variant] = []
     groups: dict[str, _ModelGroup] = {}
     repeats = 0
     for cell in cells(sweep, n_layers):
@@ -94,8 +113,9 @@ def _grouped(
         models = {space.feature_set["model"] for space in cell.spaces}
         latest = [model for model in groups if model in models][-1]  # all it needs stands before
         variants = groups[latest].designs.setdefault(design.key, _DesignGroup(design)).variants
-        variants.append(_Variant(cell, params, place))
-    return groups, repeats
+        everything.append(_Variant(cell, params, place))
+        variants.append(everything[-1])
+    return groups, everything, repeats
 
 
 def _identity(sweep: Sweep, cell: Cell) -> dict[str, Any]:
@@ -110,6 +130,8 @@ def _identity(sweep: Sweep, cell: Cell) -> dict[str, Any]:
         identity["search"] = cell.fit.search.model_dump(mode="json")
         identity["bands"] = [space.band for space in cell.spaces]
         identity["unique"] = cell.fit.unique
+        if cell.fit.unique and sweep.significance.bootstrap is not None:
+            identity["without"] = True  # predictions without each band, for its intervals
     elif "predictions" in sweep.output.save and cell.fit.solver != "himalaya":
         identity["nested"] = True
     if cell.fit.coef_space == "features" and cell.reduce is not None:
@@ -136,7 +158,7 @@ def _model(cell: Cell) -> str:
 def _model_units(
     sweep: Sweep, model: str, group: _ModelGroup, subjects: tuple[str, ...]
 ) -> Iterator[Unit]:
-    """Units of one model, needs first; a factorization may come more than once."""
+    """Units of one model, needs first; factorizations and ceilings may come more than once."""
     for key, (params, layers) in group.sets.items():
         label = f"extract {params['annotation']} {model} {params['modality']}"
         yield Unit("extract", key, params, (), label, model=model, layers=tuple(sorted(layers)))
@@ -148,7 +170,12 @@ def _model_units(
                 yield factorization
         for subject in subjects:
             for variant in design.variants:
-                yield from _fit_units(sweep, variant, subject, _factorize(design.unit, variant))
+                ceiling = None
+                if sweep.significance.ceiling == "subjects":
+                    ceiling = ceiling_unit(subject, subjects, sweep.dataset.split)
+                    yield ceiling
+                factorization = _factorize(design.unit, variant)
+                yield from _fit_units(sweep, variant, subject, factorization, ceiling)
 
 
 def _factorize(design: Unit, variant: _Variant) -> Unit | None:
@@ -165,9 +192,13 @@ def _factorize(design: Unit, variant: _Variant) -> Unit | None:
 
 
 def _fit_units(
-    sweep: Sweep, variant: _Variant, subject: str, factorization: Unit | None
+    sweep: Sweep,
+    variant: _Variant,
+    subject: str,
+    factorization: Unit | None,
+    ceiling: Unit | None,
 ) -> Iterator[Unit]:
-    """One subject's fit, its null tasks and its commit."""
+    """One subject's fit, its null tasks, its bootstrap and its commit."""
     model = _model(variant.cell)
     words = f"{subject} {_words(variant.cell)}"
     params = {**variant.params, "subject": subject}
@@ -177,18 +208,27 @@ def _fit_units(
     )
     yield fit
     nulls = []
-    for start, stop in _ranges(sweep):
-        params = {"fit": fit.key, "start": start, "stop": stop, **_null_options(sweep.significance)}
+    for start, stop in ranges(sweep):
+        params = {"fit": fit.key, "start": start, "stop": stop, **null_options(sweep.significance)}
         if variant.params["kind"] == "banded" and sweep.significance.rule == "drama2brain":
             params["rule"] = "drama2brain"  # compares the shares of bands with their correlations
         label = f"null {words} {start}-{stop}"
         key = unit_key("null", params)
         yield Unit("null", key, params, (fit.key,), label, subject=subject, model=model)
         nulls.append(key)
+    read: tuple[str, ...] = (fit.key, *nulls)
+    if sweep.significance.bootstrap is not None:
+        params = {"fit": fit.key, **bootstrap_options(sweep.significance)}
+        key = unit_key("bootstrap", params)
+        label = f"bootstrap {words}"
+        yield Unit("bootstrap", key, params, (fit.key,), label, subject=subject, model=model)
+        read = (*read, key)
+    if ceiling is not None:
+        read = (*read, ceiling.key)
     params = {
         "fit": fit.key,
-        "significance": _significance(sweep.significance),
-        "save": sorted(set(sweep.output.save)),
+        "significance": significance_params(sweep.significance),
+        "save": sorted({*sweep.output.save, *_kept(sweep, variant)}),
         "table": sweep.output.table,
         "label": variant.cell.fit.label,
     }
@@ -196,7 +236,7 @@ def _fit_units(
         "commit",
         unit_key("commit", params),
         params,
-        (fit.key, *nulls),
+        read,
         f"commit {words}",
         subject=subject,
         model=model,
@@ -204,32 +244,9 @@ def _fit_units(
     )
 
 
-def _ranges(sweep: Sweep) -> Iterator[tuple[int, int]]:
-    """Permutation ranges [start, stop) of the null tasks; none without a test."""
-    if sweep.significance.test == "none":
-        return
-    count, block = sweep.significance.permutations, sweep.resources.permute.block
-    for start in range(0, count, block):
-        yield start, min(start + block, count)
-
-
-def _null_options(block: SignificanceBlock) -> dict[str, Any]:
-    """What a permutation depends on. Block length means nothing to white noise."""
-    options = {"test": block.test, "seed": block.seed, "null": block.null, "rng": block.rng}
-    return {**options, "block_trs": block.block_trs} if block.test == "block" else options
-
-
-def _significance(block: SignificanceBlock) -> dict[str, Any]:
-    """What p-values depend on: nothing at all without a test."""
-    if block.test == "none":
-        return {"test": "none"}
-    return {
-        **_null_options(block),
-        "permutations": block.permutations,
-        "correction": block.correction,
-        "level": block.level,
-        "rule": block.rule,
-    }
+def _kept(sweep: Sweep, variant: _Variant) -> tuple[str, ...]:
+    """What a comparison reads, unless the sweep keeps it anyhow."""
+    return ("compared",) if variant.compared and "predictions" not in sweep.output.save else ()
 
 
 def _words(cell: Cell) -> str:

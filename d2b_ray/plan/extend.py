@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["extended", "same_null"]
 
 # What is done with the counts of a null, and how many there are; all else is the null itself.
-AFTER_COUNTING = frozenset({"permutations", "correction", "level"})
+AFTER_COUNTING = frozenset({"permutations", "correction", "level", "bootstrap", "ceiling"})
 
 
 def same_null(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 __all__ = ["KINDS", "Kind", "Plan", "Unit"]
 
-Kind: TypeAlias = Literal["extract", "design", "factorize", "fit", "null", "commit", "gather"]
-KINDS: tuple[Kind, ...] = (
-    "extract",
-    "design",
-    "factorize",
-    "fit",
-    "null",
-    "commit",
+Kind: TypeAlias = Literal[
+    "extract", "design", "factorize", "fit", "null", "bootstrap", "ceiling", "commit", "compare",
     "gather",
-)
-DURABLE = frozenset({"extract", "commit", "gather"})
+]  # fmt: skip
+KINDS: tuple[Kind, ...] = get_args(Kind)
+DURABLE = frozenset({"extract", "commit", "compare", "gather"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +25,7 @@ class Unit:
     `params` hold exactly what changes the numbers, as JSON values; treat them as read-only. `needs`
     are the keys of the units whose results go in; all of them stand earlier in the plan. `layers`
     (extract only) are the layers wanted of the feature set, rising; they are no part of the key.
-    `place` (commit only) says where the results belong.
+    `place` (commit and compare) says where the results belong.
     """
 
     kind: Kind

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-__all__ = ["BANDS", "FITS", "TIMINGS", "VOXELS", "table_of"]
+__all__ = ["BANDS", "COMPARISONS", "FITS", "TIMINGS", "VOXELS", "table_of"]
 
+FAMILY_WISE = (
+    "p-value corrected family-wise: by the maximum over voxels; of a parametric test, Holm's"
+)
 WORD = pa.dictionary(pa.int32(), pa.string())
 
 
@@ -43,11 +46,15 @@ VOXELS = pa.schema(
         _column("k", pa.int16(), "position in the volume, slowest axis"),
         _column("roi", WORD, "region of interest; empty outside all"),
         _column("r", pa.float32(), "correlation of prediction and response, validation runs"),
+        _column("r_low", pa.float32(), "lower end of the bootstrap interval of r"),
+        _column("r_high", pa.float32(), "upper end of the bootstrap interval of r"),
+        _column("ceiling", pa.float32(), "noise ceiling of r, from the other subjects"),
+        _column("r_normalised", pa.float32(), "r / ceiling; empty where the ceiling is below 0.1"),
         _column("cv_r", pa.float32(), "best mean correlation over the folds, training runs"),
         _column("alpha", pa.float64(), "chosen ridge penalty"),
         _column("p", pa.float64(), "p-value of the voxel alone"),
         _column("p_fdr", pa.float64(), "p-value corrected for the false discovery rate"),
-        _column("p_fwe", pa.float64(), "p-value corrected family-wise, by the maximum over voxels"),
+        _column("p_fwe", pa.float64(), FAMILY_WISE),
         _column("significant", pa.bool_(), "corrected p-value at or below the level of the sweep"),
     ]
 )
@@ -61,9 +68,11 @@ BANDS = pa.schema(
         _column("r", pa.float32(), "share of the band in the joint correlation; they add up to it"),
         _column("gamma", pa.float64(), "weight of the band; its penalty is alpha / gamma"),
         _column("unique", pa.float32(), "explained variance r|r| that is lost without the band"),
+        _column("unique_low", pa.float32(), "lower end of the bootstrap interval of unique"),
+        _column("unique_high", pa.float32(), "upper end of the bootstrap interval of unique"),
         _column("p", pa.float64(), "p-value of the band's own prediction, voxel alone"),
         _column("p_fdr", pa.float64(), "p-value corrected for the false discovery rate"),
-        _column("p_fwe", pa.float64(), "p-value corrected family-wise, by the maximum over voxels"),
+        _column("p_fwe", pa.float64(), FAMILY_WISE),
     ]
 )
 
@@ -85,10 +94,33 @@ FITS = pa.schema(
     ]
 )
 
+COMPARISONS = pa.schema(
+    [
+        _column("pair", WORD, "key of the pair of fits, the same for all subjects"),
+        _column("by", WORD, "what the two fits differ in; empty for a pair that was named"),
+        _column("first", WORD, "the first fit in words"),
+        _column("second", WORD, "the second fit in words"),
+        _column("subject", WORD, "subject; empty: the mean over subjects, and the test over them"),
+        _column("first_fit", pa.string(), "key of the first fit, as in fits.parquet"),
+        _column("second_fit", pa.string(), "key of the second fit"),
+        _column("roi", WORD, "region of interest; empty: all voxels"),
+        _column("voxels", pa.int32(), "number of voxels"),
+        _column("mean_first", pa.float64(), "mean over voxels of r of the first fit"),
+        _column("mean_second", pa.float64(), "mean over voxels of r of the second fit"),
+        _column("difference", pa.float64(), "mean_first - mean_second"),
+        _column("better", pa.int32(), "voxels in which the first is significantly better"),
+        _column("worse", pa.int32(), "voxels in which the first is significantly worse"),
+        _column("subjects", pa.int32(), "number of subjects of the test over subjects"),
+        _column("p", pa.float64(), "two-sided p of Student's paired t-test over subjects"),
+        _column("p_flips", pa.float64(), "the same by flipping signs of differences"),
+        _column("p_fdr", pa.float64(), "p corrected over regions (false discovery rate, BH)"),
+    ]
+)
+
 TIMINGS = pa.schema(
     [
         _column("key", pa.string(), "key of the unit"),
-        _column("kind", WORD, "extract, commit or gather"),
+        _column("kind", WORD, "extract, commit, compare or gather"),
         _column("label", pa.string(), "what the unit is"),
         _column("host", WORD, "machine that ran it"),
         _column("device", WORD, "cpu or cuda"),
@@ -101,7 +133,7 @@ TIMINGS = pa.schema(
 )
 
 
-def table_of(schema: pa.Schema, rows: list[Mapping[str, Any]]) -> pa.Table:
+def table_of(schema: pa.Schema, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
     """A table of rows; keys that a row lacks are null."""
     columns = [pa.array([row.get(f.name) for row in rows], f.type) for f in schema]
     return pa.Table.from_arrays(columns, schema=schema)

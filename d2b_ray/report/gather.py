@@ -11,6 +11,8 @@ import re
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
+from d2b_ray.report.columns import COMPARISONS, table_of
+from d2b_ray.report.comparisons import comparison_rows
 from d2b_ray.report.figures import layer_curves, roi_bars
 from d2b_ray.report.page import page
 from d2b_ray.report.tables import fits_table, timings_table
@@ -33,11 +35,16 @@ def gather(store: Store, *, tables: bool = True) -> dict[str, Written]:
     """
     summaries = _read_all(store, [p for p in store.list("encoding/") if SUMMARY.fullmatch(p)])
     units = store.list(Layout.UNITS)
+    compared = [p for p in store.list(Layout.COMPARED) if p.endswith("/compare.json")]
+    contrasts = comparison_rows(_read_all(store, compared), [s["fit"] for s in summaries])
     written: dict[str, Written] = {}
     if tables:
         records = _read_all(store, [p for p in units if Layout.parse_record(p)])
         written[Layout.FITS] = store.write_table(Layout.FITS, fits_table(summaries))
         records.sort(key=lambda record: (record["started"], record["key"]))
+        if contrasts:
+            table = table_of(COMPARISONS, contrasts)
+            written[Layout.COMPARISONS] = store.write_table(Layout.COMPARISONS, table)
         written[Layout.TIMINGS] = store.write_table(Layout.TIMINGS, timings_table(records))
     fits = fits_table(summaries).to_pylist()
     layered = [fit for fit in fits if fit["layer"] is not None]  # a banded fit has several
@@ -48,7 +55,7 @@ def gather(store: Store, *, tables: bool = True) -> dict[str, Written]:
         written[Layout.ROI_FIGURE] = store.write_bytes(Layout.ROI_FIGURE, roi_bars(rois))
     failed = Ledger(store, units).failures()  # one beside a record is void
     failures = _read_all(store, [p for p in units if Layout.parse_failure(p) in failed])
-    html = page(fits, failures, figures=bool(layered), regions=bool(rois))
+    html = page(fits, failures, contrasts, figures=bool(layered), regions=bool(rois))
     written[Layout.REPORT] = store.write_bytes(Layout.REPORT, html.encode())
     return written
 

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 __all__ = ["page"]
 
+MOST_CONTRASTS = 300  # more would not be read; all are in the table
+
 
 @cache
 def _template() -> Template:
@@ -25,15 +27,22 @@ def _template() -> Template:
 def page(
     fits: Sequence[Mapping[str, Any]],
     failures: Sequence[Mapping[str, Any]],
+    contrasts: Sequence[Mapping[str, Any]],
     *,
     figures: bool,
     regions: bool,
 ) -> str:
-    """HTML of the report. `fits` rows of fits.parquet; `failures` what was stored of failed units."""
+    """HTML of the report. `fits` rows of fits.parquet; `failures` what was stored of failed units;
+    `contrasts` rows of comparisons.parquet.
+    """
+    over_subjects = [row for row in contrasts if row["subject"] is None]
+    shown = (over_subjects or list(contrasts))[:MOST_CONTRASTS]
     ranked = sorted(fits, key=lambda fit: (-fit["mean_r"], fit["subject"], fit["folder"]))
     return _template().render(
         fits=ranked,
         failures=failures,
+        contrasts=shown,
+        contrasts_left=len(contrasts) - len(shown),
         figures=figures,
         regions=regions,
         subjects=sorted({fit["subject"] for fit in fits}),

@@ -65,11 +65,15 @@ def timings_table(records: Sequence[Mapping[str, Any]]) -> pa.Table:
 
 
 def _typed(columns: Mapping[str, Any], schema: pa.Schema) -> pa.Table:
-    arrays = [
-        column.cast(field.type) if isinstance(column, pa.Array) else pa.array(column, field.type)
-        for field, column in ((field, columns[field.name]) for field in schema)
-    ]
+    arrays = [_column(columns[field.name], field.type) for field in schema]
     return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _column(values: Any, kind: pa.DataType) -> pa.Array:
+    """What is not a number is empty, as other programs expect it."""
+    if isinstance(values, pa.Array):
+        return values.cast(kind)
+    return pa.array(values, kind, from_pandas=True)
 
 
 def _repeated(value: Any, count: int) -> pa.Array:

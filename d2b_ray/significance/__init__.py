@@ -2,6 +2,7 @@
 
 from d2b_ray.significance.bootstrap import Interval, bootstrap_difference, bootstrap_score
 from d2b_ray.significance.ceilings import (
+    ceiling_of,
     explainable_variance,
     intersubject_ceiling,
     noise_ceiling,
@@ -17,7 +18,7 @@ from d2b_ray.significance.comparison import (
 from d2b_ray.significance.null import block_null, merge
 from d2b_ray.significance.orders import block_orders, row_orders
 from d2b_ray.significance.parametric import parametric_p
-from d2b_ray.significance.pvalues import PValues, correct, p_values
+from d2b_ray.significance.pvalues import PValues, correct, corrected_p, holm, p_values
 
 __all__ = [
     "Interval",
@@ -27,8 +28,11 @@ __all__ = [
     "block_orders",
     "bootstrap_difference",
     "bootstrap_score",
+    "ceiling_of",
     "correct",
+    "corrected_p",
     "explainable_variance",
+    "holm",
     "intersubject_ceiling",
     "merge",
     "noise_ceiling",

@@ -11,13 +11,19 @@ from d2b_ray.significance.kernels import LANES
 from d2b_ray.significance.tiles import alike, centred, tiles
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
     from d2b_ray.arrays import Array
 
-__all__ = ["explainable_variance", "intersubject_ceiling", "noise_ceiling", "normalised"]
+__all__ = [
+    "ceiling_of",
+    "explainable_variance",
+    "intersubject_ceiling",
+    "noise_ceiling",
+    "normalised",
+]
 
 
 def explainable_variance(
@@ -96,6 +102,28 @@ def intersubject_ceiling(subjects: Array | Sequence[Array]) -> NDArray[np.float6
             norm = np.sqrt((others * others).sum(0))  # `own` has norm 1, or is zero
             r = np.divide((own * others).sum(0), norm, out=np.zeros(LANES), where=norm > 0)
             ceiling[n, columns] = np.clip(r, -1, 1)[: columns.stop - columns.start]
+    return ceiling
+
+
+def ceiling_of(own: Array, others: Iterable[Array]) -> NDArray[np.float64]:
+    """The ceiling of one subject, a row of `intersubject_ceiling`, (V,) float64.
+
+    `own` (n, V); `others` responses (n, V) of all other subjects, of which one at a time need be in
+    memory: their mean is kept in float32, so that the two agree to 1e-6. Errors as there.
+    """
+    mean, count = np.zeros(own.shape, np.float32), 0
+    for other in others:
+        count += 1
+        _, voxels = alike(**{"subject": own, f"other {count}": other})
+        for columns in tiles(voxels):
+            tile = centred(other, columns, f"other {count}")
+            mean[:, columns] += tile[:, : columns.stop - columns.start]
+    if not count:
+        raise FitError("an intersubject ceiling needs 2 subjects or more; got 1")
+    ceiling = np.empty(own.shape[1])
+    for columns in tiles(own.shape[1]):
+        r = (centred(own, columns, "subject") * centred(mean, columns, "mean of others")).sum(0)
+        ceiling[columns] = np.clip(r, -1, 1)[: columns.stop - columns.start]
     return ceiling
 
 

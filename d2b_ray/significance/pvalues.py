@@ -1,4 +1,4 @@
-"""Counts -> p-values, corrected over voxels."""
+"""Counts, or p-values of a formula -> p-values corrected over voxels."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from d2b_ray.arrays import FloatArray, NullCounts
 
-__all__ = ["Correction", "PValues", "Rule", "correct", "p_values"]
+__all__ = ["Correction", "PValues", "Rule", "correct", "corrected_p", "holm", "p_values"]
 
 Correction: TypeAlias = Literal["fdr_bh", "fdr_by", "max"]
 Rule: TypeAlias = Literal["plus_one", "drama2brain"]
@@ -54,6 +54,31 @@ def p_values(
     p_fwe = (1 + reached) / (1 + len(maxima))
     p_fdr = correct(p, "fdr_by" if correction == "fdr_by" else "fdr_bh")
     return PValues(p, p_fdr, p_fwe, p_fwe if correction == "max" else p_fdr)
+
+
+def corrected_p(
+    p: NDArray[np.float64], *, correction: Literal["fdr_bh", "fdr_by"] = "fdr_bh"
+) -> PValues:
+    """The same for p-values (V,) that no permutation made, as those of `parametric_p`.
+
+    Without a null there is no maximum over voxels: p_fwe is Holm's (`holm`), which holds for any
+    dependence and is stricter than it need be where voxels are alike.
+    """
+    p_fdr = correct(p, correction)
+    return PValues(p, p_fdr, holm(p), p_fdr)
+
+
+def holm(p: NDArray[np.float64]) -> NDArray[np.float64]:
+    """p-values adjusted for the family-wise error, whatever the dependence.
+
+    p~_(i) = max over j <= i of min(1, (V - j + 1) p_(j)), p_(1) <= ... <= p_(V). (V,) -> (V,).
+    Holm (1979, Scand. J. Statist. 6:65).
+    """
+    order = np.argsort(p, kind="stable")
+    steps = np.minimum(p[order] * np.arange(len(p), 0, -1), 1.0)
+    adjusted = np.empty_like(p)
+    adjusted[order] = np.maximum.accumulate(steps)
+    return adjusted
 
 
 def correct(p: NDArray[np.float64], correction: Literal["fdr_bh", "fdr_by"]) -> NDArray[np.float64]:

@@ -1,6 +1,7 @@
 """What is wanted: a sweep as a frozen, checked document. Knows no ray, no torch, no data."""
 
 from d2b_ray.spec.closed import Closed
+from d2b_ray.spec.comparisons import Comparison, FitWords
 from d2b_ray.spec.fits import (
     Alphas,
     AnyFit,
@@ -12,6 +13,7 @@ from d2b_ray.spec.fits import (
     Search,
 )
 from d2b_ray.spec.load import load, parse, to_yaml
+from d2b_ray.spec.significance import Bootstrap, SignificanceBlock
 from d2b_ray.spec.stimuli import DatasetBlock, FeatureBlock
 from d2b_ray.spec.sweep import (
     ExtractResources,
@@ -19,7 +21,6 @@ from d2b_ray.spec.sweep import (
     OutputBlock,
     PermuteResources,
     ResourcesBlock,
-    SignificanceBlock,
     Sweep,
 )
 
@@ -28,12 +29,15 @@ __all__ = [
     "AnyFit",
     "BandSource",
     "BandedFit",
+    "Bootstrap",
     "Closed",
+    "Comparison",
     "DatasetBlock",
     "Delays",
     "ExtractResources",
     "FeatureBlock",
     "FitResources",
+    "FitWords",
     "OutputBlock",
     "PermuteResources",
     "Reduction",

@@ -22,7 +22,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Allowed", "Axis", "Closed", "Name", "Positive", "as_axis"]
+__all__ = ["Allowed", "Axis", "Closed", "Name", "Positive", "as_axis", "elsewhere"]
 
 T = TypeVar("T")
 
@@ -52,6 +52,11 @@ class Allowed:
             return inner(value)
         except ValidationError:
             raise PydanticCustomError("allowed", "{words}", {"words": self.words}) from None
+
+
+def elsewhere(at: str, got: Any, words: str) -> PydanticCustomError:
+    """The error of a check over several keys, told at the key `at`, as in `fits.0.features`."""
+    return PydanticCustomError("elsewhere", "{words}", {"at": at, "got": got, "words": words})
 
 
 def as_axis(value: Any) -> Any:

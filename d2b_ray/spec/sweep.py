@@ -1,16 +1,18 @@
-"""The sweep as a whole, and its blocks `significance`, `output` and `resources`.
+"""The sweep as a whole, and its blocks `output` and `resources`.
 
-Not here: reading files (`document`, `load`), wording of errors (`messages`), old defaults
-(`preset`). Annotations are evaluated here, because pydantic reads them.
+Not here: the other blocks (`stimuli`, `fits`, `significance`), reading files (`document`, `load`),
+wording of errors (`messages`), old defaults (`preset`). Annotations are evaluated here, because
+pydantic reads them.
 """
 
 from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Field, model_validator
-from pydantic_core import PydanticCustomError
 
-from d2b_ray.spec.closed import Allowed, Axis, Closed, Name, Positive
+from d2b_ray.spec.closed import Allowed, Axis, Closed, Name, Positive, as_axis, elsewhere
+from d2b_ray.spec.comparisons import Comparison
 from d2b_ray.spec.fits import AnyFit, BandedFit
+from d2b_ray.spec.significance import SignificanceBlock
 from d2b_ray.spec.stimuli import DatasetBlock, FeatureBlock
 
 __all__ = [
@@ -20,7 +22,6 @@ __all__ = [
     "PermuteResources",
     "ResourcesBlock",
     "Saved",
-    "SignificanceBlock",
     "Sweep",
 ]
 
@@ -30,42 +31,15 @@ Cores: TypeAlias = Annotated[float, Field(gt=0), Allowed("a number > 0")]
 Gpus: TypeAlias = Annotated[
     float | None, Field(ge=0), Allowed("a number >= 0, or null to use GPUs where there are any")
 ]
-SEED_LIMIT = 2**32  # what numpy's legacy generator takes
 
 
 def _saved(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-class SignificanceBlock(Closed):
-    """The test of each voxel's correlation, and the correction over voxels."""
-
-    test: Annotated[Literal["block", "gauss", "none"], Allowed("one of: block, gauss, none")] = (
-        "block"
-    )
-    """`block`: order of blocks of the measured series is shuffled. `gauss`: white noise. `none`."""
-    block_trs: Positive = 10
-    """Length of a block in TRs."""
-    permutations: Positive = 1000
-    """How many shuffles."""
-    null: Annotated[Literal["voxel", "pooled"], Allowed("one of: voxel, pooled")] = "voxel"
-    """Each voxel against its own null, or against that of all voxels."""
-    correction: Annotated[
-        Literal["fdr_bh", "fdr_by", "max"], Allowed("one of: fdr_bh, fdr_by, max")
-    ] = "fdr_bh"
-    """Correction over voxels: false discovery rate, or family-wise by the largest null value."""
-    level: Annotated[float, Field(gt=0, lt=1), Allowed("a number between 0 and 1")] = 0.05
-    """A voxel is significant when its corrected p is below."""
-    seed: Annotated[
-        int, Field(ge=0, lt=SEED_LIMIT), Allowed(f"an integer from 0 to {SEED_LIMIT - 1}")
-    ] = 42
-    """Seed of the permutations."""
-    rule: Annotated[
-        Literal["plus_one", "drama2brain"], Allowed("one of: plus_one, drama2brain")
-    ] = "plus_one"
-    """p = (1 + exceedances) / (1 + N), or drama2brain's count / voxels."""
-    rng: Annotated[Literal["philox", "legacy"], Allowed("one of: philox, legacy")] = "philox"
-    """Generator of the permutations; `legacy` is `numpy.random.RandomState`."""
+def _entries(value: Any) -> Any:
+    """As an axis, but it may be empty."""
+    return () if value in ([], ()) else as_axis(value)
 
 
 class OutputBlock(Closed):
@@ -144,6 +118,8 @@ class Sweep(Closed):
     """Encoding models."""
     significance: SignificanceBlock = SignificanceBlock()
     """Test of the correlations."""
+    compare: Annotated[tuple[Comparison, ...], BeforeValidator(_entries)] = ()
+    """Fits that are set against each other, a pair or many pairs an entry."""
     output: OutputBlock
     """Results."""
     resources: ResourcesBlock = ResourcesBlock()
@@ -159,13 +135,13 @@ class Sweep(Closed):
                 named = [("features", name) for name in fit.features]
             for where, name in named:
                 if name not in self.features:
-                    raise PydanticCustomError(
-                        "elsewhere",
-                        "{words}",
-                        {
-                            "at": f"fits.{place}.{where}",
-                            "got": name,
-                            "words": f"the name of a feature block: {known}",
-                        },
-                    )
+                    words = f"the name of a feature block: {known}"
+                    raise elsewhere(f"fits.{place}.{where}", name, words)
+        return self
+
+    @model_validator(mode="after")
+    def _runs_confine_something(self) -> "Sweep":
+        if self.significance.within_runs and not (self.significance.draws_blocks or self.compare):
+            words = f"false where no blocks are drawn (test is {self.significance.test})"
+            raise elsewhere("significance.within_runs", True, words)
         return self

@@ -92,6 +92,26 @@ class FitPlace:
         return self.array("cc")
 
     @property
+    def cc_low(self) -> str:
+        """Lower ends of the intervals of the correlations (V,)."""
+        return self.array("cc_low")
+
+    @property
+    def cc_high(self) -> str:
+        """Upper ends of the intervals of the correlations (V,)."""
+        return self.array("cc_high")
+
+    @property
+    def ceiling(self) -> str:
+        """Noise ceilings of the correlations (V,)."""
+        return self.array("noise_ceiling")
+
+    @property
+    def cc_normalised(self) -> str:
+        """Correlations over their ceilings (V,); NaN where the ceiling is too low to divide by."""
+        return self.array("cc_normalised")
+
+    @property
     def cv_cc(self) -> str:
         """Best mean correlations over the folds (V,)."""
         return self.array("cv_cc")
@@ -130,6 +150,16 @@ class FitPlace:
     def band_unique(self) -> str:
         """Explained variance that is lost without each band (bands, V)."""
         return self.array("unique_bands")
+
+    @property
+    def band_unique_low(self) -> str:
+        """Lower ends of the intervals of the unique variance (bands, V)."""
+        return self.array("unique_bands_low")
+
+    @property
+    def band_unique_high(self) -> str:
+        """Upper ends of the intervals of the unique variance (bands, V)."""
+        return self.array("unique_bands_high")
 
     @property
     def band_weights(self) -> str:

@@ -8,12 +8,17 @@
     │   ├── cc_{suffix}.npy  cv_cc_{suffix}.npy  alphas_{suffix}.npy  coef_{suffix}.npy
     │   ├── pvalues_corrected_{suffix}.npy  predictions[_nested]_{suffix}.npy  dist_{suffix}.png
     │   ├── null{N}_counts_{suffix}.npy  null{N}_maxima_{suffix}.npy   R commit with more permutations
+    │   ├── with a bootstrap: cc_low, cc_high, unique_bands_low, unique_bands_high
+    │   ├── with a ceiling: noise_ceiling, cc_normalised
     │   ├── banded: cc_bands, unique_bands, pvalues_corrected_bands, gammas, predictions_bands
     │   └── fit.json                        W commit, the last of the folder   R gather, people
+    ├── comparisons/{subject}/{key}/
+    │   └── difference.npy  pvalues_corrected.npy  compare.json
+    │                                       W compare               R gather, people
     ├── tables/
     │   ├── voxels/subject={s}/{key}.parquet   W commit             R people
     │   ├── bands/subject={s}/{key}.parquet    W commit of a banded fit   R people
-    │   └── fits.parquet, timings.parquet      W gather             R people
+    │   └── fits.parquet, timings.parquet, comparisons.parquet   W gather   R people
     ├── report/index.html  layers.png  rois.png   W gather           R people
     ├── units/
     │   ├── {kind}/{key}.{inputs}.json      W whoever ran the unit, last   R ledger
@@ -57,6 +62,8 @@ class Layout:
     BANDS = "tables/bands/"
     FITS = "tables/fits.parquet"
     TIMINGS = "tables/timings.parquet"
+    COMPARED = "comparisons/"
+    COMPARISONS = "tables/comparisons.parquet"
     UNITS = "units/"
     REPORT = "report/index.html"
     LAYER_FIGURE = "report/layers.png"
@@ -85,6 +92,11 @@ class Layout:
     def bands(subject: str, key: str) -> str:
         """Rows of one banded fit in the table of bands, partitioned like that of voxels."""
         return f"{Layout.BANDS}subject={component(subject)}/{component(key)}.parquet"
+
+    @staticmethod
+    def comparison(subject: str, key: str, name: str) -> str:
+        """A file of the comparison of two fits of a subject."""
+        return f"{Layout.COMPARED}{component(subject)}/{component(key)}/{component(name)}"
 
     @staticmethod
     def record(kind: str, key: str, inputs: str) -> str:

@@ -141,11 +141,17 @@ def test_unique_variance_is_that_of_the_band():
     y = y.astype(np.float32)
     fit = fit_banded(
         design, y[:600], y[600:], names=("a", "b", "c"), alphas=np.logspace(-1, 3, 5),
-        search=Search(n_iter=20), unique=True,
+        search=Search(n_iter=20), unique=True, without=True,
     )  # fmt: skip
     total = 1 + 0.5 + 1
     found = fit.bands.unique.mean(1)
     np.testing.assert_allclose(found, [1 / total, 0.5 / total, 0], atol=0.03)
+    assert fit.bands.without.shape == (3, 300, voxels)
+    for lost, prediction in zip(fit.bands.unique, fit.bands.without, strict=True):
+        r = np.array(
+            [np.corrcoef(x, y)[0, 1] for x, y in zip(prediction.T, y[600:].T, strict=True)]
+        )
+        np.testing.assert_allclose(lost, fit.r * abs(fit.r) - r * abs(r), atol=1e-5)
     model = BandedRidgeCV((6, 6, 6), np.logspace(-1, 3, 5), search=Search(n_iter=20))
     model.fit(x[:600], y[:600], np.arange(600) // 150)
     np.testing.assert_allclose(model.score(x[600:], y[600:]), fit.r, atol=1e-5)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from d2b_ray.engine.control import PRIORITY, Control
+from d2b_ray.engine.control import Control
 from d2b_ray.engine.events import Failed, GiveUp, Lost, Release, Skip, Stop, Succeeded, WorkerView
 from d2b_ray.engine.policy import POLICY, Failure
+from d2b_ray.engine.ready import PRIORITY
 from d2b_ray.plan import Unit
 
 ANY = WorkerView(frozenset(PRIORITY))

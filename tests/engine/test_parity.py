@@ -10,7 +10,7 @@ import sys
 import time
 
 import pytest
-from problems import tiny_yaml
+from problems import COMMON, tiny_yaml
 from stores import assert_equal_stores, records
 
 pytestmark = pytest.mark.ray
@@ -28,8 +28,8 @@ def environment(**more):
 
 @pytest.mark.parametrize(
     "options",
-    [("--num-cpus", "1"), ("--num-cpus", "2"), ("--num-cpus", "4", "--num-gpus", "2")],
-    ids=["one worker", "two workers", "two logical GPUs"],
+    [("--num-cpus", "1"), ("--num-cpus", "4", "--num-gpus", "2")],
+    ids=["one worker", "two logical GPUs"],
 )
 def test_ray_leaves_the_inline_store(tiny_root, inline_store, tmp_path, options):
     spec = tmp_path / "sweep.yaml"
@@ -40,6 +40,20 @@ def test_ray_leaves_the_inline_store(tiny_root, inline_store, tmp_path, options)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "8 fit" in done.stdout
     assert_equal_stores(inline_store, tmp_path / "out")
+
+
+def test_ray_leaves_the_inline_store_with_intervals_ceilings_and_comparisons(
+    common_root, common_store, tmp_path
+):
+    spec = tmp_path / "sweep.yaml"
+    spec.write_text(COMMON.format(root=common_root, out=tmp_path / "out"))
+    done = subprocess.run(
+        command(spec, "--num-cpus", "2"), capture_output=True, text=True,
+        timeout=300, env=environment(),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "16 bootstrap, 4 ceiling, 16 commit, 8 compare" in done.stdout
+    assert_equal_stores(common_store, tmp_path / "out")
 
 
 def test_a_killed_driver_is_resumed(tiny_root, inline_store, tmp_path):

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from d2b_ray.plan import CPU_CORE, GPU, Estimate, Facts, Plan, estimate, expand, feature_key
+from d2b_ray.plan import (
+    CPU_CORE,
+    GPU,
+    Estimate,
+    Facts,
+    Plan,
+    estimate,
+    expand,
+    feature_key,
+    value_bytes,
+)
 from d2b_ray.plan.describe import HEADINGS, bytes_text, duration_text, rows, summary
 from d2b_ray.spec import parse
 
@@ -105,6 +115,52 @@ def test_every_kind_of_fit_has_a_price_and_a_gpu_is_faster(
         for rates in (CPU_CORE, GPU)
     )
     assert 0 < fast < slow
+
+
+BANDED = ("fits=[{kind: banded, unique: true, delays: {start: 3, end: 5}, bands: "
+          "{a: {from: llm, layers: 1}, b: {from: llm, layers: 7}}}]")  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "asked", "override"),
+    [
+        (
+            "bootstrap",
+            "significance.bootstrap={samples: 500}",
+            "significance.bootstrap.samples=1000",
+        ),
+        ("bootstrap", "significance.bootstrap={}", "significance.bootstrap.block_trs=5"),
+        ("compare", "compare={by: layer}", "compare.permutations=2000"),
+        ("compare", "compare={by: layer}", "significance.block_trs=5"),
+    ],
+)
+def test_what_is_told_beside_r_costs_by_its_draws(kind: str, asked: str, override: str) -> None:
+    one, two = by_kind(plan(asked))[kind], by_kind(plan(asked, override))[kind]
+    overhead = one.units * 0.02
+    assert two.seconds - overhead == pytest.approx(2 * (one.seconds - overhead), rel=0.02)
+
+
+def test_intervals_of_bands_cost_their_predictions_and_their_sums() -> None:
+    made = plan(BANDED, "significance.bootstrap={}")
+    plain = plan(BANDED)
+    sizes = [value_bytes(one, FACTS)[one.of("fit")[0].key] for one in (made, plain)]
+    assert sizes[0] - sizes[1] == 4 * 2 * 300 * 2000
+    alone = by_kind(plan("significance.bootstrap={}"))["bootstrap"]
+    joint = by_kind(made)["bootstrap"]
+    per_unit = [(one.seconds / one.units - 0.02) for one in (alone, joint)]
+    assert per_unit[1] == pytest.approx(per_unit[0] * (5 + 2 * 8) / 5)
+
+
+def test_a_formula_costs_its_commit_and_a_ceiling_its_subjects() -> None:
+    drawn, formula = by_kind(plan()), by_kind(plan("significance.test=parametric"))
+    assert "null" not in formula
+    assert formula["commit"].seconds > drawn["commit"].seconds
+    assert by_kind(plan("significance.ceiling=subjects"))["ceiling"].units == 2
+
+
+def test_predictions_that_are_kept_for_comparisons_are_written() -> None:
+    before, after = by_kind(plan()), by_kind(plan("compare={by: layer}"))
+    assert after["commit"].bytes - before["commit"].bytes == 2 * 300 * (2000 + 3000) * 4
 
 
 def test_the_table_has_a_row_a_kind_and_the_totals() -> None:

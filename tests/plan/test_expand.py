@@ -94,6 +94,7 @@ def test_where_how_and_in_which_order_changes_no_key(override: str) -> None:
         ("fits.0.alphas=[1]", "fit null commit gather"),
         ("significance.seed=1", "null commit gather"),
         ("significance.block_trs=1", "null commit gather"),
+        ("significance.within_runs=true", "null commit gather"),
         ("significance.level=0.01", "commit gather"),
         ("significance.rule=drama2brain", "commit gather"),
         ("output.save=[scores, pvalues, coef]", "commit gather"),
@@ -162,6 +163,66 @@ def test_without_a_test_there_is_no_null_and_its_options_mean_nothing() -> None:
     made = plan("significance.test=none")
     assert made.of("null") == ()
     assert keys(made) == keys(plan("significance.test=none", "significance.seed=7"))
+
+
+def test_a_parametric_test_has_no_null_and_only_its_own_options_count() -> None:
+    made = plan("significance.test=parametric")
+    assert made.of("null") == ()
+    for unused in ("seed=7", "block_trs=99", "permutations=5", "null=pooled", "rule=drama2brain"):
+        assert keys(made) == keys(plan("significance.test=parametric", f"significance.{unused}"))
+    assert keys(made) != keys(plan("significance.test=parametric", "significance.level=0.01"))
+
+
+def test_runs_confine_blocks_only_where_it_is_asked_and_only_then_keys_say_so() -> None:
+    assert not any("within_runs" in unit.params for unit in plan())
+    made = plan("significance.within_runs=true")
+    assert all(unit.params["within_runs"] is True for unit in made.of("null"))
+    assert all(unit.params["significance"]["within_runs"] is True for unit in made.of("commit"))
+
+
+def test_a_bootstrap_is_a_unit_a_fit_that_its_commit_needs_and_nothing_else_changes() -> None:
+    before, after = plan(), plan("significance.bootstrap.samples=50")
+    changed = Counter(unit.kind for unit in after if unit.key not in before.index)
+    assert changed == {"bootstrap": 64, "commit": 64, "gather": 1}
+    for commit in after.of("commit"):
+        unit = after[commit.needs[-1]]
+        assert (unit.kind, unit.needs) == ("bootstrap", (commit.params["fit"],))
+        assert unit.params == {
+            "fit": commit.params["fit"], "samples": 50, "block_trs": 10, "level": 0.95, "seed": 42,
+        }  # fmt: skip
+    confined = plan("significance.bootstrap={}", "significance.test=none",
+                    "significance.within_runs=true")  # fmt: skip
+    assert all(unit.params["within_runs"] is True for unit in confined.of("bootstrap"))
+
+
+def test_a_ceiling_is_a_unit_a_subject_that_all_its_commits_need() -> None:
+    made = plan("significance.ceiling=subjects", "dataset.subjects=all")
+    ceilings = {unit.subject: unit for unit in made.of("ceiling")}
+    assert set(ceilings) == set(SUBJECTS)
+    assert ceilings["S2"].params == {"subject": "S2", "others": ["S1", "S3"], "split": "all"}
+    for commit in made.of("commit"):
+        assert commit.needs[-1] == ceilings[commit.subject].key
+    turned = plan("significance.ceiling=subjects", "dataset.subjects=[S3, S2, S1]")
+    assert keys(turned) == keys(made)
+
+
+def test_a_banded_fit_keeps_what_intervals_of_unique_variance_take() -> None:
+    text = SMALL.replace(
+        "fits:\n",
+        """fits:
+  - kind: banded
+    bands: {one: {from: llm, annotation: story, model: A, layers: 1},
+            two: {from: llm, annotation: speech, model: A, layers: 1}}
+    delays: {start: 3, end: 5}
+    unique: true
+""",
+    )
+    for overrides, kept in [((), False), (("significance.bootstrap={}",), True)]:
+        fit = plan(*overrides, text=text).of("fit")[0]
+        assert fit.params["unique"] is True
+        assert fit.params.get("without", False) is kept
+    plain = plan("significance.bootstrap={}", "fits.0.unique=false", text=text)
+    assert not any("without" in unit.params for unit in plain.of("fit"))
 
 
 def test_himalaya_makes_its_own_factorization() -> None:

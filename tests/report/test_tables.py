@@ -20,6 +20,7 @@ from d2b_ray.store import Layout, Store
 SHAPE = (5, 6, 7)
 COUNT = 40
 P_COLUMNS = ("p", "p_fdr", "p_fwe", "significant")
+BOUNDS = ("r_low", "r_high", "ceiling", "r_normalised")  # only when asked for
 
 
 def voxels(rng, shape=SHAPE) -> Voxels:
@@ -75,7 +76,7 @@ def test_without_a_volume_positions_are_null_and_the_index_is_not(rng):
 def test_without_a_test_p_values_are_null_and_nothing_else_is(rng):
     table, _ = made(rng, tested=False)
     for name in table.column_names:
-        nulls = COUNT if name in (*P_COLUMNS, "label", "bands") else 0
+        nulls = COUNT if name in (*P_COLUMNS, *BOUNDS, "label", "bands") else 0
         assert table[name].null_count == nulls, name
 
 

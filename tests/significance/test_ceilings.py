@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from d2b_ray.errors import FitError
 from d2b_ray.significance.ceilings import (
+    ceiling_of,
     explainable_variance,
     intersubject_ceiling,
     noise_ceiling,
@@ -82,6 +83,20 @@ def test_intersubject_ceiling_is_a_correlation_with_the_mean_of_the_others(rng):
         others = np.delete(z, s, axis=0).mean(0)
         expected = [np.corrcoef(subjects[s, :, v], others[:, v])[0, 1] for v in range(19)]
         np.testing.assert_allclose(found[s], expected, atol=1e-10)
+
+
+def test_one_row_needs_one_other_subject_in_memory(rng):
+    subjects = rng.standard_normal((4, 50, 21)).astype(np.float32)
+    subjects += rng.standard_normal((50, 21))
+    subjects[2, :, 3] = 1.5  # constant
+    rows = intersubject_ceiling(subjects)
+    for number, own in enumerate(subjects):
+        others = (one for m, one in enumerate(subjects) if m != number)
+        np.testing.assert_allclose(ceiling_of(own, others), rows[number], atol=1e-6)
+    with pytest.raises(FitError, match="2 subjects or more"):
+        ceiling_of(subjects[0], ())
+    with pytest.raises(FitError, match="other 1"):
+        ceiling_of(subjects[0], [subjects[1, :, :5]])
 
 
 def test_intersubject_ceiling_of_two_is_their_correlation_and_of_copies_is_one(rng):

@@ -74,6 +74,14 @@ def test_one_value_is_an_axis_of_one() -> None:
         ["preset=drama2brain", "fits.0.reduce=[none, {pca: 3}]"],
         ["fits.0.alphas=[1e-3, 10]", "name='1e-3'", "features.llm.model=['1e5', no, ~]"],
         ["fits.0.delays=[{start: 0, end: 0, combine: concat}, {start: 3, end: 5}]"],
+        [
+            "significance={test: parametric, bootstrap: {level: 0.9}, ceiling: subjects}",
+            (
+                "compare=[{by: layer, where: {annotation: [a, b]}, against: 3}, {first: {layer: 1}, "
+                "second: {kind: banded, label: x}}]"
+            ),
+        ],
+        ["compare={by: model, against: '3'}", "significance.within_runs=true"],
         ["significance.test=none", "output.save=[]", "resources.fit.num_gpus=0.5"],
     ],
 )

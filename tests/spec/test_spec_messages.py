@@ -142,6 +142,48 @@ def message(text: str, *overrides: str) -> str:
             'sweep.yaml:15: significance.null: got "each"; must be one of: voxel, pooled',
         ),
         (
+            "output: {root: results}",
+            "output: {root: a}\nsignificance: {test: parametric, correction: max}",
+            (
+                'sweep.yaml:15: significance.correction: got "max"; must be fdr_bh or fdr_by where '
+                "test is parametric (max needs permutations)"
+            ),
+        ),
+        (
+            "output: {root: results}",
+            "output: {root: a}\nsignificance: {test: gauss, within_runs: true}",
+            (
+                "sweep.yaml:15: significance.within_runs: got true; must be false where no blocks "
+                "are drawn (test is gauss)"
+            ),
+        ),
+        (
+            "output: {root: results}",
+            "output: {root: a}\ncompare: [{by: layer, first: {layer: 1}}]",
+            (
+                'sweep.yaml:15: compare.0: got {"by": "layer", "first": {"layer": 1}}; must be by '
+                "(with where and against, if you like), or first and second"
+            ),
+        ),
+        (
+            "output: {root: results}",
+            "output: {root: a}\ncompare: [{by: layers}]",
+            (
+                'sweep.yaml:15: compare.0.by: got "layers"; must be one of: annotation, model, '
+                "layer, delays, reduce, label"
+            ),
+        ),
+        (
+            "output: {root: results}",
+            "output: {root: a}\ncompare: [{by: layer, where: {layers: 3}}]",
+            "sweep.yaml:15: compare.0.where.layers: unknown key; did you mean layer?",
+        ),
+        (
+            "output: {root: results}",
+            "output: {root: a}\ncompare: layer",
+            'sweep.yaml:15: compare: got "layer"; must be a mapping of keys',
+        ),
+        (
             "name: small",
             "name: small\nname: big",
             "sweep.yaml:2: name: stands twice (first in line 1); keep one",

@@ -1,0 +1,92 @@
+"""The block `significance` as params of units: which permutations, which draws, what a commit tells."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from d2b_ray.errors import PlanError
+from d2b_ray.plan.keys import unit_key
+from d2b_ray.plan.units import Unit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from d2b_ray.spec import SignificanceBlock, Sweep
+
+__all__ = [
+    "bootstrap_options",
+    "ceiling_unit",
+    "compare_options",
+    "null_options",
+    "ranges",
+    "significance_params",
+]
+
+NULLS = ("block", "gauss")  # tests that draw a null
+
+
+def ranges(sweep: Sweep) -> Iterator[tuple[int, int]]:
+    """Permutation ranges [start, stop) of the null tasks; none without a null."""
+    if sweep.significance.test not in NULLS:
+        return
+    count, block = sweep.significance.permutations, sweep.resources.permute.block
+    for start in range(0, count, block):
+        yield start, min(start + block, count)
+
+
+def null_options(block: SignificanceBlock) -> dict[str, Any]:
+    """What a permutation depends on. Block length means nothing to white noise."""
+    options = {"test": block.test, "seed": block.seed, "null": block.null, "rng": block.rng}
+    if block.test != "block":
+        return options
+    return {**options, "block_trs": block.block_trs, **_confined(block)}
+
+
+def _confined(block: SignificanceBlock) -> dict[str, Any]:
+    """Said only where it holds, so that keys of units without it stay what they were."""
+    return {"within_runs": True} if block.within_runs else {}
+
+
+def significance_params(block: SignificanceBlock) -> dict[str, Any]:
+    """What is told beside the scores, for a commit: options that change nothing are left out."""
+    found: dict[str, Any] = {"test": block.test}
+    if block.test != "none":
+        found |= {"correction": block.correction, "level": block.level}
+    if block.test in NULLS:
+        found |= {**null_options(block), "permutations": block.permutations, "rule": block.rule}
+    if block.bootstrap is not None:
+        found["bootstrap"] = bootstrap_options(block)
+    if block.ceiling != "none":
+        found["ceiling"] = block.ceiling
+    return found
+
+
+def ceiling_unit(subject: str, subjects: Sequence[str], split: str) -> Unit:
+    """The ceiling of a subject from all others of the sweep; shared by all fits of the subject."""
+    others = sorted(set(subjects) - {subject})
+    if not others:
+        raise PlanError(
+            "significance.ceiling: subjects needs 2 subjects or more in dataset.subjects; "
+            f"this sweep has {subject} only"
+        )
+    params = {"subject": subject, "others": others, "split": split}
+    key = unit_key("ceiling", params)
+    return Unit("ceiling", key, params, (), f"ceiling {subject}", subject=subject)
+
+
+def compare_options(block: SignificanceBlock, permutations: int) -> dict[str, Any]:
+    """What the test of a difference depends on: blocks, seed and correction are the sweep's."""
+    return {
+        "permutations": permutations,
+        "block_trs": block.block_trs,
+        "seed": block.seed,
+        "correction": block.correction,
+        "level": block.level,
+        **_confined(block),
+    }
+
+
+def bootstrap_options(block: SignificanceBlock) -> dict[str, Any]:
+    """What intervals depend on; a block has them."""
+    assert block.bootstrap is not None
+    return {**block.bootstrap.model_dump(mode="json"), **_confined(block)}
