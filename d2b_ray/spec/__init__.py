@@ -1,6 +1,7 @@
 """What is wanted: a sweep as a frozen, checked document. Knows no ray, no torch, no data."""
 
 from d2b_ray.spec.closed import Closed
+from d2b_ray.spec.features import AnyFeatures, FeatureBlock
 from d2b_ray.spec.fits import (
     Alphas,
     AnyFit,
@@ -12,7 +13,7 @@ from d2b_ray.spec.fits import (
     Search,
 )
 from d2b_ray.spec.load import load, parse, to_yaml
-from d2b_ray.spec.stimuli import DatasetBlock, FeatureBlock
+from d2b_ray.spec.stimuli import DatasetBlock
 from d2b_ray.spec.sweep import (
     ExtractResources,
     FitResources,
@@ -25,6 +26,7 @@ from d2b_ray.spec.sweep import (
 
 __all__ = [
     "Alphas",
+    "AnyFeatures",
     "AnyFit",
     "BandSource",
     "BandedFit",

@@ -10,8 +10,9 @@ from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from d2b_ray.spec.closed import Allowed, Axis, Closed, Name, Positive
+from d2b_ray.spec.features import AnyFeatures
 from d2b_ray.spec.fits import AnyFit, BandedFit
-from d2b_ray.spec.stimuli import DatasetBlock, FeatureBlock
+from d2b_ray.spec.stimuli import DatasetBlock
 
 __all__ = [
     "ExtractResources",
@@ -138,7 +139,7 @@ class Sweep(Closed):
     """Fills options that are not set by hand with those of drama2brain."""
     dataset: DatasetBlock
     """The measured data."""
-    features: Annotated[dict[Name, FeatureBlock], Field(min_length=1)]
+    features: Annotated[dict[Name, AnyFeatures], Field(min_length=1)]
     """Feature blocks by name."""
     fits: Axis[AnyFit]
     """Encoding models."""
@@ -166,6 +167,28 @@ class Sweep(Closed):
                             "at": f"fits.{place}.{where}",
                             "got": name,
                             "words": f"the name of a feature block: {known}",
+                        },
+                    )
+        return self
+
+    @model_validator(mode="after")
+    def _bands_narrow_what_is_there(self) -> "Sweep":
+        for place, fit in enumerate(self.fits):
+            for name, band in fit.bands.items() if isinstance(fit, BandedFit) else ():
+                block = self.features[band.source]
+                wrong = {
+                    "annotation": band.annotation and "annotation" not in type(block).model_fields,
+                    "layers": band.layers not in (None, "all")
+                    and block.modality == "wordvectors",
+                }
+                for key in (key for key, is_wrong in wrong.items() if is_wrong):
+                    raise PydanticCustomError(
+                        "elsewhere",
+                        "{words}",
+                        {
+                            "at": f"fits.{place}.bands.{name}.{key}",
+                            "got": getattr(band, key),
+                            "words": f"left out: modality {block.modality} has no {key}",
                         },
                     )
         return self
