@@ -11,13 +11,15 @@ from d2b_ray.plan.estimate import (
 )
 from d2b_ray.plan.expand import expand
 from d2b_ray.plan.keys import canonical, feature_key, unit_key
-from d2b_ray.plan.places import hparams
-from d2b_ray.plan.units import KINDS, Kind, Plan, Unit
+from d2b_ray.plan.places import STIMULI, hparams, layer_word, space_words, stimulus
+from d2b_ray.plan.units import KINDS, NO_LAYER, Kind, Plan, Unit
 
 __all__ = [
     "CPU_CORE",
     "GPU",
     "KINDS",
+    "NO_LAYER",
+    "STIMULI",
     "Estimate",
     "Facts",
     "Kind",
@@ -29,6 +31,9 @@ __all__ = [
     "expand",
     "feature_key",
     "hparams",
+    "layer_word",
+    "space_words",
+    "stimulus",
     "unit_key",
     "value_bytes",
 ]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["KINDS", "Kind", "Plan", "Unit"]
+__all__ = ["KINDS", "NO_LAYER", "Kind", "Plan", "Unit"]
 
 Kind: TypeAlias = Literal["extract", "design", "factorize", "fit", "null", "commit", "gather"]
 KINDS: tuple[Kind, ...] = (
@@ -20,6 +20,7 @@ KINDS: tuple[Kind, ...] = (
     "commit",
     "gather",
 )
+NO_LAYER = 0  # the one "layer" of a model without layers; drama2brain's folder is `layerNone`
 DURABLE = frozenset({"extract", "commit", "gather"})
 
 

@@ -178,8 +178,7 @@ class Sweep(Closed):
                 block = self.features[band.source]
                 wrong = {
                     "annotation": band.annotation and "annotation" not in type(block).model_fields,
-                    "layers": band.layers not in (None, "all")
-                    and block.modality == "wordvectors",
+                    "layers": band.layers not in (None, "all") and block.modality == "wordvectors",
                 }
                 for key in (key for key, is_wrong in wrong.items() if is_wrong):
                     raise PydanticCustomError(
