@@ -69,7 +69,9 @@ def load_network(source: ModelSource, *, device: str, dtype: str, modality: str)
     for part in (network.config, network.config.get_text_config()):
         if hasattr(part, "use_cache"):
             part.use_cache = False  # no next token is asked for, so no keys are kept for it
-    return network.to(device).eval()
+    from d2b_ray.features.linear import by_onednn
+
+    return by_onednn(network.to(device).eval())
 
 
 def load_part(source: ModelSource, auto_class: str, **options: Any) -> Any:
