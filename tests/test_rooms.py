@@ -75,7 +75,7 @@ def test_ten_thousand_units_are_planned_within_two_seconds():
 
 
 def plan_models(plan):
-    return {unit.params["model"] for unit in plan.of("extract")}
+    return {(unit.params["modality"], unit.params["model"]) for unit in plan.of("extract")}
 
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: p.name)

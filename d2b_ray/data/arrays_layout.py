@@ -5,6 +5,8 @@
 <root>/voxels/<subject>.npz                optional: index (V,), shape (3,), roi (V,) labels
 <root>/annotations/<title>_run<part>_<level>_each1sec_en.txt    optional
 <root>/stim_features/...                   features that lie ready (optional)
+<root>/derivatives/feature/...             features of the public release (optional)
+<root>/stimuli/...                         frames, video, sound: see `media` (optional)
 """
 
 from __future__ import annotations
@@ -16,6 +18,8 @@ import numpy as np
 
 from d2b_ray.arrays import Voxels
 from d2b_ray.data.captions import CaptionFolder
+from d2b_ray.data.media import MediaFolder
+from d2b_ray.data.release import ReleaseFeatures
 from d2b_ray.data.runs import read_runs
 from d2b_ray.errors import DataError
 
@@ -35,6 +39,8 @@ class ArraysDataset:
         self.root = root
         self._runs = read_runs(root / "runs.csv")
         self._captions = CaptionFolder(root / "annotations", self._runs)
+        self.media = MediaFolder(root / "stimuli", self._runs)
+        self.release = ReleaseFeatures(root, self._runs)
 
     @property
     def runs(self) -> RunTable:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from d2b_ray.arrays import FloatArray, Run, RunTable, Voxels
+    from d2b_ray.data.media import MediaFolder
+    from d2b_ray.data.release import ReleaseFeatures
 
 __all__ = ["LAYOUTS", "Dataset", "open_dataset"]
 
@@ -31,6 +33,14 @@ class Dataset(Protocol):
     @property
     def feature_root(self) -> Path:
         """Folder in which a tree `stim_features` may lie."""
+
+    @property
+    def media(self) -> MediaFolder:
+        """Frames, video and sound of the runs."""
+
+    @property
+    def release(self) -> ReleaseFeatures:
+        """Features of the public release, if they lie here."""
 
     def levels(self) -> tuple[str, ...]:
         """Caption levels that exist, sorted."""

@@ -7,7 +7,8 @@
 <root>/fmri/bbregister/<subject>/fsROI.mat          regions of interest
 <root>/annotations/<title>_run<part>_<level>_each1sec_en.txt
 <root>/stim_features/...                            features that lie ready (optional)
-<root>/stimuli/frames/<run>/frame_00000.png         frames; audio in stimuli/audio/<run>.wav
+<root>/derivatives/feature/...                      features of the public release (optional)
+<root>/stimuli/...                                  frames, video, sound: see `media` (optional)
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ import numpy as np
 from d2b_ray.arrays import Voxels
 from d2b_ray.data.captions import CaptionFolder
 from d2b_ray.data.matlab import read_responses, read_rois, read_voxels, response_width
+from d2b_ray.data.media import MediaFolder
+from d2b_ray.data.release import ReleaseFeatures
 from d2b_ray.data.runs import drama2brain_runs, read_runs
 from d2b_ray.errors import DataError
 
@@ -43,6 +46,8 @@ class DramaDataset:
         self._runs = read_runs(table) if table.is_file() else drama2brain_runs()
         self._files = _response_paths(root / "fmri")
         self._captions = CaptionFolder(root / "annotations", self._runs)
+        self.media = MediaFolder(root / "stimuli", self._runs)
+        self.release = ReleaseFeatures(root, self._runs)
 
     @property
     def runs(self) -> RunTable:

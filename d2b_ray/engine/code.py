@@ -28,6 +28,7 @@ COMPUTES = (
     "encoding",
     "significance",
     "engine/steps.py",
+    "engine/stimuli.py",
 )
 
 

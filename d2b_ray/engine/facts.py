@@ -20,7 +20,7 @@ def facts(sweep: Sweep, survey: Survey, base: str) -> Facts:
     split = sweep.dataset.split
     train, valid = dataset.runs.train(split), dataset.runs.valid(split)
     sizes = {
-        unit.params["model"]: model_size(
+        (unit.params["modality"], unit.params["model"]): model_size(
             dataset, unit.params["modality"], unit.params["model"], base
         )
         for unit in plan.of("extract")

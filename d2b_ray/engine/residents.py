@@ -13,7 +13,7 @@ import numpy as np
 from d2b_ray.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from d2b_ray.arrays import FloatArray, Role, Run, Split
     from d2b_ray.data import Dataset
@@ -50,19 +50,17 @@ class Residents:
             self._stores[url] = Store(url).fenced(self.place.fence)
         return self._stores[url]
 
-    def model(self, modality: str, name: str, dtype: str, device: str) -> Any:
-        """The loaded model; another one that was held is dropped first, so that two never coexist."""
-        key = f"{modality}:{name}:{dtype}:{device}"
+    def model(self, params: Mapping[str, Any], device: str) -> Any:
+        """The loaded model of a feature set; one that was held is dropped first: two never coexist."""
+        modality, name = params["modality"], params["model"]
+        dtype, trusted = params.get("dtype", "float32"), bool(params.get("trust_remote_code"))
+        key = f"{modality}:{name}:{dtype}:{device}:{trusted}"
         if self._model is None or self._model[0] != key:
             from d2b_ray.features import MODALITIES, resolve
 
             self._model = None
-            self._model = (
-                key,
-                MODALITIES[modality].load(
-                    resolve(name, self.place.base), device=device, dtype=dtype
-                ),
-            )
+            source = resolve(name, self.place.base, modality, remote_code=trusted)
+            self._model = (key, MODALITIES[modality].load(source, device=device, dtype=dtype))
         return self._model[1]
 
     def responses(self, subject: str, role: Role) -> FloatArray:

@@ -2,7 +2,7 @@
 
 | kind      | reads                          | returns                | writes                        |
 | --------- | ------------------------------ | ---------------------- | ----------------------------- |
-| extract   | captions, a model              |                        | one .npy a run and layer      |
+| extract   | captions, media, a model       |                        | one .npy a run and layer      |
 | design    | feature files                  | Design                 |                               |
 | factorize | Design                         | Factorization          |                               |
 | fit       | Design, Factorization, responses | Fit                  |                               |
@@ -25,8 +25,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from d2b_ray.engine.bounds import Bounds, bootstrap, ceiling
 from d2b_ray.engine.commits import Stopwatch, commit_fit, record
 from d2b_ray.engine.comparing import compare_fits
-from d2b_ray.errors import DataError
-from d2b_ray.plan import feature_key
+from d2b_ray.engine.inputs import RELEASE
+from d2b_ray.errors import DataError, ExtractionError
+from d2b_ray.plan import feature_key, space_words
 from d2b_ray.store import Layout
 
 if TYPE_CHECKING:
@@ -47,27 +48,20 @@ Step: TypeAlias = "Callable[[Task, Sequence[Any], Residents, str], Any]"
 
 def extract(task: Task, values: Sequence[Any], residents: Residents, device: str) -> None:
     """Features of all runs at the wanted layers, into the feature tree, one record a layer."""
-    from d2b_ray.features import MODALITIES
+    from d2b_ray.engine.stimuli import libraries, options, stimuli
+    from d2b_ray.features import MODALITIES, identity
 
     watch = Stopwatch()
     params, place = task.unit.params, residents.place
-    modality = MODALITIES[params["modality"]]
-    model = residents.model(params["modality"], params["model"], params["dtype"], device)
-    stimuli = {
-        run.name: residents.dataset.captions(run, params["annotation"])
-        for run in residents.dataset.runs.used
-    }
+    model = residents.model(params, device)
+    about = identity(model.source)
+    _check_model(task, about)
     store = residents.store(place.features)
     written: dict[int, dict[str, Written]] = {layer: {} for layer in task.layers}
-    for run, features in modality.extract(
+    for run, features in MODALITIES[params["modality"]].extract(
         model,
-        stimuli,
-        window=params["window"],
-        annotators=params["annotators"],
-        join=params["join"],
-        layers=task.layers,
-        tokens=params["tokens"],
-        batch_tokens=max(1, int(place.batch_tokens * task.memory_factor)),
+        stimuli(residents.dataset, params),
+        **options(params, task.layers, int(place.batch_tokens * task.memory_factor)),
     ):
         for layer, rows in features.items():
             path = Layout.feature(params, layer, run)
@@ -83,6 +77,18 @@ def extract(task: Task, values: Sequence[Any], residents: Residents, device: str
             key=feature_key(params, layer),
             kind="feature",
             params={"set": params, "layer": layer},
+            extra={"model": about, "libraries": libraries(params)},
+        )
+
+
+def _check_model(task: Task, about: Mapping[str, Any]) -> None:
+    """ExtractionError unless the model on this machine is the one that the sweep was laid out with."""
+    planned, here = task.fingerprints[f"model {about['name']}"], about["fingerprint"]
+    known = "@" in planned or ":" in planned  # else nothing but the name of a model was known
+    if known and planned != here:
+        raise ExtractionError(
+            f"model {about['name']!r}: {about['location']} on {socket.gethostname()} is {here}, where "
+            f"the sweep was begun it is {planned}; give all machines the same files"
         )
 
 
@@ -94,7 +100,10 @@ def design(task: Task, values: Sequence[Any], residents: Residents, device: str)
     table = residents.dataset.runs
     train, valid = table.train(params["split"]), table.valid(params["split"])
     spaces = [
-        FeatureSpace(_space_name(space), _read_features(task, space, residents, [*train, *valid]))
+        FeatureSpace(
+            space_words(space["feature"], space["layer"]),
+            _read_features(task, space, residents, [*train, *valid]),
+        )
         for space in params["spaces"]
     ]
     reduce = None
@@ -104,19 +113,17 @@ def design(task: Task, values: Sequence[Any], residents: Residents, device: str)
     return build_design(spaces, train, valid, Delays(**params["delays"]), reduce)
 
 
-def _space_name(space: Mapping[str, Any]) -> str:
-    feature = space["feature"]
-    return f"{feature['annotation']} {feature['model']} layer{space['layer']}"
-
-
 def _read_features(
     task: Task, space: Mapping[str, Any], residents: Residents, runs: Sequence[Run]
 ) -> dict[str, Any]:
-    store = residents.store(task.roots[feature_key(space["feature"], space["layer"])])
-    return {
-        run.name: store.read_array(Layout.feature(space["feature"], space["layer"], run.name))
-        for run in runs
-    }
+    feature, layer = space["feature"], space["layer"]
+    root = task.roots[feature_key(feature, layer)]
+    if root == RELEASE:
+        release = residents.dataset.release
+        files = release.files(feature["annotation"], feature["model"], layer)
+        return {run.name: release.read(files[run.name]) for run in runs}
+    store = residents.store(root)
+    return {run.name: store.read_array(Layout.feature(feature, layer, run.name)) for run in runs}
 
 
 def factorize(

@@ -1,7 +1,7 @@
 """Stimuli -> features a second. Nothing here imports torch or transformers before a model is loaded."""
 
 from d2b_ray.features.films import VideoFiles
-from d2b_ray.features.fingerprints import fingerprint
+from d2b_ray.features.fingerprints import fingerprint, identity
 from d2b_ray.features.media import FrameReader, ImageFolders, Scenes, SoundReader
 from d2b_ray.features.modalities import MODALITIES, Modality
 from d2b_ray.features.reduction import Projection, components_for
@@ -23,5 +23,6 @@ __all__ = [
     "WavFiles",
     "components_for",
     "fingerprint",
+    "identity",
     "resolve",
 ]

@@ -1,12 +1,18 @@
-"""Networks and their processors from a folder or the Hugging Face cache: safetensors only, no hub code."""
+"""Networks and their processors from a folder or the Hugging Face cache: safetensors only.
+
+What the cache has is taken from there, at the commit that its configuration is of; the hub is asked
+for the rest. Code of a model runs only if its source says so.
+"""
 
 from __future__ import annotations
 
+import logging
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from d2b_ray.errors import ExtractionError
 from d2b_ray.features.shrinking import is_out_of_memory
+from d2b_ray.features.sources import hub_config
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,6 +20,8 @@ if TYPE_CHECKING:
     from d2b_ray.features.sources import ModelSource
 
 __all__ = ["DTYPES", "load_network", "load_part"]
+
+logger = logging.getLogger(__name__)
 
 DTYPES = ("float32", "float16", "bfloat16")
 TAKEN_BY = {
@@ -46,14 +54,14 @@ def load_network(source: ModelSource, *, device: str, dtype: str, modality: str)
         raise ExtractionError(f"device {device!r}: torch sees no GPU here; use device: cpu")
     options: dict[str, Any] = {}
     with _loading(source):
-        config = AutoConfig.from_pretrained(source.location, trust_remote_code=False)
+        config = _pretrained(AutoConfig, source)
         if modality == "vision" and hasattr(config, "vision_config"):
             options = {"config": config.vision_config, "key_mapping": {TOWER: ""}}
-        network, found = AutoModel.from_pretrained(
-            source.location,
+        network, found = _pretrained(
+            AutoModel,
+            source,
             dtype=getattr(torch, dtype),
             use_safetensors=True,
-            trust_remote_code=False,
             output_loading_info=True,
             **options,
         )
@@ -61,7 +69,9 @@ def load_network(source: ModelSource, *, device: str, dtype: str, modality: str)
     for part in (network.config, network.config.get_text_config()):
         if hasattr(part, "use_cache"):
             part.use_cache = False  # no next token is asked for, so no keys are kept for it
-    return network.to(device).eval()
+    from d2b_ray.features.linear import by_onednn
+
+    return by_onednn(network.to(device).eval())
 
 
 def load_part(source: ModelSource, auto_class: str, **options: Any) -> Any:
@@ -70,9 +80,22 @@ def load_part(source: ModelSource, auto_class: str, **options: Any) -> Any:
     import transformers
 
     with _loading(source):
-        return getattr(transformers, auto_class).from_pretrained(
-            source.location, trust_remote_code=False, **options
-        )
+        return _pretrained(getattr(transformers, auto_class), source, **options)
+
+
+def _pretrained(auto_class: Any, source: ModelSource, **options: Any) -> Any:
+    """What the folder has, or the cache; only what is not there is asked of the hub."""
+    options["trust_remote_code"] = source.remote_code
+    if source.is_local:
+        return auto_class.from_pretrained(source.location, **options)
+    config = hub_config(source.location)
+    if config is not None:
+        options["revision"] = config.parent.name
+    try:
+        return auto_class.from_pretrained(source.location, local_files_only=True, **options)
+    except OSError as error:
+        logger.info("%s: not all in the cache (%s)", source.location, type(error).__name__)
+    return auto_class.from_pretrained(source.location, **options)
 
 
 def _check(source: ModelSource, network: Any, missing: Any, modality: str) -> None:
@@ -103,13 +126,41 @@ def _loading(source: ModelSource) -> Iterator[None]:
     except (OSError, ValueError, ImportError, KeyError, RuntimeError, SafetensorError) as error:
         if is_out_of_memory(error):
             raise
-        reason = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
-        raise ExtractionError(
-            f"model {source.name!r}: {source.location} does not load ({type(error).__name__}: "
-            f"{reason}); it needs config.json, tokenizer or processor files and *.safetensors (pickled "
-            "*.bin are never opened: convert them with `save_pretrained`), here or in the Hugging Face "
-            "cache (gated models: `hf auth login` first)"
-        ) from error
+        raise ExtractionError(_what_to_do(source, error)) from error
+
+
+def _what_to_do(source: ModelSource, error: BaseException) -> str:
+    """One line for a checkpoint that does not load: is it gated, is it not here, or is it damaged?"""
+    reason = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+    model = f"model {source.name!r}: {source.location}"
+    causes = {type(cause).__name__ for cause in _causes(error)}
+    if not source.is_local and ("GatedRepoError" in causes or "gated repo" in str(error)):
+        return (
+            f"{model} is gated: ask for access at its page on the hub, then `hf auth login`, then `hf "
+            f"download {source.location}` on every machine that extracts"
+        )
+    if not source.is_local and hub_config(source.location) is None:
+        return (
+            f"{model} is not in the Hugging Face cache of this machine, and cannot be downloaded; run "
+            f"`hf download {source.location}` where there is network (gated models: `hf auth login` "
+            "first), or give a local folder"
+        )
+    if "trust_remote_code" in str(error):
+        return (
+            f"{model} brings code of its own, which does not run unless its feature block says "
+            "trust_remote_code: true; read that code first, it can do anything that you can"
+        )
+    return (
+        f"{model} does not load ({type(error).__name__}: {reason}); it needs config.json, tokenizer or "
+        "processor files and *.safetensors (pickled *.bin are never opened: convert them with "
+        "`save_pretrained`), here or in the Hugging Face cache (gated models: `hf auth login` first)"
+    )
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 @contextmanager

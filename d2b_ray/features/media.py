@@ -112,12 +112,15 @@ class ImageFolders:
         return int(first + ROUNDING), int(middle + ROUNDING)
 
     def _images(self, run: str) -> list[Path]:
-        if run not in self._listed:
+        images = self._listed.get(run)
+        if images is None:
             if run not in self.folders:
                 raise ExtractionError(f"run {run!r}: no folder of frames; there are folders for "
                                       f"{', '.join(self.folders) or 'no run'}")  # fmt: skip
-            self._listed[run] = _numbered(run, self.folders[run])
-        return self._listed[run]
+            images = _numbered(run, self.folders[run])
+            self._listed.clear()  # one run at a time: all names of a study are 300 MB
+            self._listed[run] = images
+        return images
 
 
 def _numbered(run: str, folder: Path) -> list[Path]:

@@ -3,7 +3,8 @@
     x[s] = mean over annotators a present of v(t[s, a])
 
 t[s, a] is the text of the window that ends at second s (`windows`), v its pooled hidden states
-(`forward`); rows without any annotator are zero. Each distinct text of all runs is run once.
+(`forward`); rows without any annotator are zero. Each distinct text of all runs is run once. Memory
+does not grow with the number of runs, but for texts that come again.
 """
 
 from __future__ import annotations
@@ -17,18 +18,20 @@ from d2b_ray.features.checks import check_choice, check_layers, check_positive
 from d2b_ray.features.forward import embed, pad_flat
 from d2b_ray.features.pooling import POOLS
 from d2b_ray.features.textmodel import TextModel, load_text_model
-from d2b_ray.features.windows import ANNOTATORS, JOINS, Texts, collect_texts
+from d2b_ray.features.windows import ABSENT, ANNOTATORS, JOINS, Texts, collect_texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from d2b_ray.arrays import FloatArray
+    from d2b_ray.arrays import FloatArray, IntArray
     from d2b_ray.features.reduction import Projection
     from d2b_ray.features.sources import ModelSource
 
-__all__ = ["NEEDS", "extract", "load"]
+__all__ = ["NEEDS", "extract", "load", "stretches"]
 
 NEEDS = ("captions",)
+TOGETHER_BYTES = 1 << 30  # rows of distinct texts that are kept at once, for runs of usual length
+FLOAT32_BYTES = 4
 
 
 def load(source: ModelSource, *, device: str, dtype: str) -> TextModel:
@@ -86,10 +89,57 @@ def _runs(
     batch_tokens: int,
     reduce: Projection | None,
 ) -> Iterator[tuple[str, dict[int, FloatArray]]]:
-    pooled = embed(
-        model, ids, layers=layers, tokens=tokens, batch_tokens=batch_tokens, reduce=reduce
-    )
-    width = model.source.width if reduce is None else reduce.columns(model.source.width)
-    nothing = np.zeros((0, width), dtype=np.float32)  # if nobody says anything
-    for run, index in used.index.items():
-        yield run, {layer: mean_rows(pooled.get(layer, nothing), index) for layer in layers}
+    """Run by run, a stretch of runs at once; rows of texts that come again later are kept."""
+    width = model.source.width * (len(ids[0]) if tokens == "flat" and ids else 1)
+    width = width if reduce is None else reduce.columns(width)
+    limit = max(1, TOGETHER_BYTES // (FLOAT32_BYTES * width * len(layers)))
+    parts = list(stretches(used.index, limit))
+    last = np.zeros(len(used.texts) + 1, dtype=np.int64)  # of each text, its last stretch
+    for number, runs in enumerate(parts):
+        last[_texts_of(used, runs)] = number
+    held = np.zeros(0, dtype=np.int64)  # numbers of the texts that `pooled` has rows of
+    pooled = {layer: np.zeros((0, width), dtype=np.float32) for layer in layers}
+    for number, runs in enumerate(parts):
+        new = np.setdiff1d(_texts_of(used, runs), held)
+        made = embed(
+            model,
+            [ids[text] for text in new.tolist()],
+            layers=layers,
+            tokens=tokens,
+            batch_tokens=batch_tokens,
+            reduce=reduce,
+        )
+        held = np.concatenate([held, new])
+        for layer, rows in made.items():
+            pooled[layer] = np.concatenate([pooled[layer], rows]) if len(pooled[layer]) else rows
+        del made
+        place = np.full(len(used.texts) + 1, ABSENT, dtype=np.int64)  # the last stands for -1
+        place[held] = np.arange(len(held))
+        for run in runs:
+            index = place[used.index[run]]
+            yield run, {layer: mean_rows(pooled[layer], index) for layer in layers}
+        later = last[held] > number
+        held = held[later]
+        pooled = {layer: rows[later] for layer, rows in pooled.items()}
+
+
+def _texts_of(used: Texts, runs: Sequence[str]) -> IntArray:
+    """Numbers of the distinct texts of some runs, rising."""
+    numbers = np.unique(np.concatenate([used.index[run].ravel() for run in runs]))
+    found: IntArray = numbers[numbers != ABSENT]
+    return found
+
+
+def stretches(index: Mapping[str, IntArray], limit: int) -> Iterator[list[str]]:
+    """Runs in order, as many at once as have at most `limit` distinct texts; one at least."""
+    runs: list[str] = []
+    texts: set[int] = set()
+    for run, numbers in index.items():
+        own = set(np.unique(numbers).tolist()) - {ABSENT}
+        if runs and len(texts | own) > limit:
+            yield runs
+            runs, texts = [], set()
+        runs.append(run)
+        texts |= own
+    if runs:
+        yield runs

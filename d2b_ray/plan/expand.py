@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from d2b_ray.plan.axes import cells, chosen_subjects
+from d2b_ray.plan.axes import cells, chosen_subjects, unknown_columns
 from d2b_ray.plan.comparisons import compare_units, pairs
 from d2b_ray.plan.keys import unit_key
-from d2b_ray.plan.places import Places, cell_place
+from d2b_ray.plan.places import Places, cell_place, space_words, stimulus
 from d2b_ray.plan.tests import (
     bootstrap_options,
     ceiling_unit,
@@ -56,15 +56,22 @@ class _ModelGroup:
     designs: dict[str, _DesignGroup] = field(default_factory=dict)
 
 
-def expand(sweep: Sweep, *, n_layers: Callable[[str, str], int], subjects: tuple[str, ...]) -> Plan:
+def expand(
+    sweep: Sweep,
+    *,
+    n_layers: Callable[[str, str], int],
+    subjects: tuple[str, ...],
+    columns: Callable[[float], int] = unknown_columns,
+) -> Plan:
     """Lay out all units of a sweep.
 
     `n_layers(modality, model)` is the number of layers of a model, embeddings included; it is asked
-    once a model. `subjects` are all subjects of the data set. Raises PlanError for a subject or
+    once a model. `subjects` are all subjects of the data set. `columns(eps)` is what a random
+    projection leaves of the rows of the whole data set. Raises PlanError for a subject or
     layer that does not exist, and for two different fits that would write the same files.
     """
     chosen = chosen_subjects(sweep, subjects)
-    groups, variants, repeats = _grouped(sweep, n_layers)
+    groups, variants, repeats = _grouped(sweep, n_layers, columns)
     contrasts = pairs(sweep, [variant.place for variant in variants])
     for number in {number for pair in contrasts for number in pair[:2]}:
         variants[number].compared = True
@@ -86,14 +93,14 @@ def expand(sweep: Sweep, *, n_layers: Callable[[str, str], int], subjects: tuple
 
 
 def _grouped(
-    sweep: Sweep, n_layers: Callable[[str, str], int]
+    sweep: Sweep, n_layers: Callable[[str, str], int], columns: Callable[[float], int]
 ) -> tuple[dict[str, _ModelGroup], list[_Variant], int]:
     """Cells by model and design, all in order, and how many were asked for more than once."""
     places = Places()
     everything: list[_Variant] = []
     groups: dict[str, _ModelGroup] = {}
     repeats = 0
-    for cell in cells(sweep, n_layers):
+    for cell in cells(sweep, n_layers, columns):
         keys = []
         for space in cell.spaces:
             sets = groups.setdefault(space.feature_set["model"], _ModelGroup()).sets
@@ -160,7 +167,7 @@ def _model_units(
 ) -> Iterator[Unit]:
     """Units of one model, needs first; factorizations and ceilings may come more than once."""
     for key, (params, layers) in group.sets.items():
-        label = f"extract {params['annotation']} {model} {params['modality']}"
+        label = f"extract {stimulus(params)} {model} {params['modality']}"
         yield Unit("extract", key, params, (), label, model=model, layers=tuple(sorted(layers)))
     for design in group.designs.values():
         yield design.unit
@@ -252,10 +259,7 @@ def _kept(sweep: Sweep, variant: _Variant) -> tuple[str, ...]:
 def _words(cell: Cell) -> str:
     """Short name of a cell for people: `story MiniLM layer7 TR3-5`."""
     delays = cell.delays
-    spaces = [
-        f"{s.feature_set['annotation']} {s.feature_set['model']} layer{s.layer}"
-        for s in cell.spaces
-    ]
+    spaces = [space_words(s.feature_set, s.layer) for s in cell.spaces]
     words = f"{' + '.join(spaces)} TR{delays['start']}-{delays['end']}"
     if cell.reduce is not None:
         words += " " + "".join(f"{name} {value}" for name, value in cell.reduce.items())

@@ -9,25 +9,52 @@ from typing import TYPE_CHECKING, Any
 
 from d2b_ray.errors import PlanError
 from d2b_ray.plan.keys import canonical
+from d2b_ray.plan.units import NO_LAYER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from d2b_ray.plan.axes import Cell
 
-__all__ = ["Places", "cell_place", "hparams"]
+__all__ = ["STIMULI", "Places", "cell_place", "hparams", "layer_word", "space_words", "stimulus"]
 
 TOKENS = {"avg": "avgToken", "last": "lastToken", "flat": "flatToken"}
+STIMULI = {"vision": "frames", "audio": "sound"}
+"""What stands for the caption level where a modality has none."""
 
 
 def hparams(feature_set: Mapping[str, Any]) -> list[str]:
-    """Parts of drama2brain's hparams: level, `cw{window}`, token pooling, annotators."""
-    return [
-        feature_set["annotation"],
-        f"cw{feature_set['window']}",
-        TOKENS[feature_set["tokens"]],
-        feature_set["annotators"],
-    ]
+    """Parts of drama2brain's hparams: level, `cw{window}`, token pooling, annotators.
+
+    Those that a modality has; `{components}srp` last, if its rows are projected.
+    """
+    if feature_set["tokens"] not in TOKENS:
+        raise PlanError(
+            f"tokens {feature_set['tokens']!r} has no folder name; allowed: {', '.join(TOKENS)}"
+        )
+    found = [TOKENS[feature_set["tokens"]]]
+    if "window" in feature_set:
+        found.insert(0, f"cw{feature_set['window']}")
+    if "annotation" in feature_set:
+        found = [feature_set["annotation"], *found, feature_set["annotators"]]
+    if "reduce" in feature_set:
+        found.append(f"{feature_set['reduce']['components']}srp")
+    return found
+
+
+def stimulus(feature_set: Mapping[str, Any]) -> str:
+    """What a model is fed with: a caption level, `frames` or `sound`."""
+    return str(feature_set.get("annotation") or STIMULI[feature_set["modality"]])
+
+
+def layer_word(layer: int) -> str:
+    """`layer7`, or `layerNone` for a model without layers."""
+    return f"layer{'None' if layer == NO_LAYER else layer}"
+
+
+def space_words(feature_set: Mapping[str, Any], layer: int) -> str:
+    """Short name of a feature space for people: `story MiniLM layer7`, `frames DeiT layer3`."""
+    return f"{stimulus(feature_set)} {feature_set['model']} {layer_word(layer)}"
 
 
 def cell_place(cell: Cell, split: str) -> dict[str, Any]:
@@ -89,7 +116,7 @@ class Places:
 
 
 def _spaces(cell: Cell) -> str:
-    return " and ".join(f"{_words(s.feature_set)} layer{s.layer}" for s in cell.spaces)
+    return " and ".join(f"{_words(s.feature_set)} {layer_word(s.layer)}" for s in cell.spaces)
 
 
 def _words(feature_set: Mapping[str, Any]) -> str:
@@ -97,8 +124,11 @@ def _words(feature_set: Mapping[str, Any]) -> str:
 
 
 def _difference(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
-    differing = [key for key in one if one[key] != other[key]]
-    return "; ".join(f"{key} ({_short(one[key])} and {_short(other[key])})" for key in differing)
+    keys = dict.fromkeys((*one, *other))
+    differing = [key for key in keys if one.get(key) != other.get(key)]
+    return "; ".join(
+        f"{key} ({_short(one.get(key))} and {_short(other.get(key))})" for key in differing
+    )
 
 
 def _short(value: Any) -> str:

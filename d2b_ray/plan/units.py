@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["KINDS", "Kind", "Plan", "Unit"]
+__all__ = ["KINDS", "NO_LAYER", "Kind", "Plan", "Unit"]
 
 Kind: TypeAlias = Literal[
     "extract", "design", "factorize", "fit", "null", "bootstrap", "ceiling", "commit", "compare",
     "gather",
 ]  # fmt: skip
 KINDS: tuple[Kind, ...] = get_args(Kind)
+NO_LAYER = 0  # the one "layer" of a model without layers; drama2brain's folder is `layerNone`
 DURABLE = frozenset({"extract", "commit", "compare", "gather"})
 
 

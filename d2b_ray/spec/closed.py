@@ -22,7 +22,16 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Allowed", "Axis", "Closed", "Name", "Positive", "as_axis", "elsewhere"]
+__all__ = [
+    "Allowed",
+    "Axis",
+    "Closed",
+    "Name",
+    "Positive",
+    "all_or_axis",
+    "as_axis",
+    "elsewhere",
+]
 
 T = TypeVar("T")
 
@@ -67,6 +76,11 @@ def as_axis(value: Any) -> Any:
             raise PydanticCustomError("allowed", "{words}", {"words": words})
         return tuple(value)
     return (value,)
+
+
+def all_or_axis(value: Any) -> Any:
+    """`all` as it is, anything else as an axis."""
+    return value if value == "all" else as_axis(value)
 
 
 Axis: TypeAlias = Annotated[tuple[T, ...], BeforeValidator(as_axis)]

@@ -18,7 +18,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from d2b_ray.spec.closed import Allowed, Axis, Closed, Name, Positive
-from d2b_ray.spec.stimuli import Layers
+from d2b_ray.spec.features import Layers
 
 __all__ = [
     "FIT_KINDS",

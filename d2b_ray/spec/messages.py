@@ -10,6 +10,7 @@ import json
 from typing import TYPE_CHECKING, Any, TypeAlias, get_args, get_origin
 
 from d2b_ray.spec.closed import Allowed, Closed
+from d2b_ray.spec.features import MODALITY_BLOCKS
 from d2b_ray.spec.fits import FIT_KINDS
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ __all__ = ["lines", "shown"]
 Trail: TypeAlias = tuple[str | int, ...]
 
 DISCRIMINATORS = ("kind", "modality")
+KINDS: dict[str, type[Closed]] = {**FIT_KINDS, **MODALITY_BLOCKS}
 WORDS = {
     "dict_type": "a mapping of names to blocks",
     "model_type": "a mapping of keys",
@@ -110,8 +112,8 @@ def block_at(root: type[Closed], loc: Trail) -> type[Closed]:
         if isinstance(part, int) or skip:
             skip = False
             continue
-        if part in FIT_KINDS and part not in block.model_fields:  # which class of a union it is
-            block = FIT_KINDS[str(part)]
+        if part in KINDS and part not in block.model_fields:  # which class of a union it is
+            block = KINDS[str(part)]
             continue
         annotation = block.model_fields[part].annotation
         block = _block_in(annotation) or block
@@ -147,4 +149,7 @@ def _unknown(key: str, block: type[Closed]) -> str:
     near = difflib.get_close_matches(key, allowed, n=1)
     if near:
         return f"unknown key; did you mean {near[0]}?"
-    return f"unknown key; must be one of: {', '.join(allowed)}"
+    elsewhere = any(key in other.model_fields for other in KINDS.values())
+    kind = next((name for name, found in KINDS.items() if found is block), None)
+    what = f"means nothing to {kind}" if elsewhere and kind else "unknown key"
+    return f"{what}; must be one of: {', '.join(allowed)}"

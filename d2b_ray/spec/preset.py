@@ -9,6 +9,7 @@ from d2b_ray.spec.closed import Closed
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from d2b_ray.spec.features import AnyFeatures
     from d2b_ray.spec.fits import AnyFit, Delays
     from d2b_ray.spec.sweep import Sweep
 
@@ -17,7 +18,8 @@ __all__ = ["DRAMA2BRAIN", "filled"]
 Block = TypeVar("Block", bound=Closed)
 
 DRAMA2BRAIN: dict[str, dict[str, Any]] = {
-    "features": {"join": "sorted", "dtype": "float16"},
+    "semantic": {"join": "sorted", "dtype": "float16"},
+    "wordvectors": {"join": "sorted"},
     "significance": {
         "test": "block",
         "block_trs": 10,
@@ -36,14 +38,20 @@ def filled(sweep: Sweep) -> Sweep:
     """The sweep with its preset applied; options that were set by hand stay as they are."""
     if sweep.preset is None:
         return sweep
-    features = {
-        name: _fill(block, DRAMA2BRAIN["features"]) for name, block in sweep.features.items()
-    }
+    features = {name: _fill(block, _options(block)) for name, block in sweep.features.items()}
     fits = tuple(part for fit in sweep.fits for part in _with_boundary(fit))
     significance = _fill(sweep.significance, DRAMA2BRAIN["significance"])
     return sweep.model_copy(
         update={"features": features, "fits": fits, "significance": significance}
     )
+
+
+def _options(block: AnyFeatures) -> dict[str, Any]:
+    """Of a feature block; flattened, drama2brain counts an annotator without a known word as zeros."""
+    options = DRAMA2BRAIN.get(block.modality, {})
+    if block.modality == "wordvectors" and block.tokens == "flat":
+        return {**options, "unknown": "zeros"}
+    return options
 
 
 def _fill(block: Block, options: Mapping[str, Any]) -> Block:

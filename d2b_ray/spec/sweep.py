@@ -11,9 +11,10 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from d2b_ray.spec.closed import Allowed, Axis, Closed, Name, Positive, as_axis, elsewhere
 from d2b_ray.spec.comparisons import Comparison
+from d2b_ray.spec.features import AnyFeatures
 from d2b_ray.spec.fits import AnyFit, BandedFit
 from d2b_ray.spec.significance import SignificanceBlock
-from d2b_ray.spec.stimuli import DatasetBlock, FeatureBlock
+from d2b_ray.spec.stimuli import DatasetBlock
 
 __all__ = [
     "ExtractResources",
@@ -112,7 +113,7 @@ class Sweep(Closed):
     """Fills options that are not set by hand with those of drama2brain."""
     dataset: DatasetBlock
     """The measured data."""
-    features: Annotated[dict[Name, FeatureBlock], Field(min_length=1)]
+    features: Annotated[dict[Name, AnyFeatures], Field(min_length=1)]
     """Feature blocks by name."""
     fits: Axis[AnyFit]
     """Encoding models."""
@@ -144,4 +145,18 @@ class Sweep(Closed):
         if self.significance.within_runs and not (self.significance.draws_blocks or self.compare):
             words = f"false where no blocks are drawn (test is {self.significance.test})"
             raise elsewhere("significance.within_runs", True, words)
+        return self
+
+    @model_validator(mode="after")
+    def _bands_narrow_what_is_there(self) -> "Sweep":
+        for place, fit in enumerate(self.fits):
+            for name, band in fit.bands.items() if isinstance(fit, BandedFit) else ():
+                block = self.features[band.source]
+                wrong = {
+                    "annotation": band.annotation and "annotation" not in type(block).model_fields,
+                    "layers": band.layers not in (None, "all") and block.modality == "wordvectors",
+                }
+                for key in (key for key, is_wrong in wrong.items() if is_wrong):
+                    words = f"left out: modality {block.modality} has no {key}"
+                    raise elsewhere(f"fits.{place}.bands.{name}.{key}", getattr(band, key), words)
         return self

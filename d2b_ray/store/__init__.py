@@ -1,7 +1,7 @@
 """Results on disk or in a bucket: `files` (whole files), `layout` (paths), `records` (what is done)."""
 
 from d2b_ray.store.files import Store, Written
-from d2b_ray.store.fingerprints import digest, fingerprint_file
+from d2b_ray.store.fingerprints import digest, fingerprint_file, fingerprint_folder
 from d2b_ray.store.fit_place import FitPlace
 from d2b_ray.store.layout import Layout
 from d2b_ray.store.lease import Fence, Holder, Lease, holder
@@ -20,6 +20,7 @@ __all__ = [
     "Written",
     "digest",
     "fingerprint_file",
+    "fingerprint_folder",
     "holder",
     "model_folder",
 ]

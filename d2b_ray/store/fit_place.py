@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from d2b_ray.plan.places import STIMULI, layer_word
 from d2b_ray.store.names import component, fitting, model_folder, reduction
 
 if TYPE_CHECKING:
@@ -40,7 +41,11 @@ class FitPlace:
         banded = "bands" in place
         parts = place["hparams"] if banded else [place["hparams"]]
         options = tuple("_".join(words) for words in parts)
-        levels = tuple(words[0] for words in parts)
+        modalities = place["modality"] if banded else [place["modality"]]
+        levels = tuple(
+            STIMULI.get(modality, words[0])
+            for modality, words in zip(modalities, parts, strict=True)
+        )
         return cls(
             subject=place["subject"],
             start_s=place["start_s"],
@@ -78,7 +83,7 @@ class FitPlace:
             fitting(_joined(self.modality)),
             fitting(_joined(self.hparams)),
             fitting("_".join(model_folder(model) for model in _listed(self.model))),
-            f"layer{_joined(self.layer)}",
+            f"layer{'_'.join(layer_word(n).removeprefix('layer') for n in _numbers(self.layer))}",
         )
         return "/".join(("encoding", *parts))
 
@@ -191,7 +196,9 @@ def _listed(value: str | Sequence[str]) -> Sequence[str]:
     return [value] if isinstance(value, str) else value
 
 
-def _joined(value: str | int | Sequence[str] | Sequence[int]) -> str:
-    if isinstance(value, (str, int)):
-        return str(value)
-    return "_".join(str(part) for part in value)
+def _numbers(value: int | Sequence[int]) -> Sequence[int]:
+    return [value] if isinstance(value, int) else value
+
+
+def _joined(value: str | Sequence[str]) -> str:
+    return "_".join(_listed(value))

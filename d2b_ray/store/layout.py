@@ -33,6 +33,7 @@ A fit that takes the place of another (same folder and suffix) first removes the
 other, so that no record speaks of files that are not its own. A failure is removed when its unit
 has succeeded; a failure beside a record is void.
 
+`layer{n}` is `layerNone` for word vectors, which have none.
 `suffix` is `raw`, `{k}PCs` or `{eps}eps`, then `_{split}` unless the split is `all`, then `_{label}`.
 """
 
@@ -42,7 +43,8 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from d2b_ray.errors import StoreError
-from d2b_ray.store.names import component, hparams, model_folder
+from d2b_ray.plan.places import hparams, layer_word
+from d2b_ray.store.names import component, model_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -71,12 +73,10 @@ class Layout:
 
     @staticmethod
     def feature_folder(feature: Mapping[str, Any], layer: int) -> str:
-        """Folder of one layer of a feature set: modality, annotation, window, tokens, annotators, model."""
-        options = hparams(
-            feature["annotation"], feature["window"], feature["tokens"], feature["annotators"]
-        )
+        """Folder of one layer of a feature set, by the params of its extract unit."""
+        options = component("_".join(hparams(feature)))
         modality, model = component(feature["modality"]), model_folder(feature["model"])
-        return f"stim_features/{modality}/{options}/{model}/layer{layer}"
+        return f"stim_features/{modality}/{options}/{model}/{layer_word(layer)}"
 
     @staticmethod
     def feature(feature: Mapping[str, Any], layer: int, run: str) -> str:

@@ -1,4 +1,4 @@
-"""Parts of paths: how options, models and reductions are named in folders. drama2brain's names."""
+"""Parts of paths: how models and reductions are named in folders. drama2brain's names."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from d2b_ray.errors import StoreError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["component", "fitting", "hparams", "model_folder", "reduction"]
+__all__ = ["component", "fitting", "model_folder", "reduction"]
 
-TOKENS = {"avg": "avgToken", "last": "lastToken", "flat": "flatToken"}
 # No `-` beside the `/`, as on the hub: `a-/b` and `a/-b` would share `a---b`.
 HUB_ID = re.compile(r"[A-Za-z0-9](?:[\w.-]*[\w.])?/[\w.][\w.-]*")
 LONGEST = 200  # bytes of a name that every disk takes
@@ -31,13 +30,6 @@ def component(text: str) -> str:
             "characters, and not '.' or '..'; rename it in the sweep or the data set"
         )
     return text
-
-
-def hparams(annotation: str, window: int, tokens: str, annotators: str) -> str:
-    """drama2brain's name of feature options: `story_cw1_avgToken_ALL` (window in seconds)."""
-    if tokens not in TOKENS:
-        raise StoreError(f"tokens {tokens!r} has no folder name; allowed: {', '.join(TOKENS)}")
-    return component(f"{annotation}_cw{window}_{TOKENS[tokens]}_{annotators}")
 
 
 def model_folder(model: str) -> str:

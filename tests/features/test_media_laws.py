@@ -218,6 +218,8 @@ def test_named_models_that_are_not_there_are_one_line(name):
     from d2b_ray.features import NAMED
 
     source = NAMED[name]
-    with pytest.raises(ExtractionError, match=r"does not load.*hf auth login") as caught:
+    with pytest.raises(
+        ExtractionError, match=r"not in the Hugging Face cache.*hf auth login"
+    ) as caught:
         MODALITIES[source.modality].load(source, device="cpu", dtype="float32")
     assert "\n" not in str(caught.value)

@@ -33,8 +33,8 @@ FACTS = Facts(
     seconds=1400,
     n_groups=4,
     voxels={"S1": 2000, "S2": 3000},
-    width={"MiniLM": 384},
-    depth={"MiniLM": 7},
+    width={("semantic", "MiniLM"): 384},
+    depth={("semantic", "MiniLM"): 7},
 )
 
 

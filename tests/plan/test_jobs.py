@@ -10,6 +10,7 @@ import yaml
 from d2b_ray.plan import expand
 from d2b_ray.spec import Sweep, load, parse, to_yaml
 from d2b_ray.spec.closed import Closed
+from d2b_ray.spec.features import FeatureReduction
 from d2b_ray.spec.fits import Alphas, BandSource, Reduction
 
 JOBS = Path(__file__).parents[2] / "jobs"
@@ -27,7 +28,9 @@ def test_the_demo_names_every_option() -> None:
     """The demo is where the options are explained, so none may be missing there."""
     told = _keys(yaml.safe_load((JOBS / "demo.yaml").read_text(encoding="utf-8")))
     plain = {Alphas: {"listed"}, Reduction: {"pca", "srp"}, BandSource: {"source"}}
-    told |= _keys(yaml.safe_load((JOBS / "bands.yaml").read_text(encoding="utf-8")))
+    plain[FeatureReduction] = {"srp", "components", "seed"}
+    for more in ("bands.yaml", "modalities.yaml"):
+        told |= _keys(yaml.safe_load((JOBS / more).read_text(encoding="utf-8")))
     for block in [Sweep, *_blocks(Closed)]:
         wanted = set(block.model_fields) - plain.get(block, set()) - {"preset"}
         assert wanted <= told, block.__name__

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from d2b_ray.errors import StoreError
+from d2b_ray.errors import PlanError, StoreError
 from d2b_ray.store import FitPlace, Layout, model_folder
 
 FEATURE = {
@@ -99,7 +99,7 @@ def test_impossible_records_are_refused(kind, key, inputs):
 
 
 def test_tokens_and_reductions_without_a_name_are_refused():
-    with pytest.raises(StoreError, match="allowed: avg, last, flat"):
+    with pytest.raises(PlanError, match="allowed: avg, last, flat"):
         Layout.feature(FEATURE | {"tokens": "max"}, 2, "SUITS_001")
     with pytest.raises(StoreError, match="allowed: pca, srp"):
         FitPlace.of(PLACE | {"reduce": {"ica": 3}})

@@ -1,0 +1,75 @@
+"""What an extractor is fed with: captions and readers of media, and its options. Runs no model."""
+
+from __future__ import annotations
+
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+from d2b_ray.features import MODALITIES, ImageFolders, Projection, Scenes, VideoFiles, WavFiles
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from d2b_ray.data import Dataset
+
+__all__ = ["check", "libraries", "media_of", "options", "stimuli"]
+
+TOKENS_PER_ITEM = 256  # a frame, a pair or a stretch of sound counts as so many tokens of a batch
+FED_OTHERWISE = ("modality", "model", "annotation", "source", "dtype", "trust_remote_code")
+LIBRARIES = {"captions": "tokenizers", "frames": "pillow", "video": "av", "sound": "scipy"}
+
+
+def media_of(params: Mapping[str, Any]) -> tuple[str, ...]:
+    """What of the data set a feature set is made of: `captions`, `frames` or `video`, `sound`."""
+    needs = MODALITIES[params["modality"]].NEEDS
+    return tuple(params["source"] if need == "frames" else need for need in needs)
+
+
+def stimuli(dataset: Dataset, params: Mapping[str, Any]) -> Any:
+    """The inputs of the modality's `extract`, for all runs that have a role; reads captions only.
+
+    Raises DataError for captions or media that are missing.
+    """
+    media, needs = dataset.media, media_of(params)
+    made: dict[str, Any] = {}
+    for need in needs:
+        if need == "captions":
+            made[need] = {
+                run.name: dataset.captions(run, params["annotation"]) for run in dataset.runs.used
+            }
+        elif need == "frames":
+            folders = media.paths("frames")
+            made[need] = ImageFolders(folders, media.seconds, media.frames_a_second)
+        elif need == "video":
+            made[need] = VideoFiles(media.paths("video"), media.seconds)
+        else:
+            made[need] = WavFiles(media.paths("sound"), media.seconds)
+    if len(needs) == 1:
+        return made[needs[0]]
+    return Scenes(made[params["source"]], made["captions"])
+
+
+def check(fed: Any) -> None:
+    """Raise ExtractionError if frames or sound end before their run, or cannot be read."""
+    reader = fed.frames if isinstance(fed, Scenes) else fed
+    if not isinstance(reader, dict):
+        reader.check()
+
+
+def options(
+    params: Mapping[str, Any], layers: tuple[int, ...], batch_tokens: int
+) -> dict[str, Any]:
+    """Options of the modality's `extract` beside its inputs."""
+    chosen = {key: value for key, value in params.items() if key not in FED_OTHERWISE}
+    if "reduce" in chosen:
+        chosen["reduce"] = Projection(**chosen["reduce"])
+    if params["modality"] == "semantic":
+        chosen["batch_tokens"] = max(1, batch_tokens)
+    elif params["modality"] != "wordvectors":
+        chosen["batch_size"] = max(1, batch_tokens // TOKENS_PER_ITEM)
+    return {**chosen, "layers": layers}
+
+
+def libraries(params: Mapping[str, Any]) -> dict[str, str]:
+    """Versions of the libraries that read these stimuli, beside those that every record names."""
+    return {name: metadata.version(name) for name in map(LIBRARIES.__getitem__, media_of(params))}
