@@ -72,9 +72,11 @@ class Inputs:
         design = plan[fit.needs[0]]
         subject = str(unit.subject)
         inputs = {"runs": self._runs, f"responses {subject}": self._response_digest(subject)}
-        for space in design.params["spaces"]:
+        for number, space in enumerate(design.params["spaces"], start=1):
             key = feature_key(space["feature"], space["layer"])
             name = f"features {stimulus(space['feature'])} {layer_word(space['layer'])}"
+            if name in inputs:  # bands that differ in model or options
+                name = f"{name} of band {number}"
             inputs[name] = digest(self.fingerprints[key])
         self.fingerprints[unit.key] = inputs
 

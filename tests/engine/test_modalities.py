@@ -332,3 +332,16 @@ def test_another_model_on_a_worker_is_refused(root, models, tmp_path, known):
         assert not (tmp_path / "out").exists()
     else:  # nothing but the name of the model was known where the sweep was begun
         assert report.failure is None
+
+
+def test_every_band_counts_among_the_inputs_of_a_fit(root, models, tmp_path):
+    """Two bands of one stimulus and layer, which differ in their options."""
+    bands = "{a: {from: see, layers: 3}, b: {from: film, layers: 3}, c: {from: words}}"
+    chosen = [f"fits.1.bands={bands}", "features.film.layers=3"]
+    sweep = parse(media_yaml(root, models, tmp_path / "out"), chosen)
+    survey = prepare(sweep, Quiet()).campaign.survey
+    (banded,) = (unit for unit in survey.plan.of("commit") if "bands" in unit.place)
+    names = {name for name in survey.fingerprints[banded.key] if name.startswith("features")}
+    assert names == {
+        "features frames layer3", "features frames layer3 of band 2", "features story layerNone",
+    }  # fmt: skip
