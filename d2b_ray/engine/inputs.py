@@ -79,6 +79,8 @@ class Inputs:
         for space in design.params["spaces"]:
             key = feature_key(space["feature"], space["layer"])
             name = f"features {stimulus(space['feature'])} {layer_word(space['layer'])}"
+            if name in inputs:  # bands that differ in model or options
+                name = f"{name} of band {number}"
             inputs[name] = digest(self.fingerprints[key])
         self.fingerprints[unit.key] = inputs
 

@@ -74,10 +74,13 @@ def model_size(dataset: Dataset, modality: str, model: str, base: str) -> tuple[
     """
     try:
         source = resolve(model, base, modality)
-    except ExtractionError:
+    except ExtractionError as error:
         ready = _ready_layers(dataset, modality, model)
         if not ready:
-            raise
+            folder = (
+                f"{dataset.feature_root}/stim_features/{modality}/OPTIONS/{model_folder(model)}"
+            )
+            raise ExtractionError(f"{error}; features of your own would be in {folder}") from error
         return max(ready), ready[max(ready)]
     return source.n_layers, source.width
 

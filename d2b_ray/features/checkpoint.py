@@ -6,13 +6,12 @@ for the rest. Code of a model runs only if its source says so.
 
 from __future__ import annotations
 
-import logging
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from d2b_ray.errors import ExtractionError
 from d2b_ray.features.shrinking import is_out_of_memory
-from d2b_ray.features.sources import hub_config
+from d2b_ray.features.sources import ask_hub, hub_config
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from d2b_ray.features.sources import ModelSource
 
 __all__ = ["DTYPES", "load_network", "load_part"]
-
-logger = logging.getLogger(__name__)
 
 DTYPES = ("float32", "float16", "bfloat16")
 TAKEN_BY = {
@@ -94,7 +91,10 @@ def _pretrained(auto_class: Any, source: ModelSource, **options: Any) -> Any:
     try:
         return auto_class.from_pretrained(source.location, local_files_only=True, **options)
     except OSError as error:
-        logger.info("%s: not all in the cache (%s)", source.location, type(error).__name__)
+        try:
+            ask_hub(source.location)  # a download is retried for a minute where there is no network
+        except Exception as refusal:  # the classes differ with the HTTP client that the hub uses
+            raise OSError(str(error)) from refusal
     return auto_class.from_pretrained(source.location, **options)
 
 

@@ -18,7 +18,7 @@ from d2b_ray.errors import ExtractionError
 from d2b_ray.features.sizes import MODEL_MODALITIES, sizes
 from d2b_ray.features.vectorfiles import probe
 
-__all__ = ["MINILM", "NAMED", "NO_LAYER", "ModelSource", "hub_config", "resolve"]
+__all__ = ["MINILM", "NAMED", "NO_LAYER", "ModelSource", "ask_hub", "hub_config", "resolve"]
 
 logger = logging.getLogger(__name__)
 
@@ -167,22 +167,24 @@ def hub_config(hub_id: str) -> Path | None:
     The hub is asked if the local cache has none (not with HF_HUB_OFFLINE=1); one request is tried
     first, since a download is retried for half a minute where there is no network.
     """
-    from huggingface_hub import (
-        get_hf_file_metadata,
-        hf_hub_download,
-        hf_hub_url,
-        try_to_load_from_cache,
-    )
+    from huggingface_hub import hf_hub_download, try_to_load_from_cache
 
     found = try_to_load_from_cache(hub_id, CONFIG)
     if isinstance(found, str):
         return Path(found)
     try:
-        get_hf_file_metadata(hf_hub_url(hub_id, CONFIG), timeout=HUB_TIMEOUT_S)
+        ask_hub(hub_id)
         return Path(hf_hub_download(hub_id, CONFIG))
     except Exception as error:  # the classes differ with the HTTP client that the hub uses
         logger.info("%s: no %s from the Hugging Face hub (%s)", hub_id, CONFIG, error)
         return None
+
+
+def ask_hub(hub_id: str) -> None:
+    """One request to the hub; raises what its client raises if it does not answer, or refuses."""
+    from huggingface_hub import get_hf_file_metadata, hf_hub_url
+
+    get_hf_file_metadata(hf_hub_url(hub_id, CONFIG), timeout=HUB_TIMEOUT_S)
 
 
 def _minilm_folder() -> Path:

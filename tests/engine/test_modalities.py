@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,9 @@ from problems import Quiet
 from stores import assert_equal_stores, records
 
 from cluster import plain_environment
+from d2b_ray.engine.residents import Residents
 from d2b_ray.engine.session import prepare, run_sweep
+from d2b_ray.engine.work import execute
 from d2b_ray.errors import D2BError
 from d2b_ray.features import (
     MODALITIES,
@@ -309,3 +312,36 @@ def test_what_is_not_there_is_one_line_before_anything_runs(root, models, tmp_pa
         prepare(sweep, Quiet())
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_another_model_on_a_worker_is_refused(root, models, tmp_path, known):
+    """A machine whose folder of that name holds other weights must not make features."""
+    sweep = parse(media_yaml(root, models, tmp_path / "out"))
+    campaign = prepare(sweep, Quiet()).campaign
+    (unit,) = (u for u in campaign.survey.plan.of("extract") if u.params["modality"] == "audio")
+    task = campaign.task(unit.key)
+    name = f"model {unit.params['model']}"
+    assert name in task.fingerprints
+    planned = "sha256:of another file" if known else str(models / "ast")
+    other = replace(task, fingerprints={**task.fingerprints, name: planned})
+    _, report = execute(other, [], Residents(campaign.place))
+    if known:
+        assert "is sha256:" in report.failure.message
+        assert "where the sweep was begun it is sha256:of another file" in report.failure.message
+        assert not (tmp_path / "out").exists()
+    else:  # nothing but the name of the model was known where the sweep was begun
+        assert report.failure is None
+
+
+def test_every_band_counts_among_the_inputs_of_a_fit(root, models, tmp_path):
+    """Two bands of one stimulus and layer, which differ in their options."""
+    bands = "{a: {from: see, layers: 3}, b: {from: film, layers: 3}, c: {from: words}}"
+    chosen = [f"fits.1.bands={bands}", "features.film.layers=3"]
+    sweep = parse(media_yaml(root, models, tmp_path / "out"), chosen)
+    survey = prepare(sweep, Quiet()).campaign.survey
+    (banded,) = (unit for unit in survey.plan.of("commit") if "bands" in unit.place)
+    names = {name for name in survey.fingerprints[banded.key] if name.startswith("features")}
+    assert names == {
+        "features frames layer3", "features frames layer3 of band 2", "features story layerNone",
+    }  # fmt: skip

@@ -70,3 +70,21 @@ def test_videos_are_delayed_whole_unless_reduced() -> None:
 def test_a_filled_sweep_is_not_filled_again() -> None:
     sweep = parse(SMALL, ["preset=drama2brain"])
     assert parse(to_yaml(sweep)) == sweep
+
+
+@pytest.mark.parametrize(
+    ("tokens", "expected"), [("avg", ("sorted", "missing")), ("flat", ("sorted", "zeros"))]
+)
+def test_words_are_those_of_drama2brain(tokens: str, expected: tuple[str, str]) -> None:
+    chosen = (
+        f"features.llm={{modality: wordvectors, annotation: story, model: ./g, tokens: {tokens}}}"
+    )
+    block = parse(SMALL, ["preset=drama2brain", chosen]).features["llm"]
+    assert (block.join, block.unknown) == expected
+    kept = parse(SMALL, ["preset=drama2brain", chosen, "features.llm.unknown=missing"])
+    assert kept.features["llm"].unknown == "missing"
+
+
+def test_other_modalities_have_nothing_to_fill() -> None:
+    chosen = "features.llm={modality: vision, model: DeiT}"
+    assert parse(SMALL, ["preset=drama2brain", chosen]).features == parse(SMALL, [chosen]).features

@@ -8,8 +8,8 @@ import fsspec
 import pytest
 
 from d2b_ray.errors import StoreError
-from d2b_ray.store import digest, fingerprint_file
-from d2b_ray.store.fingerprints import PIECE_BYTES, WHOLE_BYTES, piece_starts
+from d2b_ray.store import digest, fingerprint_file, fingerprint_folder
+from d2b_ray.store.fingerprints import FILES, PIECE_BYTES, WHOLE_BYTES, piece_starts
 
 
 def test_the_order_of_keys_is_nothing():
@@ -66,3 +66,37 @@ def test_nested_keys_may_come_in_any_order_and_nan_is_refused():
     assert digest({"a": {"x": 1, "y": 2}}) == digest({"a": {"y": 2, "x": 1}})
     with pytest.raises(ValueError):
         digest({"a": float("nan")})
+
+
+@pytest.mark.parametrize("count", [1, FILES, 100])
+def test_a_folder_is_its_names_and_some_of_its_files(tmp_path, count):
+    one, other = tmp_path / "one", tmp_path / "other"
+    for folder in (one, other):
+        folder.mkdir()
+        for number in range(count):
+            (folder / f"frame_{number:03d}.png").write_bytes(bytes([number]))
+    before = fingerprint_folder(str(one))
+    assert before == fingerprint_folder(str(other))
+    for number in (0, count - 1):  # the first and the last always count
+        path = other / f"frame_{number:03d}.png"
+        content = path.read_bytes()
+        path.write_bytes(b"changed")
+        assert fingerprint_folder(str(other)) != before
+        path.write_bytes(content)
+    (other / "frame_000.png").rename(other / "frame_999.png")
+    assert fingerprint_folder(str(other)) != before
+
+
+def test_all_files_of_a_small_folder_count(tmp_path):
+    for number in range(FILES):
+        (tmp_path / f"{number:02d}").write_bytes(b"same")
+    found = {fingerprint_folder(str(tmp_path))}
+    for number in range(FILES):
+        (tmp_path / f"{number:02d}").write_bytes(b"other")
+        found.add(fingerprint_folder(str(tmp_path)))
+    assert len(found) == FILES + 1
+
+
+def test_a_folder_that_is_not_there(tmp_path):
+    with pytest.raises(StoreError):
+        fingerprint_folder(str(tmp_path / "none"))
