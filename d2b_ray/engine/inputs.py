@@ -76,7 +76,7 @@ class Inputs:
             if plan[need].kind == "ceiling":
                 for other in plan[need].params["others"]:
                     inputs[f"responses {other}"] = self._response_digest(other)
-        for space in design.params["spaces"]:
+        for number, space in enumerate(design.params["spaces"], start=1):
             key = feature_key(space["feature"], space["layer"])
             name = f"features {stimulus(space['feature'])} {layer_word(space['layer'])}"
             if name in inputs:  # bands that differ in model or options

@@ -38,19 +38,25 @@ def standardized(series: Array) -> FloatArray:
 
 @njit(fastmath={"contract"}, nogil=True)
 def permuted_products(
-    fixed: FloatArray, moved: FloatArray, orders: IntArray, block_trs: int, out: FloatArray
+    fixed: FloatArray,
+    moved: FloatArray,
+    orders: IntArray,
+    starts: IntArray,
+    stops: IntArray,
+    out: FloatArray,
 ) -> None:
     """out[i, v] = sum_t fixed[t, v] moved[row_i(t), v], float32, summed in the order of t.
 
-    `fixed`, `moved` (n, LANES) one tile; `orders` (N, blocks); `out` (N, LANES).
+    `fixed`, `moved` (n, LANES) one tile; `orders` (N, blocks) of the blocks `starts` to `stops`; `out`
+    (N, LANES).
     """
-    n, lanes = fixed.shape
+    lanes = fixed.shape[1]
     for i in range(orders.shape[0]):
         total = np.zeros(lanes, np.float32)
         t = 0
         for order in range(orders.shape[1]):
-            row = orders[i, order] * block_trs
-            length = min(block_trs, n - row)
+            row = starts[orders[i, order]]
+            length = stops[orders[i, order]] - row
             for step in range(length):
                 for lane in range(lanes):
                     total[lane] += fixed[t + step, lane] * moved[row + step, lane]

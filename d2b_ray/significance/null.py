@@ -5,19 +5,22 @@ The block permutation keeps the autocorrelation within a block (Künsch 1989, An
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 
 from d2b_ray.arrays import NullCounts
 from d2b_ray.errors import FitError
+from d2b_ray.significance.blocks import fixed_blocks
 from d2b_ray.significance.kernels import LANES, permuted_products, standardized
-from d2b_ray.significance.orders import RngName, block_orders, generator, n_blocks
+from d2b_ray.significance.orders import RngName, block_orders, generator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from d2b_ray.arrays import FloatArray
+    from d2b_ray.arrays import FloatArray, IntArray
+    from d2b_ray.significance.blocks import Blocks
 
 __all__ = ["NullName", "TestName", "block_null", "gauss_null", "merge"]
 
@@ -38,6 +41,7 @@ def block_null(
     rng: RngName = "philox",
     test: TestName = "block",
     observed: FloatArray | None = None,
+    runs: Sequence[int] | None = None,
 ) -> NullCounts:
     """Counts of permutations `start` to `stop` of one fit.
 
@@ -45,8 +49,9 @@ def block_null(
     with its own null values, `pooled` with those of all voxels. `test` `gauss` compares with
     correlations of white noise instead (`gauss_null`). `observed` (V,) takes the place of the
     correlations of the two (drama2brain compares the split score of a band). `prediction`, `response` (n, V);
-    `block_trs` in TRs. Any split into ranges gives the same counts in sum (`merge`). Raises
-    FitError for other shapes.
+    `block_trs` in TRs; `runs` lengths of the runs in TRs, in the order of the rows: blocks then stay in
+    their run. Any split into ranges gives the same counts in sum (`merge`). Raises
+    FitError for other shapes, and for runs that do not add up to the samples.
     """
     if prediction.shape != response.shape or prediction.ndim != 2:
         raise FitError(
@@ -57,20 +62,21 @@ def block_null(
         raise FitError(f"permutations {start} to {stop}: the range is empty")
     n, voxels = prediction.shape
     fixed, moved = standardized(prediction), standardized(response)
-    straight = np.arange(n_blocks(n, block_trs))[None, :]
+    blocks = fixed_blocks(n, block_trs, runs)
+    straight = np.arange(len(blocks))[None, :]
     if observed is None:
         found = np.empty((1, len(fixed) * LANES), np.float32)
-        _products(fixed, moved, straight, block_trs, found)
+        _products(fixed, moved, straight, blocks, found)
         observed = found[0, :voxels]
     if test == "gauss":
         null = gauss_null(voxels, n, start, stop, seed=seed, rng=rng)
         return _pooled(null, observed, start)
-    orders = block_orders(n, block_trs, start, stop, seed=seed, rng=rng)
+    orders = block_orders(n, block_trs, start, stop, seed=seed, rng=rng, runs=runs)
     if kind == "pooled":
         null = np.empty((stop - start, len(fixed) * LANES), np.float32)
-        _products(fixed, moved, orders, block_trs, null)
+        _products(fixed, moved, orders, blocks, null)
         return _pooled(null[:, :voxels], observed, start)
-    return _by_voxel(fixed, moved, orders, block_trs, observed, start)
+    return _by_voxel(fixed, moved, orders, blocks, observed, start)
 
 
 def gauss_null(
@@ -107,6 +113,12 @@ def merge(counts: Sequence[NullCounts]) -> NullCounts:
     parts = sorted(counts, key=lambda part: part.start)
     if not parts:
         raise FitError("no null counts to merge")
+    for one, other in pairwise(parts):
+        if one.start + len(one.maxima) != other.start:
+            raise FitError(
+                f"permutations from {other.start} on follow those up to "
+                f"{one.start + len(one.maxima)}; ranges must join without gap or overlap"
+            )
     return NullCounts(
         exceed=np.sum([part.exceed for part in parts], axis=0, dtype=np.int64),
         above=np.sum([part.above for part in parts], axis=0, dtype=np.int64),
@@ -117,19 +129,19 @@ def merge(counts: Sequence[NullCounts]) -> NullCounts:
 
 
 def _products(
-    fixed: FloatArray, moved: FloatArray, orders: np.ndarray, block_trs: int, out: FloatArray
+    fixed: FloatArray, moved: FloatArray, orders: IntArray, blocks: Blocks, out: FloatArray
 ) -> None:
     for tile in range(len(fixed)):
         part = np.empty((len(orders), LANES), np.float32)
-        permuted_products(fixed[tile], moved[tile], orders, block_trs, part)
+        permuted_products(fixed[tile], moved[tile], orders, blocks.starts, blocks.stops, part)
         out[:, tile * LANES : (tile + 1) * LANES] = part
 
 
 def _by_voxel(
     fixed: FloatArray,
     moved: FloatArray,
-    orders: np.ndarray,
-    block_trs: int,
+    orders: IntArray,
+    blocks: Blocks,
     observed: FloatArray,
     start: int,
 ) -> NullCounts:
@@ -138,7 +150,7 @@ def _by_voxel(
     maxima = np.full(len(orders), -np.inf, np.float32)
     part = np.empty((len(orders), LANES), np.float32)
     for tile in range(len(fixed)):
-        permuted_products(fixed[tile], moved[tile], orders, block_trs, part)
+        permuted_products(fixed[tile], moved[tile], orders, blocks.starts, blocks.stops, part)
         own = slice(tile * LANES, min((tile + 1) * LANES, voxels))
         null = part[:, : own.stop - own.start]
         exceed[own] = (null >= observed[own]).sum(0)

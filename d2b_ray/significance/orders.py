@@ -13,6 +13,8 @@ import numpy as np
 from d2b_ray.errors import FitError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from d2b_ray.arrays import IntArray
 
 __all__ = ["RngName", "block_orders", "generator", "n_blocks", "row_orders"]
@@ -28,12 +30,27 @@ def n_blocks(samples: int, block_trs: int) -> int:
 
 
 def block_orders(
-    samples: int, block_trs: int, start: int, stop: int, *, seed: int, rng: RngName = "philox"
+    samples: int,
+    block_trs: int,
+    start: int,
+    stop: int,
+    *,
+    seed: int,
+    rng: RngName = "philox",
+    runs: Sequence[int] | None = None,
 ) -> IntArray:
     """Orders of blocks for permutations `start` to `stop`, (stop - start, blocks) int64.
 
-    `samples` length of the series, `block_trs` of a block, in TRs.
+    `samples` length of the series, `block_trs` of a block, in TRs. `runs` lengths of the runs in TRs:
+    blocks (`fixed_blocks` of these runs) then change places within their run only. Raises
+    FitError for `legacy` with runs: it draws one order of all blocks.
     """
+    if runs is not None:
+        if rng == "legacy":
+            raise FitError(
+                "rng legacy draws one order of all blocks; within runs it must be philox"
+            )
+        return _run_orders([n_blocks(n, block_trs) for n in runs], start, stop, seed)
     blocks = n_blocks(samples, block_trs)
     orders = np.empty((stop - start, blocks), np.int64)
     if rng == "legacy":
@@ -46,6 +63,17 @@ def block_orders(
         return orders
     for index in range(start, stop):
         orders[index - start] = generator(seed, index).permutation(blocks)
+    return orders
+
+
+def _run_orders(blocks: Sequence[int], start: int, stop: int, seed: int) -> IntArray:
+    """Orders of the blocks of each run, one run after the other; `blocks` of each run."""
+    edges = np.cumsum([0, *blocks])
+    orders = np.empty((stop - start, edges[-1]), np.int64)
+    for index in range(start, stop):
+        draw = generator(seed, index)
+        for first, count in zip(edges, blocks, strict=False):
+            orders[index - start, first : first + count] = first + draw.permutation(count)
     return orders
 
 
