@@ -13,14 +13,14 @@ import numpy as np
 from d2b_ray.arrays import NullCounts
 from d2b_ray.errors import FitError
 from d2b_ray.significance.blocks import fixed_blocks
-from d2b_ray.significance.kernels import LANES, permuted_products, standardized
-from d2b_ray.significance.orders import RngName, block_orders, generator
+from d2b_ray.significance.kernels import LANES, standardized
+from d2b_ray.significance.orders import RngName, generator
+from d2b_ray.significance.products import chunks, straight
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from d2b_ray.arrays import FloatArray, IntArray
-    from d2b_ray.significance.blocks import Blocks
+    from d2b_ray.arrays import FloatArray
 
 __all__ = ["NullName", "TestName", "block_null", "gauss_null", "merge"]
 
@@ -63,20 +63,58 @@ def block_null(
     n, voxels = prediction.shape
     fixed, moved = standardized(prediction), standardized(response)
     blocks = fixed_blocks(n, block_trs, runs)
-    straight = np.arange(len(blocks))[None, :]
     if observed is None:
-        found = np.empty((1, len(fixed) * LANES), np.float32)
-        _products(fixed, moved, straight, blocks, found)
-        observed = found[0, :voxels]
+        there = straight(blocks)
+        found = [there.products(one, other)[0] for one, other in zip(fixed, moved, strict=True)]
+        observed = np.concatenate(found)[:voxels]
+    tally = _Tally(observed, pooled=kind == "pooled" or test == "gauss")
     if test == "gauss":
-        null = gauss_null(voxels, n, start, stop, seed=seed, rng=rng)
-        return _pooled(null, observed, start)
-    orders = block_orders(n, block_trs, start, stop, seed=seed, rng=rng, runs=runs)
-    if kind == "pooled":
-        null = np.empty((stop - start, len(fixed) * LANES), np.float32)
-        _products(fixed, moved, orders, blocks, null)
-        return _pooled(null[:, :voxels], observed, start)
-    return _by_voxel(fixed, moved, orders, blocks, observed, start)
+        tally.add(slice(0, voxels), gauss_null(voxels, n, start, stop, seed=seed, rng=rng))
+        return tally.counts(start)
+    for some in chunks(blocks, block_trs, start, stop, seed=seed, rng=rng, runs=runs):
+        for tile, (one, other) in enumerate(zip(fixed, moved, strict=True)):
+            own = slice(tile * LANES, min((tile + 1) * LANES, voxels))
+            tally.add(own, some.products(one, other)[:, : own.stop - own.start])
+    return tally.counts(start)
+
+
+class _Tally:
+    """Counts null values against observed ones, tile by tile; holds none of them."""
+
+    def __init__(self, observed: FloatArray, *, pooled: bool) -> None:
+        self._observed = observed
+        self._order = np.argsort(observed, kind="stable") if pooled else None
+        size = len(observed) + pooled
+        self._exceed, self._above = np.zeros(size, np.int64), np.zeros(size, np.int64)
+        self._maxima: list[FloatArray] = []
+        self._values = 0
+
+    def add(self, own: slice, null: FloatArray) -> None:
+        """Null values (some permutations, voxels `own`); the first voxels begin new permutations."""
+        if own.start == 0:
+            self._maxima.append(np.full(len(null), -np.inf, np.float32))
+            self._values += len(null) * (1 if self._order is None else len(self._observed))
+        np.maximum(self._maxima[-1], null.max(1), out=self._maxima[-1])
+        if self._order is None:
+            self._exceed[own] += (null >= self._observed[own]).sum(0)
+            self._above[own] += (null > self._observed[own]).sum(0)
+            return
+        rising, size = self._observed[self._order], len(self._exceed)
+        for side, count in (("right", self._exceed), ("left", self._above)):
+            reached = np.searchsorted(rising, null.ravel(), side=side)  # type: ignore[call-overload]
+            count += np.bincount(reached, minlength=size)
+
+    def counts(self, start: int) -> NullCounts:
+        """All that was counted, of permutations from `start` on."""
+        exceed, above = self._exceed, self._above
+        if self._order is not None:
+            # of null values that reach r observed ones, those with r > rank reach the one of that rank
+            back = np.empty_like(self._order)
+            back[self._order] = np.arange(len(back))
+            exceed, above = (
+                (count.sum() - np.cumsum(count)[:-1])[back] for count in (exceed, above)
+            )
+        return NullCounts(exceed, above, self._values, np.concatenate(self._maxima), start)
 
 
 def gauss_null(
@@ -125,46 +163,4 @@ def merge(counts: Sequence[NullCounts]) -> NullCounts:
         n_null=sum(part.n_null for part in parts),
         maxima=np.concatenate([part.maxima for part in parts]),
         start=parts[0].start,
-    )
-
-
-def _products(
-    fixed: FloatArray, moved: FloatArray, orders: IntArray, blocks: Blocks, out: FloatArray
-) -> None:
-    for tile in range(len(fixed)):
-        part = np.empty((len(orders), LANES), np.float32)
-        permuted_products(fixed[tile], moved[tile], orders, blocks.starts, blocks.stops, part)
-        out[:, tile * LANES : (tile + 1) * LANES] = part
-
-
-def _by_voxel(
-    fixed: FloatArray,
-    moved: FloatArray,
-    orders: IntArray,
-    blocks: Blocks,
-    observed: FloatArray,
-    start: int,
-) -> NullCounts:
-    voxels = len(observed)
-    exceed, above = np.empty(voxels, np.int64), np.empty(voxels, np.int64)
-    maxima = np.full(len(orders), -np.inf, np.float32)
-    part = np.empty((len(orders), LANES), np.float32)
-    for tile in range(len(fixed)):
-        permuted_products(fixed[tile], moved[tile], orders, blocks.starts, blocks.stops, part)
-        own = slice(tile * LANES, min((tile + 1) * LANES, voxels))
-        null = part[:, : own.stop - own.start]
-        exceed[own] = (null >= observed[own]).sum(0)
-        above[own] = (null > observed[own]).sum(0)
-        np.maximum(maxima, null.max(1), out=maxima)
-    return NullCounts(exceed, above, len(orders), maxima, start)
-
-
-def _pooled(null: FloatArray, observed: FloatArray, start: int) -> NullCounts:
-    values = np.sort(null, axis=None)
-    return NullCounts(
-        exceed=len(values) - np.searchsorted(values, observed, side="left").astype(np.int64),
-        above=len(values) - np.searchsorted(values, observed, side="right").astype(np.int64),
-        n_null=len(values),
-        maxima=null.max(1),
-        start=start,
     )

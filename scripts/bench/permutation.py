@@ -1,0 +1,124 @@
+"""The block-permutation null against himalaya's `correlation_score` a permutation, on one core."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import subprocess
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
+
+import numpy as np
+import torch
+from himalaya.backend import set_backend
+from himalaya.scoring import correlation_score
+
+from d2b_ray.significance import block_null, block_orders, row_orders
+
+REFERENCE = 20  # permutations that himalaya is timed on: its time is proportional to their number
+
+
+def series(samples: int, voxels: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """A response, and a prediction that knows something of it."""
+    rng = np.random.default_rng(seed)
+    response = rng.standard_normal((samples, voxels), np.float32)
+    return response + 5 * rng.standard_normal((samples, voxels), np.float32), response
+
+
+def ours(shape: tuple[int, int, int, int], seed: int = 0) -> float:
+    """Seconds of all permutations; everything that a null unit does is in them."""
+    samples, voxels, permutations, block = shape
+    prediction, response = series(samples, voxels, seed)
+    options = {"start": 0, "seed": 1, "block_trs": block}
+    block_null(prediction[:, :32], response[:, :32], stop=permutations, **options)  # compiled now
+    began = time.perf_counter()
+    block_null(prediction, response, stop=permutations, **options)
+    return time.perf_counter() - began
+
+
+def himalaya_seconds(shape: tuple[int, int, int, int]) -> tuple[float, str]:
+    """Seconds of one permutation as drama2brain does it, with the faster backend, and its name."""
+    samples, voxels, _, block = shape
+    prediction, response = series(samples, voxels, 0)
+    rows = row_orders(block_orders(samples, block, 0, REFERENCE, seed=1), samples, block)
+    found = {}
+    for name in ("numpy", "torch"):
+        backend = set_backend(name)
+        one, other = backend.asarray(prediction), backend.asarray(response)
+        correlation_score(other[rows[0]], one)
+        began = time.perf_counter()
+        for own in rows:
+            correlation_score(other[own], one)
+        found[name] = (time.perf_counter() - began) / REFERENCE
+    best = min(found, key=found.__getitem__)
+    return found[best], best
+
+
+def peak_rate() -> float:
+    """float32 multiply-adds a second of one core in a large matrix product."""
+    torch.set_num_threads(1)
+    a = torch.randn(2048, 2048)
+    a @ a
+    began = time.perf_counter()
+    for _ in range(3):
+        a @ a
+    return 3 * 2048**3 / (time.perf_counter() - began)
+
+
+def peak_memory_mb(shape: tuple[int, int, int, int]) -> float:
+    """Largest resident memory of a process of its own that does this."""
+    command = [sys.executable, __file__, "--memory", *map(str, shape)]
+    return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+
+def main() -> None:
+    """Measure and print one JSON line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--samples", type=int, default=7000)
+    parser.add_argument("--voxels", type=int, default=2000)
+    parser.add_argument("--permutations", type=int, default=1000)
+    parser.add_argument("--block", type=int, default=10)
+    parser.add_argument("--memory", type=int, nargs=4, help=argparse.SUPPRESS)
+    wanted = parser.parse_args()
+    if wanted.memory:
+        import resource
+
+        ours(tuple(wanted.memory))
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3)
+        return
+    shape = (wanted.samples, wanted.voxels, wanted.permutations, wanted.block)
+    torch.set_num_threads(1)
+    seconds = min(ours(shape) for _ in range(2))
+    reference, backend = himalaya_seconds(shape)
+    with ProcessPoolExecutor(2) as pool:
+        both = list(pool.map(ours, [shape, shape], [0, 1]))
+    rate = wanted.voxels * wanted.permutations / seconds
+    small = (wanted.samples, 64, 2048, wanted.block)
+    many = (wanted.samples, 64, 20480, wanted.block)
+    del wanted.memory
+    print(
+        json.dumps(
+            {
+                "bench": "permutation",
+                "machine": platform.machine(),
+                "shape": vars(wanted),
+                "seconds": round(seconds, 3),
+                "voxel_permutations_per_second": round(rate),
+                "himalaya_seconds": round(reference * wanted.permutations, 1),
+                "himalaya_backend": backend,
+                "himalaya_timed_permutations": REFERENCE,
+                "ratio": round(reference * wanted.permutations / seconds, 1),
+                "share_of_peak": round(rate * wanted.samples / peak_rate(), 3),
+                "two_workers": round(2 * seconds / max(both), 2),
+                "peak_mb_2048_and_20480_permutations": [
+                    round(peak_memory_mb(small)), round(peak_memory_mb(many)),
+                ],
+            }
+        )
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
