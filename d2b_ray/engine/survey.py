@@ -77,9 +77,7 @@ def model_size(dataset: Dataset, modality: str, model: str, base: str) -> tuple[
     except ExtractionError as error:
         ready = _ready_layers(dataset, modality, model)
         if not ready:
-            folder = (
-                f"{dataset.feature_root}/stim_features/{modality}/OPTIONS/{model_folder(model)}"
-            )
+            folder = _ready_folder(dataset, modality) / "OPTIONS" / model_folder(model)
             raise ExtractionError(f"{error}; features of your own would be in {folder}") from error
         return max(ready), ready[max(ready)]
     return source.n_layers, source.width
@@ -98,11 +96,14 @@ def _check_common_space(dataset: Dataset, subjects: Sequence[str]) -> None:
             )
 
 
+def _ready_folder(dataset: Dataset, modality: str) -> Path:
+    return Path(str(dataset.feature_root)) / "stim_features" / modality
+
+
 def _ready_layers(dataset: Dataset, modality: str, model: str) -> dict[int, int]:
     """Width by layer of features that lie ready; `layerNone` is layer 0."""
-    root = Path(str(dataset.feature_root)) / "stim_features" / modality
     found: dict[int, int] = {}
-    for folder in root.glob(f"*/{model_folder(model)}/layer*"):
+    for folder in _ready_folder(dataset, modality).glob(f"*/{model_folder(model)}/layer*"):
         number = folder.name.removeprefix("layer").replace("None", str(NO_LAYER))
         path = next(folder.glob("*.npy"), None)
         if number.isdecimal() and path is not None:
