@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from d2b_ray.encoding.kernels import Kernels
     from d2b_ray.engine.residents import Residents
     from d2b_ray.engine.work import Task
-    from d2b_ray.store import Written
+    from d2b_ray.store import Store, Written
 
 __all__ = ["STEPS"]
 
@@ -58,6 +58,8 @@ def extract(task: Task, values: Sequence[Any], residents: Residents, device: str
     _check_model(task, about)
     store = residents.store(place.features)
     written: dict[int, dict[str, Written]] = {layer: {} for layer in task.layers}
+    for layer in task.layers:
+        _give_way(store, residents.store(place.results), params, layer)
     for run, features in MODALITIES[params["modality"]].extract(
         model,
         stimuli(residents.dataset, params),
@@ -79,6 +81,16 @@ def extract(task: Task, values: Sequence[Any], residents: Residents, device: str
             params={"set": params, "layer": layer},
             extra={"model": about, "libraries": libraries(params)},
         )
+
+
+def _give_way(store: Store, results: Store, params: Mapping[str, Any], layer: int) -> None:
+    """Make features of other options undone that lie in the same folder, before they are replaced."""
+    mark, key = Layout.feature_mark(params, layer), feature_key(params, layer)
+    before = store.read_json(mark).get("features") if store.exists(mark) else None
+    if before and before != key:
+        for path in results.list(Layout.records_of("feature", before)):
+            results.remove(path)
+    store.write_json(mark, {"features": key, "set": params, "layer": layer})
 
 
 def _check_model(task: Task, about: Mapping[str, Any]) -> None:

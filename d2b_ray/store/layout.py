@@ -2,7 +2,7 @@
 
     <root>/
     ├── sweep.yaml, environment.json        W engine, at the start   R report, people
-    ├── stim_features/{modality}/{hparams}/{model}/layer{n}/{run}.npy
+    ├── stim_features/{modality}/{hparams}/{model}/layer{n}/{run}.npy  features.json
     │                                       W extract               R design; drama2brain's own too
     ├── encoding/{subject}/scores/TR{start}_{end}s/{modality}/{hparams}/{model}/layer{n}/
     │   ├── cc_{suffix}.npy  cv_cc_{suffix}.npy  alphas_{suffix}.npy  coef_{suffix}.npy
@@ -77,6 +77,11 @@ class Layout:
         options = component("_".join(hparams(feature)))
         modality, model = component(feature["modality"]), model_folder(feature["model"])
         return f"stim_features/{modality}/{options}/{model}/{layer_word(layer)}"
+
+    @staticmethod
+    def feature_mark(feature: Mapping[str, Any], layer: int) -> str:
+        """Which feature set lies in the folder: some options are not in its name."""
+        return f"{Layout.feature_folder(feature, layer)}/features.json"
 
     @staticmethod
     def feature(feature: Mapping[str, Any], layer: int, run: str) -> str:

@@ -75,6 +75,17 @@ def test_the_same_spec_gives_the_same_bytes(tiny_root, inline_store, tmp_path):
     assert_equal_stores(inline_store, tmp_path / "again")
 
 
+def test_other_features_in_the_same_folder_make_the_first_undone(tiny_root, tmp_path):
+    one = ("dataset.subjects=[DM01]", "features.llm.annotation=story", "features.llm.layers=[1]")
+    run(tiny_root, tmp_path / "fresh", *one)
+    run(tiny_root, tmp_path / "out", *one)
+    run(tiny_root, tmp_path / "out", *one, "features.llm.dtype=bfloat16")
+    assert len(Store(str(tmp_path / "out")).list("units/feature/")) == 1
+    summary, _ = run(tiny_root, tmp_path / "out", *one)
+    assert summary.executed["extract"] == 1
+    assert_equal_stores(tmp_path / "fresh", tmp_path / "out")
+
+
 def test_a_killed_run_goes_on_where_it_was(tiny_root, inline_store, tmp_path):
     out = tmp_path / "killed"
     spec = tmp_path / "sweep.yaml"
