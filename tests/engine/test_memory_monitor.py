@@ -11,7 +11,7 @@ from nodes import Nodes
 from problems import MODEL, Quiet, tiny_sweep
 from stores import assert_equal_stores
 
-pytestmark = [pytest.mark.ray, pytest.mark.filterwarnings("default")]
+pytestmark = [pytest.mark.slow, pytest.mark.ray, pytest.mark.filterwarnings("default")]
 
 TESTS = Path(__file__).resolve().parents[1]
 FIT = f"fit DM01 speechTranscription {MODEL} layer1 TR3-5"
