@@ -1,9 +1,9 @@
 """The inner loops of the null: inner products of a series with a block-permuted one, in cache.
 
 Two ways to the same bits. `direct`: one multiply-add per voxel, sample and permutation. `tabled`: the
-products of every block with every block it can meet are made once, n x blocks multiply-adds, and a
-permutation adds up one of them per block: less where there are many more permutations than blocks.
-The null itself is never written.
+products of every block with every place it can come to are made once, n x blocks multiply-adds, and a
+permutation adds up one of them per place: less where there are many more permutations than samples in
+a block. The null itself is never written.
 """
 
 from __future__ import annotations
@@ -13,14 +13,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numba import njit
 
+from d2b_ray.significance.lanes import LANES, add, fma, load, multiply, store
+
 if TYPE_CHECKING:
+    from typing import Any
+
     from numpy.typing import NDArray
 
     from d2b_ray.arrays import Array, FloatArray, IntArray
 
-__all__ = ["LANES", "direct", "standardized", "tabled"]
-
-LANES = 16  # voxels side by side: a vector register or two, and both series of a tile stay in L2
+__all__ = ["LANES", "count", "direct", "standardized", "tabled"]
 
 
 def standardized(series: Array) -> FloatArray:
@@ -41,38 +43,16 @@ def standardized(series: Array) -> FloatArray:
     return out
 
 
-@njit(fastmath={"contract"}, nogil=True, inline="always")
-def _block_product(
-    f: FloatArray, m: FloatArray, base: int, row: int, length: int, out: FloatArray
-) -> None:
-    """out[v] = sum_l f[base + l, v] m[row + l, v], l rising: always this chain of multiply-adds.
-
-    Ten, five or one step at a time: constants, so that the sums stay in registers.
-    """
-    for v in range(LANES):
-        out[v] = np.float32(0)
-    done = 0
-    while length - done >= 10:
-        a, b = f[base + done : base + done + 10], m[row + done : row + done + 10]
-        for v in range(LANES):
-            total = out[v] + a[0, v] * b[0, v] + a[1, v] * b[1, v] + a[2, v] * b[2, v]
-            total = total + a[3, v] * b[3, v] + a[4, v] * b[4, v] + a[5, v] * b[5, v]
-            total = total + a[6, v] * b[6, v] + a[7, v] * b[7, v] + a[8, v] * b[8, v]
-            out[v] = total + a[9, v] * b[9, v]
-        done += 10
-    if length - done >= 5:
-        a, b = f[base + done : base + done + 5], m[row + done : row + done + 5]
-        for v in range(LANES):
-            total = out[v] + a[0, v] * b[0, v] + a[1, v] * b[1, v] + a[2, v] * b[2, v]
-            out[v] = total + a[3, v] * b[3, v] + a[4, v] * b[4, v]
-        done += 5
-    while done < length:
-        for v in range(LANES):
-            out[v] = out[v] + f[base + done, v] * m[row + done, v]
-        done += 1
+@njit(nogil=True, inline="always")
+def _chain(f: FloatArray, base: int, m: FloatArray, row: int, length: int) -> Any:
+    """sum_l f[base + l] m[row + l], l rising: always this chain of multiply-adds."""
+    total = multiply(load(f, base), load(m, row))
+    for step in range(1, length):
+        total = fma(load(f, base + step), load(m, row + step), total)
+    return total
 
 
-@njit(fastmath={"contract"}, nogil=True)
+@njit(nogil=True)
 def direct(
     fixed: FloatArray,
     moved: FloatArray,
@@ -86,50 +66,152 @@ def direct(
     `fixed`, `moved` (n, LANES) one tile; `orders` (N, blocks) of the blocks `starts` to `stops`; `out`
     (N, LANES).
     """
-    product = np.empty(LANES, np.float32)
     for i in range(orders.shape[0]):
-        for v in range(LANES):
-            out[i, v] = np.float32(0)
-        t = 0
-        for k in range(orders.shape[1]):
+        block = orders[i, 0]
+        t = stops[block] - starts[block]
+        total = _chain(fixed, 0, moved, starts[block], t)
+        for k in range(1, orders.shape[1]):
             block = orders[i, k]
             length = stops[block] - starts[block]
-            _block_product(fixed, moved, t, starts[block], length, product)
-            for v in range(LANES):
-                out[i, v] += product[v]
+            total = add(total, _chain(fixed, t, moved, starts[block], length))
             t += length
+        store(out, i, total)
 
 
-@njit(fastmath={"contract"}, nogil=True)
+@njit(nogil=True)
 def tabled(
     fixed: FloatArray,
     moved: FloatArray,
     entries: NDArray[np.int32],
     starts: IntArray,
     stops: IntArray,
-    slots: IntArray,
+    runs: IntArray,
     table: FloatArray,
     out: FloatArray,
 ) -> None:
     """`direct` by tables: the same sums in the same order.
 
-    `slots` (blocks, 4): place k begins at row slots[k, 0] or, behind a shorter block, at slots[k, 1] (-1 if
-    there is none), and takes blocks slots[k, 2] to slots[k, 3]. `entries` (blocks, N): which block is at
-    place k of permutation i, plus the number of blocks if place k begins at the second row.
-    `table` (2 blocks, LANES) is overwritten.
+    `runs` (runs, 2): first block of each, and the one behind its last. Place k of a run begins where
+    its block k does or, behind the shorter last block, as many rows earlier as that one is shorter.
+    `entries` (blocks, N): which block is at place k of permutation i, plus the number of blocks if
+    place k begins earlier. `table` (4 blocks, LANES) is overwritten.
     """
-    n, blocks = len(fixed), len(starts)
+    blocks = len(starts)
     out[:] = 0
-    for k in range(blocks):
-        for way in range(2):
-            base = slots[k, way]
-            if base < 0:
-                continue
-            for block in range(slots[k, 2], slots[k, 3]):
-                length = min(stops[block] - starts[block], n - base)
-                row = starts[block]
-                _block_product(fixed, moved, base, row, length, table[way * blocks + block])
-        for i in range(entries.shape[1]):
-            entry = entries[k, i]
-            for v in range(LANES):
-                out[i, v] += table[entry, v]
+    for run in range(len(runs)):
+        first, stop = runs[run]
+        length, last = stops[first] - starts[first], stops[stop - 1] - starts[stop - 1]
+        missing = length - last
+        full = stop if missing == 0 else stop - 1
+        # rows of places that no order has are held within the run; nothing asks for their products
+        low, high = starts[first], stops[stop - 1] - length
+        for k in range(first, stop, 2):
+            other = min(k + 1, stop - 1)
+            for way in range(1 if missing == 0 else 2):
+                here = min(max(starts[k] - way * missing, low), high)
+                there = min(max(starts[other] - way * missing, low), high)
+                own = way * blocks
+                _pair(fixed, here, there, moved, low, length, first, full, table, own, 2 * blocks)
+            if missing > 0:
+                row = starts[stop - 1]
+                store(table, stop - 1, _chain(fixed, starts[k], moved, row, last))
+                product = _chain(fixed, starts[other], moved, row, last)
+                store(table, 2 * blocks + stop - 1, product)
+            if other > k:
+                for i in range(entries.shape[1]):
+                    total = add(load(out, i), load(table, entries[k, i]))
+                    store(out, i, add(total, load(table, 2 * blocks + entries[other, i])))
+            else:
+                for i in range(entries.shape[1]):
+                    store(out, i, add(load(out, i), load(table, entries[k, i])))
+
+
+@njit(nogil=True)
+def _pair(
+    f: FloatArray,
+    here: int,
+    there: int,
+    m: FloatArray,
+    low: int,
+    length: int,
+    first: int,
+    full: int,
+    table: FloatArray,
+    own: int,
+    second: int,
+) -> None:
+    """Products of all blocks `first` to `full` with the rows from `here`, and with those from `there`.
+
+    Ten rows of both stay in registers while the blocks pass: a load serves two multiply-adds.
+    """
+    for done in range(0, length - 9, 10):
+        one, two = here + done, there + done
+        a0, b0 = load(f, one), load(f, two)
+        a1, b1 = load(f, one + 1), load(f, two + 1)
+        a2, b2 = load(f, one + 2), load(f, two + 2)
+        a3, b3 = load(f, one + 3), load(f, two + 3)
+        a4, b4 = load(f, one + 4), load(f, two + 4)
+        a5, b5 = load(f, one + 5), load(f, two + 5)
+        a6, b6 = load(f, one + 6), load(f, two + 6)
+        a7, b7 = load(f, one + 7), load(f, two + 7)
+        a8, b8 = load(f, one + 8), load(f, two + 8)
+        a9, b9 = load(f, one + 9), load(f, two + 9)
+        for block in range(first, full):
+            row = low + (block - first) * length + done
+            x = load(m, row)
+            if done == 0:
+                s, t = multiply(a0, x), multiply(b0, x)
+            else:
+                s, t = load(table, own + block), load(table, own + second + block)
+                s, t = fma(a0, x, s), fma(b0, x, t)
+            x = load(m, row + 1)
+            s, t = fma(a1, x, s), fma(b1, x, t)
+            x = load(m, row + 2)
+            s, t = fma(a2, x, s), fma(b2, x, t)
+            x = load(m, row + 3)
+            s, t = fma(a3, x, s), fma(b3, x, t)
+            x = load(m, row + 4)
+            s, t = fma(a4, x, s), fma(b4, x, t)
+            x = load(m, row + 5)
+            s, t = fma(a5, x, s), fma(b5, x, t)
+            x = load(m, row + 6)
+            s, t = fma(a6, x, s), fma(b6, x, t)
+            x = load(m, row + 7)
+            s, t = fma(a7, x, s), fma(b7, x, t)
+            x = load(m, row + 8)
+            s, t = fma(a8, x, s), fma(b8, x, t)
+            x = load(m, row + 9)
+            s, t = fma(a9, x, s), fma(b9, x, t)
+            store(table, own + block, s)
+            store(table, own + second + block, t)
+    for step in range(length - length % 10, length):
+        a0, b0 = load(f, here + step), load(f, there + step)
+        for block in range(first, full):
+            x = load(m, low + (block - first) * length + step)
+            if step == 0:
+                s, t = multiply(a0, x), multiply(b0, x)
+            else:
+                s, t = load(table, own + block), load(table, own + second + block)
+                s, t = fma(a0, x, s), fma(b0, x, t)
+            store(table, own + block, s)
+            store(table, own + second + block, t)
+
+
+@njit(nogil=True)
+def count(
+    null: FloatArray, observed: FloatArray, exceed: IntArray, above: IntArray, maxima: FloatArray
+) -> None:
+    """Adds, for every voxel, how many null values reach the observed one and how many exceed it.
+
+    `null` (N, LANES), of which the first columns are voxels, as many as in `observed`, `exceed` and
+    `above`; `maxima` (N,) becomes the larger of itself and the largest null value of these voxels.
+    """
+    voxels = len(observed)
+    for i in range(len(null)):
+        most = maxima[i]
+        for v in range(voxels):
+            value = null[i, v]
+            exceed[v] += value >= observed[v]
+            above[v] += value > observed[v]
+            most = max(most, value)
+        maxima[i] = most

@@ -13,7 +13,7 @@ import numpy as np
 from d2b_ray.arrays import NullCounts
 from d2b_ray.errors import FitError
 from d2b_ray.significance.blocks import fixed_blocks
-from d2b_ray.significance.kernels import LANES, standardized
+from d2b_ray.significance.kernels import LANES, count, standardized
 from d2b_ray.significance.orders import RngName, generator
 from d2b_ray.significance.products import chunks, straight
 
@@ -74,7 +74,7 @@ def block_null(
     for some in chunks(blocks, block_trs, start, stop, seed=seed, rng=rng, runs=runs):
         for tile, (one, other) in enumerate(zip(fixed, moved, strict=True)):
             own = slice(tile * LANES, min((tile + 1) * LANES, voxels))
-            tally.add(own, some.products(one, other)[:, : own.stop - own.start])
+            tally.add(own, some.products(one, other))
     return tally.counts(start)
 
 
@@ -90,19 +90,21 @@ class _Tally:
         self._values = 0
 
     def add(self, own: slice, null: FloatArray) -> None:
-        """Null values (some permutations, voxels `own`); the first voxels begin new permutations."""
+        """Null values (some permutations, voxels `own`, and perhaps columns behind them that count
+        for nothing); the first voxels begin new permutations."""
         if own.start == 0:
             self._maxima.append(np.full(len(null), -np.inf, np.float32))
             self._values += len(null) * (1 if self._order is None else len(self._observed))
-        np.maximum(self._maxima[-1], null.max(1), out=self._maxima[-1])
+        maxima = self._maxima[-1]
         if self._order is None:
-            self._exceed[own] += (null >= self._observed[own]).sum(0)
-            self._above[own] += (null > self._observed[own]).sum(0)
+            count(null, self._observed[own], self._exceed[own], self._above[own], maxima)
             return
+        null = null[:, : own.stop - own.start]
+        np.maximum(maxima, null.max(1), out=maxima)
         rising, size = self._observed[self._order], len(self._exceed)
-        for side, count in (("right", self._exceed), ("left", self._above)):
+        for side, counts in (("right", self._exceed), ("left", self._above)):
             reached = np.searchsorted(rising, null.ravel(), side=side)  # type: ignore[call-overload]
-            count += np.bincount(reached, minlength=size)
+            counts += np.bincount(reached, minlength=size)
 
     def counts(self, start: int) -> NullCounts:
         """All that was counted, of permutations from `start` on."""

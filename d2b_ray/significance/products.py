@@ -6,7 +6,6 @@ Permutations come in chunks, so that memory does not grow with their number.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -49,7 +48,7 @@ def chunks(
 
 def straight(blocks: Blocks) -> Permuted:
     """The one permutation that changes nothing."""
-    return Permuted(np.arange(len(blocks))[None, :], blocks, None, None)
+    return Permuted(np.arange(len(blocks))[None, :], blocks, _runs(blocks, None), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,28 +57,29 @@ class Permuted:
 
     orders: IntArray
     blocks: Blocks
-    slots: IntArray | None
+    runs: IntArray
     entries: NDArray[np.int32] | None
 
     @classmethod
     def of(cls, orders: IntArray, blocks: Blocks, runs: Sequence[int] | None) -> Permuted:
         """Orders within `runs` (lengths), with the cheaper way to their products."""
-        slots, short = _slots(blocks, runs)
-        lengths = blocks.lengths
-        taken = np.concatenate([[0], np.cumsum(lengths)])
-        wide = taken[slots[:, 3]] - taken[slots[:, 2]]
-        ways = 1 + (slots[:, 1] >= 0)
-        if (wide * ways).sum() + ADDING * orders.size >= len(orders) * lengths.sum():
-            return cls(orders, blocks, None, None)
+        edges, lengths = _runs(blocks, runs), blocks.lengths
+        ways = 1 + (lengths[edges[:, 1] - 1] < lengths[edges[:, 0]])
+        rows = np.array([lengths[first:stop].sum() for first, stop in edges])
+        making = (ways * rows * (edges[:, 1] - edges[:, 0])).sum()
+        if making + ADDING * orders.size >= len(orders) * lengths.sum():
+            return cls(orders, blocks, edges, None)
         entries = np.ascontiguousarray(orders.T.astype(np.int32))
-        for first, stop, last in short:
+        for first, stop in edges:
+            if lengths[stop - 1] == lengths[first]:
+                continue
             # where the shorter block comes before place k, place k begins earlier
             own = entries[first:stop]
-            behind = np.cumsum(own == last, axis=0) > 0
+            behind = np.cumsum(own == stop - 1, axis=0) > 0
             behind[1:] = behind[:-1].copy()
             behind[0] = False
             own += np.int32(len(blocks)) * behind
-        return cls(orders, blocks, slots, entries)
+        return cls(orders, blocks, edges, entries)
 
     def __len__(self) -> int:
         """How many permutations."""
@@ -89,28 +89,16 @@ class Permuted:
         """Inner products of `fixed` and permuted `moved`, one tile (n, LANES) each: (N, LANES) float32."""
         out = np.empty((len(self), LANES), np.float32)
         starts, stops = self.blocks.starts, self.blocks.stops
-        if self.entries is None or self.slots is None:
+        if self.entries is None:
             direct(fixed, moved, self.orders, starts, stops, out)
         else:
-            table = np.empty((2 * len(starts), LANES), np.float32)
-            tabled(fixed, moved, self.entries, starts, stops, self.slots, table, out)
+            table = np.empty((4 * len(starts), LANES), np.float32)
+            tabled(fixed, moved, self.entries, starts, stops, self.runs, table, out)
         return out
 
 
-def _slots(
-    blocks: Blocks, runs: Sequence[int] | None
-) -> tuple[IntArray, list[tuple[int, int, int]]]:
-    """Rows of `tabled`, and first place, end and last block of every run whose last block is shorter."""
-    slots = np.empty((len(blocks), 4), np.int64)
-    short = []
+def _runs(blocks: Blocks, runs: Sequence[int] | None) -> IntArray:
+    """First block of each run, and the one behind its last, (runs, 2); one run if they are not told."""
     edges = np.cumsum([0, *([blocks.stops[-1]] if runs is None else runs)])
     firsts = np.searchsorted(blocks.starts, edges)
-    for first, stop in pairwise(firsts):
-        missing = int(blocks.lengths[first] - blocks.lengths[stop - 1])
-        slots[first:stop, 0] = blocks.starts[first:stop]
-        slots[first:stop, 1] = blocks.starts[first:stop] - missing if missing else -1
-        slots[first, 1] = -1
-        slots[first:stop, 2], slots[first:stop, 3] = first, stop
-        if missing:
-            short.append((int(first), int(stop), int(stop) - 1))
-    return slots, short
+    return np.stack([firsts[:-1], firsts[1:]], 1)
