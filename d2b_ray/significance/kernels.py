@@ -35,11 +35,11 @@ def standardized(series: Array) -> FloatArray:
     tiles = -(-voxels // LANES)
     out = np.zeros((tiles, n, LANES), np.float32)
     for tile in range(tiles):
-        block = np.asarray(series[:, tile * LANES : (tile + 1) * LANES], np.float64)
-        block = block - block.mean(0)
+        block = np.array(series[:, tile * LANES : (tile + 1) * LANES], np.float64)
+        block -= block.mean(0)
         norm = np.sqrt(np.einsum("nv,nv->v", block, block))
-        np.divide(block, norm, out=block, where=norm > 0)
-        out[tile, :, : block.shape[1]] = np.where(norm > 0, block, 0)
+        block *= np.divide(1, norm, out=np.zeros_like(norm), where=norm > 0)
+        out[tile, :, : block.shape[1]] = block
     return out
 
 

@@ -7,17 +7,22 @@ a factor of eight in `kernels`.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llvmlite import ir
-from numba import types
+from numba import extending, types
 from numba.core import cgutils
 from numba.core.errors import TypingError
-from numba.extending import intrinsic, models, register_model
+from numba.extending import models, register_model
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["LANES", "add", "fma", "load", "multiply", "store"]
 
 LANES = 16  # voxels side by side: a vector register or two, and both series of a tile stay in L2
+# numba's own type of it counts the typing context among the arguments of a call
+_intrinsic: Callable[[Callable[..., Any]], Any] = extending.intrinsic
 _VECTOR = ir.VectorType(ir.FloatType(), LANES)
 
 
@@ -36,7 +41,7 @@ class _LanesModel(models.PrimitiveModel):
     """How it lies in memory: sixteen floats side by side."""
 
     def __init__(self, dmm: Any, fe_type: Any) -> None:
-        super().__init__(dmm, fe_type, _VECTOR)
+        super().__init__(dmm, fe_type, _VECTOR)  # type: ignore[no-untyped-call]
 
 
 def _row(context: Any, builder: Any, signature: Any, values: Any) -> Any:
@@ -51,7 +56,7 @@ def _checked(array: Any, row: Any) -> None:
         raise TypingError(f"rows of (rows, {LANES}) float32 arrays in C order, not {array}[{row}]")
 
 
-@intrinsic
+@_intrinsic
 def load(typing: Any, array: Any, row: Any) -> Any:
     """array[row], of an array (rows, LANES) float32 in C order; `row` is not checked."""
     _checked(array, row)
@@ -64,7 +69,7 @@ def load(typing: Any, array: Any, row: Any) -> Any:
     return _lanes(array, row), generate
 
 
-@intrinsic
+@_intrinsic
 def store(typing: Any, array: Any, row: Any, value: Any) -> Any:
     """array[row] = value, of an array (rows, LANES) float32 in C order; `row` is not checked."""
     _checked(array, row)
@@ -76,25 +81,26 @@ def store(typing: Any, array: Any, row: Any, value: Any) -> Any:
     return types.void(array, row, value), generate
 
 
-@intrinsic
+@_intrinsic
 def add(typing: Any, x: Any, y: Any) -> Any:
     """x + y."""
     return _lanes(_lanes, _lanes), lambda _, builder, __, values: builder.fadd(*values)
 
 
-@intrinsic
+@_intrinsic
 def multiply(typing: Any, x: Any, y: Any) -> Any:
     """x y."""
     return _lanes(_lanes, _lanes), lambda _, builder, __, values: builder.fmul(*values)
 
 
-@intrinsic
+@_intrinsic
 def fma(typing: Any, x: Any, y: Any, z: Any) -> Any:
     """x y + z, rounded once."""
 
     def generate(context: Any, builder: Any, signature: Any, values: Any) -> Any:
         kind = ir.FunctionType(_VECTOR, [_VECTOR] * 3)
         name = f"llvm.fma.v{LANES}f32"
-        return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), values)
+        function = cgutils.get_or_insert_function(builder.module, kind, name)  # type: ignore[no-untyped-call]
+        return builder.call(function, values)
 
     return _lanes(_lanes, _lanes, _lanes), generate
