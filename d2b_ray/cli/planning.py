@@ -47,9 +47,9 @@ def show_status(sweep: Sweep) -> int:
     counts = control.counts()
     columns = ("done", "failed", "skipped", "waiting")
     table = []
-    durable: tuple[Kind, ...] = ("extract", "commit", "compare", "gather")
+    durable: tuple[Kind, ...] = ("shard", "extract", "commit", "compare", "gather")
     for kind in durable:
-        if kind == "compare" and not campaign.survey.plan.of("compare"):
+        if kind in ("shard", "compare") and not campaign.survey.plan.of(kind):
             continue
         left = counts[kind, "waiting"] + counts[kind, "ready"]
         cells = [counts[kind, "done"], counts[kind, "failed"], counts[kind, "skipped"], left]

@@ -21,6 +21,7 @@ __all__ = ["LiveProgress", "PlainProgress", "progress_for"]
 
 EVERY_S = 10.0
 PHASES: dict[Kind, str] = {
+    "shard": "shards",
     "extract": "features",
     "design": "designs",
     "factorize": "factorizations",

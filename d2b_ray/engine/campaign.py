@@ -158,7 +158,7 @@ class Campaign:
             roots=self._roots(unit),
             fingerprints=fingerprints,
             inputs=digest(fingerprints),
-            layers=self.standing.missing_layers.get(key, ()),
+            layers=self.standing.missing_layers.get(key, unit.layers),
         )
 
     def left_to_do(self) -> str:

@@ -40,11 +40,11 @@ def versions() -> dict[str, str]:
 
 
 class Stopwatch:
-    """When a unit began, and how long it has taken."""
+    """When a unit began, and how long it has taken, `before` seconds of its shards included."""
 
-    def __init__(self) -> None:
+    def __init__(self, before: float = 0.0) -> None:
         self.started = time.time()
-        self._clock = time.perf_counter()
+        self._clock = time.perf_counter() - before
 
     @property
     def seconds(self) -> float:

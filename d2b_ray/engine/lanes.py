@@ -1,6 +1,6 @@
 """How many workers of which shape a cluster gets. Pure arithmetic over logical resources.
 
-Two lanes: *gpu* (extract, factorize, fit) and *cpu* (all else: design, null, commit ...). A cluster
+Two lanes: *gpu* (shard, extract, factorize, fit) and *cpu* (all else: design, null, commit ...). A cluster
 without GPUs has one lane for all. Every worker is one long-lived actor that states both its CPUs
 and its GPUs: an actor that asks for GPUs alone is silently given a CPU too, and a node can then
 lock itself up.
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Demand", "WorkerShape", "shape_workers"]
 
-GPU_KINDS = frozenset({"extract", "factorize", "fit"})
+GPU_KINDS = frozenset({"shard", "extract", "factorize", "fit"})
 ALL_KINDS = frozenset(PRIORITY)
 
 

@@ -25,7 +25,7 @@ class Threads:
 
     def of(self, kind: str) -> int:
         """Threads for a kind of unit."""
-        if kind == "extract":
+        if kind in ("shard", "extract"):
             return self.extract
         return self.fit if kind in ("design", "factorize", "fit") else self.permute
 

@@ -6,6 +6,8 @@ import heapq
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from d2b_ray.engine.events import READS_MODEL
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -17,7 +19,7 @@ __all__ = ["PRIORITY", "ReadyUnits"]
 # What is nearest to a finished result goes first: it frees memory, and a killed sweep loses less.
 PRIORITY = (
     "gather", "compare", "commit", "null", "bootstrap", "ceiling", "fit", "factorize", "design",
-    "extract",
+    "extract", "shard",
 )  # fmt: skip
 
 AFFINITY_WINDOW = 32  # how many ready units are looked through for one that suits the worker
@@ -63,7 +65,7 @@ class ReadyUnits:
 
 def at_home(unit: Unit, worker: WorkerView) -> bool:
     """Whether the worker holds the model or the responses that the unit needs."""
-    if unit.kind == "extract":
+    if unit.kind in READS_MODEL:
         return unit.model == worker.model
     if unit.subject is not None:
         return unit.subject == worker.subject

@@ -22,6 +22,7 @@ from d2b_ray.engine.counted import counted
 from d2b_ray.engine.environment import set_ray_environment
 from d2b_ray.engine.place import Place, Threads
 from d2b_ray.engine.runlog import RunLog
+from d2b_ray.engine.shards import in_shards
 from d2b_ray.engine.survey import survey
 from d2b_ray.engine.trace import Trace
 from d2b_ray.errors import LeaseError, SpecError
@@ -111,6 +112,7 @@ def prepare(sweep: Sweep, observer: Observer, *, retry_failed: bool = False) -> 
     kept = counted(found.plan, found.fingerprints, now.done, ledger)
     found = replace(found, plan=extended(found.plan, kept))
     wanted = sweep.resources
+    found, now = in_shards(found, now, ledger, wanted.extract.shard_s)
     place = Place(
         sweep=sweep.name,
         layout=sweep.dataset.layout,

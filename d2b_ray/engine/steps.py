@@ -2,7 +2,8 @@
 
 | kind      | reads                          | returns                | writes                        |
 | --------- | ------------------------------ | ---------------------- | ----------------------------- |
-| extract   | captions, media, a model       |                        | one .npy a run and layer      |
+| shard     | media of some runs, a model    |                        | one .npy a run and layer      |
+| extract   | captions, media, a model       |                        | the same, of all runs         |
 | design    | feature files                  | Design                 |                               |
 | factorize | Design                         | Factorization          |                               |
 | fit       | Design, Factorization, responses | Fit                  |                               |
@@ -25,8 +26,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from d2b_ray.engine.bounds import Bounds, bootstrap, ceiling
 from d2b_ray.engine.commits import Stopwatch, commit_fit, record
 from d2b_ray.engine.comparing import compare_fits
+from d2b_ray.engine.extracting import extract, shard
 from d2b_ray.engine.inputs import RELEASE
-from d2b_ray.errors import DataError, ExtractionError
+from d2b_ray.engine.shards import remove_shards
+from d2b_ray.errors import DataError
 from d2b_ray.plan import feature_key, space_words
 from d2b_ray.store import Layout
 
@@ -39,69 +42,10 @@ if TYPE_CHECKING:
     from d2b_ray.encoding.kernels import Kernels
     from d2b_ray.engine.residents import Residents
     from d2b_ray.engine.work import Task
-    from d2b_ray.store import Store, Written
 
 __all__ = ["STEPS"]
 
 Step: TypeAlias = "Callable[[Task, Sequence[Any], Residents, str], Any]"
-
-
-def extract(task: Task, values: Sequence[Any], residents: Residents, device: str) -> None:
-    """Features of all runs at the wanted layers, into the feature tree, one record a layer."""
-    from d2b_ray.engine.stimuli import libraries, options, stimuli
-    from d2b_ray.features import MODALITIES, identity
-
-    watch = Stopwatch()
-    params, place = task.unit.params, residents.place
-    model = residents.model(params, device)
-    about = identity(model.source)
-    _check_model(task, about)
-    store = residents.store(place.features)
-    written: dict[int, dict[str, Written]] = {layer: {} for layer in task.layers}
-    for layer in task.layers:
-        _give_way(store, residents.store(place.results), params, layer)
-    for run, features in MODALITIES[params["modality"]].extract(
-        model,
-        stimuli(residents.dataset, params),
-        **options(params, task.layers, int(place.batch_tokens * task.memory_factor)),
-    ):
-        for layer, rows in features.items():
-            path = Layout.feature(params, layer, run)
-            written[layer][path] = store.write_array(path, rows)
-    for layer, files in written.items():
-        record(
-            task,
-            residents.store(place.results),
-            files,
-            watch,
-            device,
-            commit=place.commit,
-            key=feature_key(params, layer),
-            kind="feature",
-            params={"set": params, "layer": layer},
-            extra={"model": about, "libraries": libraries(params)},
-        )
-
-
-def _give_way(store: Store, results: Store, params: Mapping[str, Any], layer: int) -> None:
-    """Make features of other options undone that lie in the same folder, before they are replaced."""
-    mark, key = Layout.feature_mark(params, layer), feature_key(params, layer)
-    before = store.read_json(mark).get("features") if store.exists(mark) else None
-    if before and before != key:
-        for path in results.list(Layout.records_of("feature", before)):
-            results.remove(path)
-    store.write_json(mark, {"features": key, "set": params, "layer": layer})
-
-
-def _check_model(task: Task, about: Mapping[str, Any]) -> None:
-    """ExtractionError unless the model on this machine is the one that the sweep was laid out with."""
-    planned, here = task.fingerprints[f"model {about['name']}"], about["fingerprint"]
-    known = "@" in planned or ":" in planned  # else nothing but the name of a model was known
-    if known and planned != here:
-        raise ExtractionError(
-            f"model {about['name']!r}: {about['location']} on {socket.gethostname()} is {here}, where "
-            f"the sweep was begun it is {planned}; give all machines the same files"
-        )
 
 
 def design(task: Task, values: Sequence[Any], residents: Residents, device: str) -> Design:
@@ -241,11 +185,13 @@ def gather(task: Task, values: Sequence[Any], residents: Residents, device: str)
     for path in store.list(Layout.records_of_kind("gather")):
         if not path.startswith(Layout.records_of("gather", task.unit.key)):
             store.remove(path)  # of another sweep, whose tables and report these replace
+    remove_shards(store)  # of a run that was killed before it could
     written = gather_report(store, tables=task.unit.params["table"] == "parquet")
     record(task, store, written, watch, device, commit=residents.place.commit)
 
 
 STEPS: dict[str, Step] = {
+    "shard": shard,
     "extract": extract,
     "design": design,
     "factorize": factorize,

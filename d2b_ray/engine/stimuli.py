@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from d2b_ray.features import MODALITIES, ImageFolders, Projection, Scenes, VideoFiles, WavFiles
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from d2b_ray.data import Dataset
 
@@ -25,25 +25,26 @@ def media_of(params: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(params["source"] if need == "frames" else need for need in needs)
 
 
-def stimuli(dataset: Dataset, params: Mapping[str, Any]) -> Any:
-    """The inputs of the modality's `extract`, for all runs that have a role; reads captions only.
+def stimuli(
+    dataset: Dataset, params: Mapping[str, Any], runs: Collection[str] | None = None
+) -> Any:
+    """The inputs of the modality's `extract`, for `runs`, or all that have a role; reads captions only.
 
     Raises DataError for captions or media that are missing.
     """
     media, needs = dataset.media, media_of(params)
+    used = [run for run in dataset.runs.used if runs is None or run.name in runs]
+    seconds = {run.name: run.seconds for run in used}
     made: dict[str, Any] = {}
     for need in needs:
         if need == "captions":
-            made[need] = {
-                run.name: dataset.captions(run, params["annotation"]) for run in dataset.runs.used
-            }
+            made[need] = {run.name: dataset.captions(run, params["annotation"]) for run in used}
         elif need == "frames":
-            folders = media.paths("frames")
-            made[need] = ImageFolders(folders, media.seconds, media.frames_a_second)
+            made[need] = ImageFolders(media.paths("frames"), seconds, media.frames_a_second)
         elif need == "video":
-            made[need] = VideoFiles(media.paths("video"), media.seconds)
+            made[need] = VideoFiles(media.paths("video"), seconds)
         else:
-            made[need] = WavFiles(media.paths("sound"), media.seconds)
+            made[need] = WavFiles(media.paths("sound"), seconds)
     if len(needs) == 1:
         return made[needs[0]]
     return Scenes(made[params["source"]], made["captions"])

@@ -13,6 +13,7 @@ from d2b_ray.plan.expand import expand
 from d2b_ray.plan.extend import extended, same_null
 from d2b_ray.plan.keys import canonical, feature_key, unit_key
 from d2b_ray.plan.places import STIMULI, hparams, layer_word, space_words, stimulus
+from d2b_ray.plan.shards import sharded
 from d2b_ray.plan.units import KINDS, NO_LAYER, Kind, Plan, Unit
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "hparams",
     "layer_word",
     "same_null",
+    "sharded",
     "space_words",
     "stimulus",
     "unit_key",

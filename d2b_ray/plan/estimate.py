@@ -89,7 +89,8 @@ def estimate(
     for unit in plan:
         if unit.key not in waiting:
             continue
-        flops, rate, size = _cost(plan, unit, facts, rates, len(missing.get(unit.key, ())))
+        layers = missing.get(unit.key, unit.layers)
+        flops, rate, size = _cost(plan, unit, facts, rates, len(layers))
         left[unit.kind] += 1
         seconds[unit.kind] += flops / rate + size / rates.store_bytes + UNIT_OVERHEAD_S
         written[unit.kind] += size
@@ -153,9 +154,12 @@ def _cost(
 ) -> tuple[float, float, int]:
     """Operations, operations a second, bytes to the store."""
     n, fast = facts.n_train, rates.float32_flops
-    if unit.kind == "extract":
-        flops = _forward_flops(unit.params, facts)
-        return flops, fast, facts.seconds * _width(unit.params, facts) * FLOAT32_BYTES * layers
+    if unit.kind in ("shard", "extract"):
+        feature, share = unit.params, 0.0 if unit.needs else 1.0
+        if unit.kind == "shard":
+            feature, share = feature["set"], sum(unit.place["runs"].values()) / facts.seconds
+        size = facts.seconds * _width(feature, facts) * FLOAT32_BYTES * layers
+        return share * _forward_flops(feature, facts), fast, round(share * size)
     if unit.kind == "gather":
         return 0.0, fast, 0
     if unit.kind == "null":

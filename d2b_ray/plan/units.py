@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 __all__ = ["KINDS", "NO_LAYER", "Kind", "Plan", "Unit"]
 
 Kind: TypeAlias = Literal[
-    "extract", "design", "factorize", "fit", "null", "bootstrap", "ceiling", "commit", "compare",
-    "gather",
+    "shard", "extract", "design", "factorize", "fit", "null", "bootstrap", "ceiling", "commit",
+    "compare", "gather",
 ]  # fmt: skip
 KINDS: tuple[Kind, ...] = get_args(Kind)
 NO_LAYER = 0  # the one "layer" of a model without layers; drama2brain's folder is `layerNone`
-DURABLE = frozenset({"extract", "commit", "compare", "gather"})
+DURABLE = frozenset({"shard", "extract", "commit", "compare", "gather"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +25,8 @@ class Unit:
 
     `params` hold exactly what changes the numbers, as JSON values; treat them as read-only. `needs`
     are the keys of the units whose results go in; all of them stand earlier in the plan. `layers`
-    (extract only) are the layers wanted of the feature set, rising; they are no part of the key.
-    `place` (commit and compare) says where the results belong.
+    (extract and shard) are the layers wanted of the feature set, rising; they are no part of the key.
+    `place` says where the results belong (commit and compare), or the runs of a shard.
     """
 
     kind: Kind

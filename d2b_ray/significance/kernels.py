@@ -140,50 +140,10 @@ def _pair(
     own: int,
     second: int,
 ) -> None:
-    """Products of all blocks `first` to `full` with the rows from `here`, and with those from `there`.
-
-    Ten rows of both stay in registers while the blocks pass: a load serves two multiply-adds.
-    """
+    """Products of all blocks `first` to `full` with the rows from `here`, and with those from `there`."""
     for done in range(0, length - 9, 10):
-        one, two = here + done, there + done
-        a0, b0 = load(f, one), load(f, two)
-        a1, b1 = load(f, one + 1), load(f, two + 1)
-        a2, b2 = load(f, one + 2), load(f, two + 2)
-        a3, b3 = load(f, one + 3), load(f, two + 3)
-        a4, b4 = load(f, one + 4), load(f, two + 4)
-        a5, b5 = load(f, one + 5), load(f, two + 5)
-        a6, b6 = load(f, one + 6), load(f, two + 6)
-        a7, b7 = load(f, one + 7), load(f, two + 7)
-        a8, b8 = load(f, one + 8), load(f, two + 8)
-        a9, b9 = load(f, one + 9), load(f, two + 9)
-        for block in range(first, full):
-            row = low + (block - first) * length + done
-            x = load(m, row)
-            if done == 0:
-                s, t = multiply(a0, x), multiply(b0, x)
-            else:
-                s, t = load(table, own + block), load(table, own + second + block)
-                s, t = fma(a0, x, s), fma(b0, x, t)
-            x = load(m, row + 1)
-            s, t = fma(a1, x, s), fma(b1, x, t)
-            x = load(m, row + 2)
-            s, t = fma(a2, x, s), fma(b2, x, t)
-            x = load(m, row + 3)
-            s, t = fma(a3, x, s), fma(b3, x, t)
-            x = load(m, row + 4)
-            s, t = fma(a4, x, s), fma(b4, x, t)
-            x = load(m, row + 5)
-            s, t = fma(a5, x, s), fma(b5, x, t)
-            x = load(m, row + 6)
-            s, t = fma(a6, x, s), fma(b6, x, t)
-            x = load(m, row + 7)
-            s, t = fma(a7, x, s), fma(b7, x, t)
-            x = load(m, row + 8)
-            s, t = fma(a8, x, s), fma(b8, x, t)
-            x = load(m, row + 9)
-            s, t = fma(a9, x, s), fma(b9, x, t)
-            store(table, own + block, s)
-            store(table, own + second + block, t)
+        row = low + done
+        _ten(f, here + done, there + done, m, row, length, first, full, table, own, second, done)
     for step in range(length - length % 10, length):
         a0, b0 = load(f, here + step), load(f, there + step)
         for block in range(first, full):
@@ -195,6 +155,65 @@ def _pair(
                 s, t = fma(a0, x, s), fma(b0, x, t)
             store(table, own + block, s)
             store(table, own + second + block, t)
+
+
+@njit(nogil=True)
+def _ten(
+    f: FloatArray,
+    here: int,
+    there: int,
+    m: FloatArray,
+    low: int,
+    length: int,
+    first: int,
+    full: int,
+    table: FloatArray,
+    own: int,
+    second: int,
+    done: int,
+) -> None:
+    """Ten rows of both stay in registers while the blocks pass: a load serves two multiply-adds.
+
+    They are added to what `done` rows before them gave.
+    """
+    a0, a1, a2, a3, a4 = _five(f, here)
+    a5, a6, a7, a8, a9 = _five(f, here + 5)
+    b0, b1, b2, b3, b4 = _five(f, there)
+    b5, b6, b7, b8, b9 = _five(f, there + 5)
+    for block in range(first, full):
+        row = low + (block - first) * length
+        x = load(m, row)
+        if done == 0:
+            s, t = multiply(a0, x), multiply(b0, x)
+        else:
+            s, t = load(table, own + block), load(table, own + second + block)
+            s, t = fma(a0, x, s), fma(b0, x, t)
+        x = load(m, row + 1)
+        s, t = fma(a1, x, s), fma(b1, x, t)
+        x = load(m, row + 2)
+        s, t = fma(a2, x, s), fma(b2, x, t)
+        x = load(m, row + 3)
+        s, t = fma(a3, x, s), fma(b3, x, t)
+        x = load(m, row + 4)
+        s, t = fma(a4, x, s), fma(b4, x, t)
+        x = load(m, row + 5)
+        s, t = fma(a5, x, s), fma(b5, x, t)
+        x = load(m, row + 6)
+        s, t = fma(a6, x, s), fma(b6, x, t)
+        x = load(m, row + 7)
+        s, t = fma(a7, x, s), fma(b7, x, t)
+        x = load(m, row + 8)
+        s, t = fma(a8, x, s), fma(b8, x, t)
+        x = load(m, row + 9)
+        s, t = fma(a9, x, s), fma(b9, x, t)
+        store(table, own + block, s)
+        store(table, own + second + block, t)
+
+
+@njit(nogil=True, inline="always")
+def _five(f: FloatArray, row: int) -> Any:
+    """Five rows, each in a register."""
+    return load(f, row), load(f, row + 1), load(f, row + 2), load(f, row + 3), load(f, row + 4)
 
 
 @njit(nogil=True)

@@ -69,6 +69,8 @@ class ExtractResources(Closed):
     """Logical GPUs; `null`: one where the cluster has any."""
     batch_tokens: Positive = 8192
     """Tokens in a batch, padding included."""
+    shard_s: Positive = 600
+    """Seconds of frames or sound that one extractor takes at a time, whole runs; the rest goes to others."""
 
 
 class FitResources(Closed):

@@ -1,0 +1,149 @@
+"""Frames and sound in shards of runs: extractors share a model's, a killed one's is done elsewhere."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from drill import Drill
+from media_problem import RUNS, media_yaml, write_media, write_models
+from problems import Quiet
+from stores import assert_equal_stores, records
+
+from cluster import plain_environment
+from d2b_ray.engine.facts import facts
+from d2b_ray.engine.session import prepare, run_sweep
+from d2b_ray.plan import estimate
+from d2b_ray.spec import parse
+
+TESTS = Path(__file__).resolve().parents[1]
+SHARDS = "resources.extract.shard_s=10"  # runs last 8 and 9 seconds: each is a shard
+PER_SET, SETS = len(RUNS), 4  # see, film, hear, both
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    return write_media(tmp_path_factory.mktemp("media") / "data")
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    return write_models(tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture(scope="module")
+def whole(root, models, tmp_path_factory):
+    """The sweep without shards."""
+    out = tmp_path_factory.mktemp("whole") / "out"
+    summary = run_sweep(parse(media_yaml(root, models, out)), Quiet(), engine="inline")
+    assert summary.ok
+    assert "shard" not in summary.executed
+    return out
+
+
+@pytest.fixture
+def drill(tmp_path, monkeypatch):
+    made = Drill(tmp_path / "drill")
+    monkeypatch.setenv("D2B_DRILL", str(made.folder))
+    monkeypatch.setenv("D2B_RAY_REHEARSE", "drill:before")
+    return made
+
+
+@pytest.mark.ray
+def test_extractors_share_shards_and_a_killed_one_costs_its_own(root, models, whole, tmp_path):
+    drill = Drill(tmp_path / "drill")
+    label = f"extract sound {models}/ast audio B_001"
+    drill.script({label: ["kill"]})
+    (tmp_path / "sweep.yaml").write_text(media_yaml(root, models, tmp_path / "out"))
+    done = subprocess.run(
+        [sys.executable, "-m", "d2b_ray.cli", "run", str(tmp_path / "sweep.yaml"),
+         "--num-cpus", "2", "--set", SHARDS],
+        capture_output=True, text=True, timeout=300,
+        env=plain_environment(
+            D2B_DRILL=str(drill.folder), D2B_RAY_REHEARSE="drill:before",
+            PYTHONPATH=f"{TESTS}:{os.environ.get('PYTHONPATH', '')}",
+        ),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert_equal_stores(whole, tmp_path / "out")
+    # frames and film are read by one model, and called alike
+    again = {n: k for n, k in drill.counts().items() if k > 1 and "/vit vision" not in n}
+    assert again == {label: 2}
+    workers = {start.pid for start in drill.starts if start.label.startswith(label[:-6])}
+    assert len(workers) >= 2  # the killed one had company, or a successor
+
+
+def test_records_of_layers_take_the_place_of_shards(root, models, whole, tmp_path):
+    sweep = parse(media_yaml(root, models, tmp_path / "out"), [SHARDS])
+    campaign = prepare(sweep, Quiet()).campaign
+    plan = campaign.survey.plan
+    (both,) = (e for e in estimate(plan, facts(sweep, campaign.survey, ".")) if e.kind == "shard")
+    assert both.units == SETS * PER_SET
+    summary = run_sweep(sweep, Quiet(), engine="inline")
+    assert summary.executed["shard"] == SETS * PER_SET
+    assert_equal_stores(whole, tmp_path / "out")
+    found, expected = records(tmp_path / "out"), records(whole)
+    assert {r["kind"] for r in found.values()} == {"feature", "commit", "gather"}
+    for path, record in found.items():
+        assert record["bytes"] == expected[path]["bytes"] or record["kind"] == "gather"
+        assert record["extra"].get("model") == expected[path]["extra"].get("model")
+    again = prepare(sweep, Quiet()).campaign
+    assert again.control.finished
+    assert not again.survey.plan.of("shard")
+
+
+def test_a_shard_that_is_finished_is_not_done_again(root, models, whole, tmp_path, drill):
+    """One of four fails; the next run does that one, joins them, and goes on."""
+    label = f"extract sound {models}/ast audio C_001"
+    drill.script({label: ["error"]})
+    sweep = parse(media_yaml(root, models, tmp_path / "out"), [SHARDS])
+    summary = run_sweep(sweep, Quiet(), engine="inline")
+    assert list(summary.failed) == [label]
+    kinds = Counter(r["kind"] for r in records(tmp_path / "out").values())
+    assert kinds["shard"] == PER_SET - 1
+    untouched = run_sweep(sweep, Quiet(), engine="inline")
+    assert list(untouched.failed) == [label]
+    assert "shard" not in untouched.executed
+    mended = run_sweep(sweep, Quiet(), engine="inline", retry_failed=True)
+    assert mended.ok
+    assert (mended.executed["shard"], mended.executed["extract"]) == (1, 1)
+    assert_equal_stores(whole, tmp_path / "out")
+
+
+def test_a_shard_of_other_layers_is_none(root, models, tmp_path, drill):
+    drill.script({f"extract frames {models}/vit vision C_001": ["error", "error"]})
+    before = parse(media_yaml(root, models, tmp_path / "out"), [SHARDS])
+    assert not run_sweep(before, Quiet(), engine="inline").ok
+    more = parse(
+        media_yaml(root, models, tmp_path / "out"), [SHARDS, "features.see.layers=[1, 2, 3]"]
+    )
+    campaign = prepare(more, Quiet(), retry_failed=True).campaign
+    states = Counter(
+        (unit.params["set"]["source"], campaign.control.state[unit.key])
+        for unit in campaign.survey.plan.of("shard") if unit.params["set"]["modality"] == "vision"
+    )  # fmt: skip
+    assert states == {("frames", "ready"): 4, ("video", "done"): 3, ("video", "ready"): 1}
+    assert run_sweep(more, Quiet(), engine="inline", retry_failed=True).ok
+
+
+def test_other_options_in_the_same_folder_undo_finished_shards(root, models, tmp_path, drill):
+    label = f"extract frames {models}/vit vision C_001"
+    drill.script({label: ["error", "error"]})
+    sweep = parse(media_yaml(root, models, tmp_path / "out"), [SHARDS])
+    assert not run_sweep(sweep, Quiet(), engine="inline").ok
+    drill.script({})
+    bands = "{a: {from: see, layers: 3}, w: {from: words}}"
+    small = ["features.see.frame_size=24", "fits.0.features=[see]", f"fits.1.bands={bands}"]
+    other = parse(media_yaml(root, models, tmp_path / "out"), small)
+    assert run_sweep(other, Quiet(), engine="inline", retry_failed=True).ok
+    campaign = prepare(sweep, Quiet(), retry_failed=True).campaign
+    states = [
+        campaign.control.state[unit.key]
+        for unit in campaign.survey.plan.of("shard")
+        if unit.params["set"]["modality"] == "vision" and unit.params["set"]["frame_size"] == 32
+    ]
+    assert states == ["ready"] * PER_SET
