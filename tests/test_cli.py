@@ -45,7 +45,7 @@ def test_plan_of_a_new_sweep(spec):
 
 def test_every_kind_of_unit_has_a_word_for_progress():
     assert list(PHASES) == list(KINDS) == list(STEPS)
-    assert set(PRIORITY) == set(KINDS)
+    assert set(PRIORITY) == {*KINDS, "join"}
 
 
 def test_status(spec, inline_store, tiny_root):

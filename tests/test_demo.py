@@ -130,7 +130,7 @@ def test_a_submitted_job_gives_the_same_store(base, results, ray_folder, tmp_pat
             env=plain_environment(RAY_AUTH_MODE="disabled"),
         )  # fmt: skip
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
-        assert "Ran 136 units" in done.stdout
+        assert "Ran 139 units" in done.stdout
         assert_equal_stores(results, tmp_path / "out")
         joined = d2b_ray(
             "run", str(ROOT / "jobs/demo.yaml"), "--address", head.address, "--set",

@@ -188,6 +188,12 @@ class Campaign:
         return self.pace.seconds_left(self.control)
 
     @property
+    def unmade_features(self) -> bool:
+        """Whether features are still to be made: units failed, or the run was stopped."""
+        states = (self.control.state[unit.key] for unit in self.survey.plan.of("extract"))
+        return any(state != "done" for state in states)
+
+    @property
     def executed(self) -> dict[str, int]:
         """Units that this run has ended, by kind."""
         return self.pace.executed

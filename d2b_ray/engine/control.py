@@ -108,11 +108,11 @@ class Control:
         """
         if self.stopped:
             return None
-        for kind in PRIORITY:
-            if kind not in worker.kinds:
+        for errand in PRIORITY:
+            if errand not in worker.kinds:
                 continue
             unit = self._ready.pop(
-                kind,
+                errand,
                 worker,
                 is_ready=lambda key: self.state[key] == "ready",
                 may_run=lambda unit: self._may_run(unit, worker),

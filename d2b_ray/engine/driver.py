@@ -35,6 +35,7 @@ __all__ = ["run_on_ray"]
 
 log = logging.getLogger(__name__)
 POLL_S = 1.0  # how often the display moves while nothing ends
+FEW = 16  # references that are looked at one after another
 NOTE_S = 60.0  # how often the log says how full memory is, and a person that workers are missing
 LOST = exceptions.ObjectLostError
 
@@ -101,7 +102,7 @@ class _Loop:
         self.running: dict[Any, _Try] = {}  # by the report that will come
         self.values: dict[str, Any] = {}
         self.meters = Meters(metrics, campaign.sweep.name)
-        self._noted = time.monotonic()
+        self._noted = self._looked = time.monotonic()
         self._last_worker = time.monotonic()
 
     def run(self) -> None:
@@ -112,7 +113,7 @@ class _Loop:
                 break
             waited = [*self.running, *self.crew.starting]
             ready, rest = ray.wait(waited, num_returns=1, timeout=POLL_S, fetch_local=False)
-            if ready and rest:  # all that is there: one look at many references is dear
+            if ready and len(rest) > FEW:  # all that is there: a look at many references is dear
                 more, _ = ray.wait(rest, num_returns=len(rest), timeout=0, fetch_local=False)
                 ready += more
             for reference in ready:
@@ -178,6 +179,7 @@ class _Loop:
         else:
             actions = self.control.handle(Failed(key, report.failure, seat.view.host))
         self._act(actions)
+        self._fill()  # the worker first, then the books
         self.meters.ended(unit.kind, report)
         self.campaign.ended(report, actions)
 
@@ -235,8 +237,10 @@ class _Loop:
                     f"no worker for {now - self._last_worker:.0f} s: the cluster has no room for "
                     f"{len(self.crew.starting)} of them; waiting for nodes"
                 )
-        self.meters.left(self.control)
-        self.campaign.tick()
+        if now - self._looked > POLL_S or self.control.finished:
+            self._looked = now
+            self.meters.left(self.control)
+            self.campaign.tick()
 
     def _act(self, actions: list[Action]) -> None:
         for action in actions:

@@ -96,7 +96,7 @@ class WorkerView:
 
     def after(self, unit: Unit) -> WorkerView:
         """The view once the worker has run `unit`: it now holds that subject or that model."""
-        if unit.kind in READS_MODEL:
+        if unit.errand in READS_MODEL:
             return replace(self, model=unit.model)
         if unit.kind in READS_RESPONSES:
             return replace(self, subject=unit.subject)

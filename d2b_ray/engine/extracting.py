@@ -1,21 +1,23 @@
-"""The steps that make features: of all runs of a feature set, of a shard of them, or joined from shards.
+"""The steps that make features: a shard of a feature set, the join of its shards, or all of it at once.
 
-Features go straight to the feature tree, a file a run and layer; records follow when all are there.
+Features go to the feature tree, a file a run and layer; records follow when all are there. Shards of
+runs write them themselves; shards of texts leave rows of texts, of which the join takes means.
 """
 
 from __future__ import annotations
 
 import socket
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from d2b_ray.engine.commits import Stopwatch, record
 from d2b_ray.engine.shards import remove_shards
 from d2b_ray.errors import ExtractionError
-from d2b_ray.plan import feature_key
+from d2b_ray.plan import by_texts, feature_key
 from d2b_ray.store import Layout, Written
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from d2b_ray.engine.residents import Residents
     from d2b_ray.engine.work import Task
@@ -28,7 +30,13 @@ def extract(task: Task, values: Sequence[Any], residents: Residents, device: str
     """Features of all runs at the wanted layers, into the feature tree, one record a layer."""
     params, place = task.unit.params, residents.place
     results = residents.store(place.results)
-    if task.unit.needs:
+    watch = Stopwatch()
+    if not task.unit.needs:
+        written, about = _made(task, params, residents, device)
+    elif by_texts(params):
+        written, about = _mean_of_texts(task, residents)
+        device = "cpu"
+    else:
         shards = [_record_of(results, key, task.unit.label) for key in task.unit.needs]
         watch = Stopwatch(sum(shard["seconds"] for shard in shards))
         written = {
@@ -37,9 +45,6 @@ def extract(task: Task, values: Sequence[Any], residents: Residents, device: str
             for path, sha256 in shard["outputs"].items()
         }
         about, device = shards[0]["extra"], shards[0]["device"]
-    else:
-        watch = Stopwatch()
-        written, about = _made(task, params, residents, device)
     runs = [run.name for run in residents.dataset.runs.used]
     for layer in task.layers:
         paths = [Layout.feature(params, layer, run) for run in runs]
@@ -55,25 +60,22 @@ def extract(task: Task, values: Sequence[Any], residents: Residents, device: str
             params={"set": params, "layer": layer},
             extra={"model": about["model"], "libraries": about["libraries"]},
         )
-    if task.unit.needs:
+    if task.unit.needs and not by_texts(params):
         remove_shards(results, of=params)
 
 
 def shard(task: Task, values: Sequence[Any], residents: Residents, device: str) -> None:
-    """Features of some runs, and a record that stands until they are joined with the others."""
+    """Features of some runs, with a record that stands until they are joined; or rows of some texts."""
     watch = Stopwatch()
     place = residents.place
-    runs = task.unit.place["runs"]
-    written, about = _made(task, task.unit.params["set"], residents, device, runs)
-    record(
-        task,
-        residents.store(place.results),
-        written,
-        watch,
-        device,
-        commit=place.commit,
-        extra={**about, "sizes": {path: found.bytes for path, found in written.items()}},
-    )
+    if "texts" in task.unit.place:
+        written, about = _rows_of_texts(task, residents, device)
+    else:
+        runs = task.unit.place["runs"]
+        written, about = _made(task, task.unit.params["set"], residents, device, runs)
+        about["sizes"] = {path: found.bytes for path, found in written.items()}
+    store = residents.store(place.results)
+    record(task, store, written, watch, device, commit=place.commit, extra=about)
 
 
 def _made(
@@ -81,29 +83,76 @@ def _made(
     params: Mapping[str, Any],
     residents: Residents,
     device: str,
-    runs: Collection[str] | None = None,
+    runs: Mapping[str, int] | None = None,
 ) -> tuple[dict[str, Written], dict[str, Any]]:
     """Run the model on some runs or all: what was written by path, and what it was made with."""
     from d2b_ray.engine.stimuli import libraries, options, stimuli
-    from d2b_ray.features import MODALITIES, identity
+    from d2b_ray.features import MODALITIES
 
     place = residents.place
-    model = residents.model(params, device)
-    about = identity(model.source)
-    _check_model(task, about)
+    model, about = _model(task, params, residents, device)
     store = residents.store(place.features)
-    for layer in task.layers:
-        _give_way(store, residents.store(place.results), params, layer)
+    _give_way(task, params, residents)
     written: dict[str, Written] = {}
     for run, features in MODALITIES[params["modality"]].extract(
         model,
         stimuli(residents.dataset, params, runs),
         **options(params, task.layers, int(place.batch_tokens * task.memory_factor)),
     ):
-        for layer, rows in features.items():
-            path = Layout.feature(params, layer, run)
-            written[path] = store.write_array(path, rows)
+        paths = {Layout.feature(params, layer, run): rows for layer, rows in features.items()}
+        written |= store.write_arrays(paths)
     return written, {"model": about, "libraries": libraries(params)}
+
+
+def _rows_of_texts(
+    task: Task, residents: Residents, device: str
+) -> tuple[dict[str, Written], dict[str, Any]]:
+    """Run the model on the texts of a shard; as `_made`."""
+    from d2b_ray.engine.stimuli import libraries, options
+    from d2b_ray.engine.textrows import reading_of, write_rows
+    from d2b_ray.features import text_rows
+
+    place, asked = residents.place, task.unit.params
+    params, texts = asked["reading"], task.unit.place["texts"]
+    model, known = _model(task, params, residents, device)
+    batch_tokens = int(place.batch_tokens * task.memory_factor)
+    rows = text_rows(model, texts, **options(params, task.layers, batch_tokens))
+    where = (params["model"], reading_of(params, asked["model"]), task.unit.key)
+    about = {"model": known, "libraries": libraries(params)}
+    return write_rows(residents.store(place.features), where, texts, rows, about), about
+
+
+def _mean_of_texts(task: Task, residents: Residents) -> tuple[dict[str, Written], dict[str, Any]]:
+    """Rows of texts in the store -> features of all runs; as `_made`."""
+    from d2b_ray.engine.textrows import TextRows, reading_of
+    from d2b_ray.engine.textshards import texts_of
+    from d2b_ray.features import mean_of_texts
+
+    params = task.unit.params
+    store = residents.store(residents.place.features)
+    fingerprint = next(v for k, v in task.fingerprints.items() if k.startswith("model "))
+    found = TextRows(store, params["model"], reading_of(params, fingerprint))
+    said = texts_of(residents.dataset, params).of(params["annotators"])
+    _give_way(task, params, residents)
+    written: dict[str, Written] = {}
+    for layer in task.layers:
+        rows_of = partial(found.rows, layer)
+        for run in said.index:
+            path = Layout.feature(params, layer, run)
+            written[path] = store.write_array(path, mean_of_texts(said, run, rows_of))
+    return written, found.about
+
+
+def _model(
+    task: Task, params: Mapping[str, Any], residents: Residents, device: str
+) -> tuple[Any, dict[str, Any]]:
+    """The loaded model and what it is, which must be what the sweep was laid out with."""
+    from d2b_ray.features import identity
+
+    model = residents.model(params, device)
+    about: dict[str, Any] = identity(model.source)
+    _check_model(task, about)
+    return model, about
 
 
 def _record_of(results: Store, key: str, label: str) -> Mapping[str, Any]:
@@ -118,17 +167,21 @@ def _record_of(results: Store, key: str, label: str) -> Mapping[str, Any]:
     return found
 
 
-def _give_way(store: Store, results: Store, params: Mapping[str, Any], layer: int) -> None:
-    """Make features of other options undone that lie in the same folder, before they are replaced."""
-    mark, key = Layout.feature_mark(params, layer), feature_key(params, layer)
-    before: dict[str, Any] = {"features": key}
-    if store.exists(mark):
-        before = store.read_json(mark)
-    if before["features"] != key:
-        for path in results.list(Layout.records_of("feature", before["features"])):
-            results.remove(path)
-        remove_shards(results, of=before["set"])
-    store.write_json(mark, {"features": key, "set": params, "layer": layer})
+def _give_way(task: Task, params: Mapping[str, Any], residents: Residents) -> None:
+    """Make features of other options undone that lie in the same folders, before they are replaced."""
+    store, results = (
+        residents.store(u) for u in (residents.place.features, residents.place.results)
+    )
+    for layer in task.layers:
+        mark, key = Layout.feature_mark(params, layer), feature_key(params, layer)
+        before: dict[str, Any] = {"features": key}
+        if store.exists(mark):
+            before = store.read_json(mark)
+        if before["features"] != key:
+            for path in results.list(Layout.records_of("feature", before["features"])):
+                results.remove(path)
+            remove_shards(results, of=before["set"])
+        store.write_json(mark, {"features": key, "set": params, "layer": layer})
 
 
 def _check_model(task: Task, about: Mapping[str, Any]) -> None:

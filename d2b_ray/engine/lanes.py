@@ -1,6 +1,6 @@
 """How many workers of which shape a cluster gets. Pure arithmetic over logical resources.
 
-Two lanes: *gpu* (shard, extract, factorize, fit) and *cpu* (all else: design, null, commit ...). A cluster
+Two lanes: *gpu* (shard, extract, factorize, fit) and *cpu* (all else: join, design, null ...). A cluster
 without GPUs has one lane for all. Every worker is one long-lived actor that states both its CPUs
 and its GPUs: an actor that asks for GPUs alone is silently given a CPU too, and a node can then
 lock itself up.

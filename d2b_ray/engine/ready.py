@@ -19,31 +19,31 @@ __all__ = ["PRIORITY", "ReadyUnits"]
 # What is nearest to a finished result goes first: it frees memory, and a killed sweep loses less.
 PRIORITY = (
     "gather", "compare", "commit", "null", "bootstrap", "ceiling", "fit", "factorize", "design",
-    "extract", "shard",
+    "join", "extract", "shard",
 )  # fmt: skip
 
 AFFINITY_WINDOW = 32  # how many ready units are looked through for one that suits the worker
 
 
 class ReadyUnits:
-    """Heaps of units by kind. A unit that is ready no more may stay in its heap: it is passed over."""
+    """Heaps of units by errand. A unit that is ready no more may stay in its heap: it is passed over."""
 
     def __init__(self) -> None:
         self._heaps: dict[str, list[tuple[int, str, Unit]]] = defaultdict(list)
 
     def push(self, order: int, unit: Unit) -> None:
         """Add a unit; `order` is its place in the plan."""
-        heapq.heappush(self._heaps[unit.kind], (order, unit.key, unit))
+        heapq.heappush(self._heaps[unit.errand], (order, unit.key, unit))
 
     def pop(
         self,
-        kind: str,
+        errand: str,
         worker: WorkerView,
         is_ready: Callable[[str], bool],
         may_run: Callable[[Unit], bool],
     ) -> Unit | None:
-        """The first unit of a kind that may run; among the first few, one the worker has at home."""
-        heap = self._heaps[kind]
+        """The first unit of an errand that may run; among the first few, one the worker has at home."""
+        heap = self._heaps[errand]
         seen: list[tuple[int, str, Unit]] = []
         first: tuple[int, str, Unit] | None = None
         home: tuple[int, str, Unit] | None = None
@@ -65,7 +65,7 @@ class ReadyUnits:
 
 def at_home(unit: Unit, worker: WorkerView) -> bool:
     """Whether the worker holds the model or the responses that the unit needs."""
-    if unit.kind in READS_MODEL:
+    if unit.errand in READS_MODEL:
         return unit.model == worker.model
     if unit.subject is not None:
         return unit.subject == worker.subject

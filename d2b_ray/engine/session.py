@@ -24,6 +24,7 @@ from d2b_ray.engine.place import Place, Threads
 from d2b_ray.engine.runlog import RunLog
 from d2b_ray.engine.shards import in_shards
 from d2b_ray.engine.survey import survey
+from d2b_ray.engine.textrows import forget_texts
 from d2b_ray.engine.trace import Trace
 from d2b_ray.errors import LeaseError, SpecError
 from d2b_ray.plan import extended
@@ -112,7 +113,7 @@ def prepare(sweep: Sweep, observer: Observer, *, retry_failed: bool = False) -> 
     kept = counted(found.plan, found.fingerprints, now.done, ledger)
     found = replace(found, plan=extended(found.plan, kept))
     wanted = sweep.resources
-    found, now = in_shards(found, now, ledger, wanted.extract.shard_s)
+    found, now = in_shards(found, now, ledger, Store(features), wanted.extract)
     place = Place(
         sweep=sweep.name,
         layout=sweep.dataset.layout,
@@ -173,6 +174,9 @@ def run_sweep(
                 _write_head(sweep, campaign.store)
                 observer.said(campaign.left_to_do())
                 _run(campaign, engine, address, num_cpus, num_gpus)
+                if not sweep.output.keep_texts and not campaign.unmade_features:
+                    features = Store(campaign.place.features).fenced(lease.fence)
+                    forget_texts(campaign.survey.plan, features, campaign.store)
         if trace and campaign.trace:
             campaign.trace.write(trace)
     stopped = campaign.control.stopped

@@ -1,7 +1,8 @@
-"""Long feature sets in shards, and which of them an earlier run has left finished. Decides, runs nothing.
+"""Feature sets in shards, and which of them an earlier run has left finished. Decides, runs nothing.
 
-A shard leaves a record until the features of all runs are there; then the records of layers take its
-place. What is finished of it is not done again after a kill.
+A shard of runs leaves a record until the features of all runs are there; then the records of layers
+take its place. A shard of texts is finished while the rows of its texts are in the store. What is
+finished is not done again after a kill.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from d2b_ray.plan import feature_key, sharded
+from d2b_ray.engine.textshards import TextShards
+from d2b_ray.plan import by_runs, by_texts, feature_key, run_shards, sharded
 from d2b_ray.store import Layout, digest
 
 if TYPE_CHECKING:
@@ -18,19 +20,37 @@ if TYPE_CHECKING:
     from d2b_ray.engine.campaign import Standing
     from d2b_ray.engine.survey import Survey
     from d2b_ray.plan import Unit
+    from d2b_ray.spec import ExtractResources
     from d2b_ray.store import Ledger, Store
 
 __all__ = ["in_shards", "remove_shards"]
 
 
 def in_shards(
-    found: Survey, now: Standing, ledger: Ledger, shard_s: int
+    found: Survey, now: Standing, ledger: Ledger, features: Store, wanted: ExtractResources
 ) -> tuple[Survey, Standing]:
-    """The survey with shards in its plan, and the standing that knows which of them are done."""
+    """The survey with shards in its plan, and the standing that knows which of them are done.
+
+    Raises ExtractionError for captions that cannot be read as the sweep asks for.
+    """
     runs = {run.name: run.seconds for run in found.dataset.runs.used}
-    plan = sharded(found.plan, now.missing_layers, runs, shard_s)
-    inputs = {unit.key: _inputs(unit, found) for unit in plan.of("shard")}
-    done = {key for key, names in inputs.items() if ledger.state(key, digest(names)) == "done"}
+    shards: dict[str, list[Unit]] = {}
+    texts = TextShards(found, features, wanted.shard_texts)
+    for unit in found.plan.of("extract"):
+        layers = now.missing_layers[unit.key]
+        if layers and by_runs(unit.params):
+            shards[unit.key] = run_shards(unit, layers, runs, wanted.shard_s)
+        elif by_texts(unit.params):
+            texts.add(unit, layers)
+    shards |= texts.shards()
+    plan = sharded(found.plan, shards)
+    inputs = {
+        unit.key: texts.inputs.get(unit.key) or _inputs(unit, found) for unit in plan.of("shard")
+    }
+    done = texts.done & inputs.keys()
+    for key, names in inputs.items():
+        if key not in texts.inputs and ledger.state(key, digest(names)) == "done":
+            done.add(key)
     failed = frozenset(ledger.failures()) & inputs.keys()
     return (
         replace(found, plan=plan, fingerprints={**found.fingerprints, **inputs}),
@@ -49,9 +69,11 @@ def _inputs(unit: Unit, found: Survey) -> dict[str, str]:
 
 
 def remove_shards(store: Store, *, of: Mapping[str, Any] | None = None) -> None:
-    """Remove records of shards: those of a feature set (its params), or those that are joined."""
+    """Remove records of shards of runs: those of a feature set (its params), or all that are joined."""
     for path in store.list(Layout.records_of_kind("shard")):
         record = store.read_json(path)
+        if "set" not in record["params"]:
+            continue  # of texts: it stands as long as their rows
         if record["params"]["set"] == of if of is not None else _joined(store, record):
             store.remove(path)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from d2b_ray.features.batches import batches
+from d2b_ray.features.longtexts import Piece, joined
 from d2b_ray.features.pooling import POOLS
 from d2b_ray.features.shrinking import Shrinking
 from d2b_ray.features.states import kept_rows
@@ -25,7 +26,7 @@ __all__ = ["embed", "pad_flat", "pad_right"]
 
 def embed(
     model: TextModel,
-    ids: Sequence[Sequence[int]],
+    texts: Sequence[tuple[Piece, ...]],
     *,
     layers: Sequence[int],
     tokens: str,
@@ -35,11 +36,12 @@ def embed(
     """{layer: (texts, width) float32}: pooled hidden states; layer 1 is the embedding output.
 
     Sequences are padded on the right and masked: positions count from the first real token in
-    every kind of model, and padding changes nothing but the order of sums (about 1e-6).
+    every kind of model, and padding changes nothing but the order of sums (about 1e-6). Pieces of a
+    long text become one row.
 
     Args:
         model: as `load` returned it.
-        ids: token numbers a text, at least one each.
+        texts: pieces a text, one or more, as `longtexts.encode` makes them.
         layers: wanted layers, from 1.
         tokens: a key of `POOLS`.
         batch_tokens: at most this many padded tokens a forward pass, but one text at least; fewer
@@ -52,44 +54,51 @@ def embed(
 
     def forward(batch: list[int]) -> dict[int, FloatArray]:
         with torch.inference_mode():
-            hidden, lengths = _forward(model, [ids[number] for number in batch])
+            hidden, counted = _forward(model, [pieces[number] for number in batch])
             return kept_rows(
-                model.source.name, hidden, layers, lambda h: POOLS[tokens](h, lengths), reduce
+                model.source.name, hidden, layers, lambda h: POOLS[tokens](h, counted), reduce
             )
 
     pooled: dict[int, FloatArray] = {}
-    shrinking = Shrinking[int](lambda batch: len(batch) * max(len(ids[n]) for n in batch))
-    for batch, rows in shrinking(batches([len(text) for text in ids], batch_tokens), forward):
+    pieces = [piece for text in texts for piece in text]
+    lengths = [len(piece.ids) for piece in pieces]
+    shrinking = Shrinking[int](lambda batch: len(batch) * max(lengths[n] for n in batch))
+    for batch, rows in shrinking(batches(lengths, batch_tokens), forward):
         for layer, vectors in rows.items():
             if layer not in pooled:
-                pooled[layer] = np.zeros((len(ids), vectors.shape[1]), dtype=np.float32)
+                pooled[layer] = np.zeros((len(pieces), vectors.shape[1]), dtype=np.float32)
             pooled[layer][batch] = vectors
-    return pooled
+    return {layer: joined(texts, rows, tokens) for layer, rows in pooled.items()}
 
 
-def pad_flat(model: TextModel, ids: Sequence[Sequence[int]], n_tokens: int) -> list[list[int]]:
-    """Sequences filled to `n_tokens` with the tokenizer's padding, on its side; it counts as text.
+def pad_flat(
+    model: TextModel, texts: Sequence[tuple[Piece, ...]], n_tokens: int
+) -> list[tuple[Piece, ...]]:
+    """Texts filled to `n_tokens` with the tokenizer's padding, on its side; it counts as text.
 
     This is how drama2brain flattens: padding is attended, so all sequences have equal lengths.
     """
-    padded = []
-    for text in ids:
-        filling = [model.pad_id] * (n_tokens - len(text))
-        left = model.tokenizer.padding_side == "left"
-        padded.append([*filling, *text] if left else [*text, *filling])
+    padded: list[tuple[Piece, ...]] = []
+    left = model.tokenizer.padding_side == "left"
+    for (text,) in texts:
+        filling = [model.pad_id] * (n_tokens - len(text.ids))
+        ids = (*filling, *text.ids) if left else (*text.ids, *filling)
+        padded.append((Piece(ids, 0, n_tokens),))
     return padded
 
 
-def _forward(model: TextModel, ids: Sequence[Sequence[int]]) -> tuple[tuple[Tensor, ...], Tensor]:
-    """Hidden states of all layers, each (B, T, D), and the lengths (B,), on the device."""
-    padded, mask = pad_right(ids, model.pad_id)
-    lengths = mask.sum(dim=1)
+def _forward(model: TextModel, pieces: Sequence[Piece]) -> tuple[tuple[Tensor, ...], Tensor]:
+    """Hidden states of all layers, each (B, T, D), and which tokens count (B, 2), on the device."""
+    import torch
+
+    padded, mask = pad_right([piece.ids for piece in pieces], model.pad_id)
+    counted = torch.tensor([(piece.start, piece.stop) for piece in pieces])
     output = model.network(
         input_ids=padded.to(model.device),
         attention_mask=mask.to(model.device),
         output_hidden_states=True,
     )
-    return output.hidden_states, lengths.to(model.device)
+    return output.hidden_states, counted.to(model.device)
 
 
 def pad_right(ids: Sequence[Sequence[int]], filling: int) -> tuple[Tensor, Tensor]:

@@ -19,29 +19,31 @@ def masked_avg(hidden: Tensor, mask: Tensor) -> Tensor:
     return total / counted.sum(dim=1)[:, None]
 
 
-def _avg(hidden: Tensor, lengths: Tensor) -> Tensor:
-    """y_b = mean_{t < length_b} h_bt; (B, T, D), (B,) -> (B, D). Special tokens count."""
+def _avg(hidden: Tensor, counted: Tensor) -> Tensor:
+    """y_b = mean_{start_b <= t < stop_b} h_bt; (B, T, D), (B, 2) -> (B, D). Special tokens count."""
     import torch
 
-    return masked_avg(
-        hidden, torch.arange(hidden.shape[1], device=hidden.device)[None, :] < lengths[:, None]
-    )
+    places = torch.arange(hidden.shape[1], device=hidden.device)[None, :]
+    return masked_avg(hidden, (places >= counted[:, :1]) & (places < counted[:, 1:]))
 
 
-def _last(hidden: Tensor, lengths: Tensor) -> Tensor:
-    """y_b = h_b,length_b - 1; (B, T, D), (B,) -> (B, D): the last token that is no padding."""
+def _last(hidden: Tensor, counted: Tensor) -> Tensor:
+    """y_b = h_b,stop_b - 1; (B, T, D), (B, 2) -> (B, D): the last token that counts."""
     import torch
 
-    return hidden[torch.arange(len(lengths), device=hidden.device), lengths - 1].float()
+    return hidden[torch.arange(len(counted), device=hidden.device), counted[:, 1] - 1].float()
 
 
-def _flat(hidden: Tensor, lengths: Tensor) -> Tensor:
-    """y_b = (h_b1, ..., h_bT) side by side; (B, T, D), (B,) -> (B, T·D), padding included."""
+def _flat(hidden: Tensor, counted: Tensor) -> Tensor:
+    """y_b = (h_b1, ..., h_bT) side by side; (B, T, D), (B, 2) -> (B, T·D), padding included."""
     return hidden.float().flatten(start_dim=1)
 
 
 POOLS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"avg": _avg, "last": _last, "flat": _flat}
-"""By name: f(hidden (B, T, D), padded on the right, lengths (B,)) -> float32; `flat` has equal lengths."""
+"""By name: f(hidden (B, T, D), padded on the right, counted (B, 2)) -> float32; `flat` has equal lengths.
+
+Tokens start_b to stop_b of `counted` count: all but the padding, or part of a window of a long text.
+"""
 
 
 def _avg_positions(hidden: Tensor) -> Tensor:

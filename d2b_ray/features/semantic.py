@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from d2b_ray.errors import ExtractionError
 from d2b_ray.features.averages import mean_rows
 from d2b_ray.features.checks import check_choice, check_layers, check_positive
 from d2b_ray.features.forward import embed, pad_flat
+from d2b_ray.features.longtexts import LONG_TEXTS, Piece, encode
 from d2b_ray.features.pooling import POOLS
 from d2b_ray.features.textmodel import TextModel, load_text_model
 from d2b_ray.features.windows import ABSENT, ANNOTATORS, JOINS, Texts, collect_texts
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from d2b_ray.features.reduction import Projection
     from d2b_ray.features.sources import ModelSource
 
-__all__ = ["NEEDS", "extract", "load", "stretches"]
+__all__ = ["NEEDS", "extract", "load", "stretches", "text_rows"]
 
 NEEDS = ("captions",)
 TOGETHER_BYTES = 1 << 30  # rows of distinct texts that are kept at once, for runs of usual length
@@ -50,6 +52,7 @@ def extract(
     tokens: Literal["avg", "last", "flat"],
     batch_tokens: int,
     reduce: Projection | None = None,
+    long_texts: Literal["truncate", "slide"] = "truncate",
 ) -> Iterator[tuple[str, dict[int, FloatArray]]]:
     """Per run, in the order of `captions`: its name and {layer: (seconds, width) float32}.
 
@@ -64,6 +67,7 @@ def extract(
             padded to the longest of all runs and annotators.
         batch_tokens: padded tokens a forward pass holds at most; fewer once the memory was full.
         reduce: projects wide rows as they are made, None for none.
+        long_texts: longer than the model can read: `truncate`, or `slide` windows over them.
 
     Raises ExtractionError at the call for what is asked wrongly, before the model runs.
     """
@@ -71,26 +75,64 @@ def extract(
     check_layers(model.source, layers)
     check_choice("annotators", annotators, ("ALL", *ANNOTATORS))
     check_choice("join", join, JOINS)
-    check_choice("tokens", tokens, POOLS)
+    _check_tokens(tokens, long_texts)
     said = collect_texts(captions, window=window, join=join)
     used = said.of(annotators)
-    ids = model.tokenize(used.texts)
+    texts = encode(model, used.texts, long_texts)
     if tokens == "flat":
-        ids = pad_flat(model, ids, max(map(len, model.tokenize(said.texts)), default=1))
-    return _runs(model, used, ids, tuple(layers), tokens, batch_tokens, reduce)
+        texts = pad_flat(model, texts, max(map(len, model.tokenize(said.texts)), default=1))
+    return _runs(model, used, texts, tuple(layers), tokens, batch_tokens, reduce)
+
+
+def text_rows(
+    model: Any,
+    texts: Sequence[str],
+    *,
+    layers: Sequence[int],
+    tokens: Literal["avg", "last"],
+    batch_tokens: int,
+    reduce: Projection | None = None,
+    long_texts: Literal["truncate", "slide"] = "truncate",
+) -> dict[int, FloatArray]:
+    """{layer: (texts, width) float32}: v of each text. Options as `extract` has them.
+
+    Raises ExtractionError for what is asked wrongly; flat rows depend on the other texts.
+    """
+    check_positive(batch_tokens=batch_tokens)
+    check_layers(model.source, layers)
+    check_choice("tokens", tokens, ("avg", "last"))
+    _check_tokens(tokens, long_texts)
+    return embed(
+        model,
+        encode(model, texts, long_texts),
+        layers=layers,
+        tokens=tokens,
+        batch_tokens=batch_tokens,
+        reduce=reduce,
+    )
+
+
+def _check_tokens(tokens: str, long_texts: str) -> None:
+    check_choice("tokens", tokens, POOLS)
+    check_choice("long_texts", long_texts, LONG_TEXTS)
+    if tokens == "flat" and long_texts == "slide":
+        raise ExtractionError(
+            "long_texts: slide has no meaning for tokens: flat, whose texts have one length; use "
+            "truncate, or tokens: avg"
+        )
 
 
 def _runs(
     model: TextModel,
     used: Texts,
-    ids: list[list[int]],
+    texts: list[tuple[Piece, ...]],
     layers: tuple[int, ...],
     tokens: str,
     batch_tokens: int,
     reduce: Projection | None,
 ) -> Iterator[tuple[str, dict[int, FloatArray]]]:
     """Run by run, a stretch of runs at once; rows of texts that come again later are kept."""
-    width = model.source.width * (len(ids[0]) if tokens == "flat" and ids else 1)
+    width = model.source.width * (texts[0][0].counted if tokens == "flat" and texts else 1)
     width = width if reduce is None else reduce.columns(width)
     limit = max(1, TOGETHER_BYTES // (FLOAT32_BYTES * width * len(layers)))
     parts = list(stretches(used.index, limit))
@@ -103,7 +145,7 @@ def _runs(
         new = np.setdiff1d(_texts_of(used, runs), held)
         made = embed(
             model,
-            [ids[text] for text in new.tolist()],
+            [texts[number] for number in new.tolist()],
             layers=layers,
             tokens=tokens,
             batch_tokens=batch_tokens,

@@ -34,16 +34,23 @@ class TextModel:
     max_tokens: int | None
     pad_id: int
 
-    def tokenize(self, texts: Sequence[str]) -> list[list[int]]:
-        """Token numbers of each text, special tokens included, cut to `max_tokens`, not padded."""
+    def tokenize(
+        self, texts: Sequence[str], *, cut: bool = True, special: bool = True
+    ) -> list[list[int]]:
+        """Token numbers of each text, not padded.
+
+        `special` tokens of the model's own are added; `cut` to `max_tokens`.
+        """
         if not texts:
             return []
         encoded = self.tokenizer(
             list(texts),
-            truncation=self.max_tokens is not None,
-            max_length=self.max_tokens,
+            truncation=cut and self.max_tokens is not None,
+            max_length=self.max_tokens if cut else None,
             padding=False,
             return_attention_mask=False,
+            add_special_tokens=special,
+            verbose=False,  # of texts that are long
         )
         ids: list[list[int]] = encoded["input_ids"]
         for text, tokens in zip(texts, ids, strict=True):

@@ -13,7 +13,7 @@ from d2b_ray.plan.expand import expand
 from d2b_ray.plan.extend import extended, same_null
 from d2b_ray.plan.keys import canonical, feature_key, unit_key
 from d2b_ray.plan.places import STIMULI, hparams, layer_word, space_words, stimulus
-from d2b_ray.plan.shards import sharded
+from d2b_ray.plan.shards import by_runs, by_texts, reading, run_shards, sharded, text_shards
 from d2b_ray.plan.units import KINDS, NO_LAYER, Kind, Plan, Unit
 
 __all__ = [
@@ -28,6 +28,8 @@ __all__ = [
     "Plan",
     "Rates",
     "Unit",
+    "by_runs",
+    "by_texts",
     "canonical",
     "estimate",
     "expand",
@@ -35,10 +37,13 @@ __all__ = [
     "feature_key",
     "hparams",
     "layer_word",
+    "reading",
+    "run_shards",
     "same_null",
     "sharded",
     "space_words",
     "stimulus",
+    "text_shards",
     "unit_key",
     "value_bytes",
 ]

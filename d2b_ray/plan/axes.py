@@ -30,7 +30,7 @@ __all__ = [
 LayerCount = Callable[[str, str], int]
 ColumnCount = Callable[[float], int]
 AXES = ("model", "annotation", "window", "annotators")  # of a feature block, outermost first
-APART = ("layers", "reduce", "trust_remote_code")
+APART = ("layers", "reduce", "trust_remote_code", "long_texts")
 
 
 def unknown_columns(eps: float) -> int:
@@ -80,8 +80,8 @@ def chosen_subjects(sweep: Sweep, known: tuple[str, ...]) -> tuple[str, ...]:
 def feature_sets(block: AnyFeatures, columns: ColumnCount) -> Iterator[dict[str, Any]]:
     """The product of a feature block's axes without the layers, as params of extract units.
 
-    A projection says how many columns it leaves, and trust in a model's code is named where it is
-    given: both are left out otherwise.
+    A projection says how many columns it leaves; trust in a model's code, and windows over long
+    texts, are named where they are asked for: all are left out otherwise.
     """
     fixed = {
         key: getattr(block, key) for key in type(block).model_fields if key not in (*AXES, *APART)
@@ -91,6 +91,8 @@ def feature_sets(block: AnyFeatures, columns: ColumnCount) -> Iterator[dict[str,
         fixed["reduce"] = {"components": left, "seed": reduce.seed}
     if getattr(block, "trust_remote_code", False):
         fixed["trust_remote_code"] = True
+    if (long_texts := getattr(block, "long_texts", "truncate")) != "truncate":
+        fixed["long_texts"] = long_texts
     axes = {key: getattr(block, key) for key in AXES if key in type(block).model_fields}
     for values in product(*axes.values()):
         yield fixed | dict(zip(axes, values, strict=True))

@@ -15,12 +15,13 @@ from d2b_ray.plan.keys import feature_key
 from d2b_ray.plan.units import KINDS, Kind, Plan, Unit
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
 __all__ = ["CPU_CORE", "GPU", "Estimate", "Facts", "Rates", "estimate", "value_bytes"]
 
 TOKENS_PER_TEXT = 20  # a caption of a second
+CHARACTERS_PER_TOKEN = 4
 TOKENS_A_SECOND = {"vision": 2 * 200, "vision_language": 2 * 400, "audio": 600, "wordvectors": 0}
 EIGH_FLOPS = 9.0  # a symmetric eigendecomposition of order p costs about 9 p^3
 DISTINCT_ALPHAS = 0.7  # share of (fold, alpha) pairs that are computed: the others are saturated
@@ -155,11 +156,8 @@ def _cost(
     """Operations, operations a second, bytes to the store."""
     n, fast = facts.n_train, rates.float32_flops
     if unit.kind in ("shard", "extract"):
-        feature, share = unit.params, 0.0 if unit.needs else 1.0
-        if unit.kind == "shard":
-            feature, share = feature["set"], sum(unit.place["runs"].values()) / facts.seconds
-        size = facts.seconds * _width(feature, facts) * FLOAT32_BYTES * layers
-        return share * _forward_flops(feature, facts), fast, round(share * size)
+        flops, rows, feature = _extraction(unit, facts)
+        return flops, fast, rows * _width(feature, facts) * FLOAT32_BYTES * layers
     if unit.kind == "gather":
         return 0.0, fast, 0
     if unit.kind == "null":
@@ -206,14 +204,33 @@ def _test_flops(commit: Unit, fit: Unit, facts: Facts) -> float:
     return series * 10.0 * facts.n_valid * math.log2(max(facts.n_valid, 2))
 
 
-def _forward_flops(feature: Mapping[str, Any], facts: Facts) -> float:
-    """Of all distinct inputs of a feature set: 12 width² multiply-adds a block and token."""
-    modality, model = feature["modality"], (feature["modality"], feature["model"])
+def _extraction(unit: Unit, facts: Facts) -> tuple[float, int, Mapping[str, Any]]:
+    """Operations, rows that are written, and the feature set, of a shard, a join, or all at once."""
+    if unit.kind == "shard" and "texts" in unit.place:
+        feature, texts = unit.params["reading"], unit.place["texts"]
+        return _forward_flops(feature, _tokens_of(texts), facts), len(texts), feature
+    if unit.kind == "shard":
+        feature, seconds = unit.params["set"], sum(unit.place["runs"].values())
+    else:
+        feature, seconds = unit.params, facts.seconds
+    modality = feature["modality"]
+    if unit.errand == "join":  # shards of runs have written all of it
+        return 0.0, seconds if modality == "semantic" else 0, feature
     if modality == "semantic":
         tokens = TOKENS_PER_TEXT * feature["window"]
-        tokens *= facts.texts.get(feature["annotation"], facts.seconds)
+        tokens *= facts.texts.get(feature["annotation"], seconds)
     else:
-        tokens = TOKENS_A_SECOND[modality] * facts.seconds
+        tokens = TOKENS_A_SECOND[modality] * seconds
+    return _forward_flops(feature, tokens, facts), seconds, feature
+
+
+def _tokens_of(texts: Sequence[str]) -> float:
+    return len(texts) + sum(map(len, texts)) / CHARACTERS_PER_TOKEN
+
+
+def _forward_flops(feature: Mapping[str, Any], tokens: float, facts: Facts) -> float:
+    """12 width² multiply-adds a block and token."""
+    modality, model = feature["modality"], (feature["modality"], feature["model"])
     width = facts.width[model] // (2 if modality == "vision_language" else 1)  # image, text
     return float(2.0 * 12 * width**2 * (facts.depth[model] - 1) * tokens)
 

@@ -1,44 +1,110 @@
-"""Feature sets of long stimuli in shards of some runs each, which several extractors share. Pure.
+"""Feature sets in shards, which several extractors share; the extract unit then joins them. Pure.
 
-Frames and sound of a run are worked on by themselves, so that shards change no bit of the features.
-Captions are not: distinct texts of all runs are run once, and one unit does that.
+Frames and sound of a run are worked on by themselves: a shard has some runs in a row, and changes no
+bit of the features. Captions are not: a shard has distinct texts, whatever runs, annotators or
+levels they come from, and each feature set needs the shards that its texts are in.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
 
-from d2b_ray.plan.keys import unit_key
+from d2b_ray.plan.keys import canonical, unit_key
 from d2b_ray.plan.units import Plan, Unit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
-__all__ = ["sharded"]
+__all__ = ["by_runs", "by_texts", "reading", "run_shards", "sharded", "text_shards"]
 
-BY_RUN = frozenset({"vision", "audio", "vision_language"})  # modalities
+BY_RUNS = frozenset({"vision", "audio", "vision_language"})  # modalities
+CHOOSE_TEXTS = ("annotation", "annotators", "window", "join")
 
 
-def sharded(
-    plan: Plan, missing: Mapping[str, tuple[int, ...]], runs: Mapping[str, int], shard_s: int
-) -> Plan:
-    """The plan with shards before every extract unit that is worth it; the unit then joins them.
+def by_runs(params: Mapping[str, Any]) -> bool:
+    """Whether a feature set can be made run by run."""
+    return params["modality"] in BY_RUNS
 
-    `missing` layers still to be made, by key of the unit; `runs` their seconds, in order. A shard
-    has as many runs in a row as last at most `shard_s` seconds, one at least.
+
+def by_texts(params: Mapping[str, Any]) -> bool:
+    """Whether a feature set can be made text by text: flat rows depend on the other texts."""
+    return bool(params["modality"] == "semantic" and params["tokens"] != "flat")
+
+
+def reading(params: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a feature set of texts tells how a text is read, not which texts."""
+    return {key: value for key, value in params.items() if key not in CHOOSE_TEXTS}
+
+
+def sharded(plan: Plan, shards: Mapping[str, Sequence[Unit]]) -> Plan:
+    """The plan with the `shards` of extract units (by key) before the first that needs them."""
+    units: list[Unit] = []
+    index: dict[str, Unit] = {}
+    for unit in plan:
+        parts = shards.get(unit.key, ())
+        joins = replace(unit, needs=tuple(part.key for part in parts)) if parts else unit
+        for one in (*parts, joins):
+            if one.key not in index:
+                index[one.key] = one
+                units.append(one)
+    return Plan(tuple(units), index, plan.repeats)
+
+
+def run_shards(
+    unit: Unit, layers: tuple[int, ...], runs: Mapping[str, int], shard_s: int
+) -> list[Unit]:
+    """Shards of an extract unit; none where all fits into one.
+
+    `layers` to be made; `runs` their seconds, in order. A shard has as many runs in a row as last at
+    most `shard_s` seconds, one at least.
     """
     pieces = list(_pieces(runs, shard_s))
     if len(pieces) < 2:
-        return plan
-    units: list[Unit] = []
-    for unit in plan:
-        if unit.kind == "extract" and unit.params["modality"] in BY_RUN and missing[unit.key]:
-            parts = [_shard(unit, i, piece, missing[unit.key]) for i, piece in enumerate(pieces)]
-            units += [*parts, replace(unit, needs=tuple(part.key for part in parts))]
-        else:
-            units.append(unit)
-    return Plan(tuple(units), {unit.key: unit for unit in units}, plan.repeats)
+        return []
+    made = []
+    for number, piece in enumerate(pieces):
+        params = {"set": unit.params, "shard": number}
+        names = list(piece)
+        words = " to ".join(dict.fromkeys((names[0], names[-1])))
+        label, place = f"{unit.label} {words}", {"runs": piece}
+        made.append(_shard(params, label, unit.model, layers, place))
+    return made
+
+
+def text_shards(
+    unit: Unit, fingerprint: str, layers: tuple[int, ...], texts: Sequence[str], size: int
+) -> list[Unit]:
+    """Shards of at most `size` of the distinct `texts`, in order; `unit` is one of those they are for.
+
+    `fingerprint` of the model. The texts themselves, as long as no plan should be, are told apart by
+    their digest in the key.
+    """
+    made = []
+    for start in range(0, len(texts), size):
+        part = list(texts[start : start + size])
+        params = {
+            "reading": reading(unit.params),
+            "model": fingerprint,
+            "layers": list(layers),
+            "texts": sha256(canonical(part).encode()).hexdigest(),
+        }
+        words = f"texts {start + 1} to {start + len(part)}"
+        label, place = f"{unit.label} {words}", {"texts": part}
+        made.append(_shard(params, label, unit.model, layers, place))
+    return made
+
+
+def _shard(
+    params: Mapping[str, Any],
+    label: str,
+    model: str | None,
+    layers: tuple[int, ...],
+    place: Mapping[str, Any],
+) -> Unit:
+    key = unit_key("shard", params)
+    return Unit("shard", key, params, (), label, model=model, layers=layers, place=place)
 
 
 def _pieces(runs: Mapping[str, int], shard_s: int) -> Iterator[dict[str, int]]:
@@ -50,20 +116,3 @@ def _pieces(runs: Mapping[str, int], shard_s: int) -> Iterator[dict[str, int]]:
         piece[run] = seconds
     if piece:
         yield piece
-
-
-def _shard(unit: Unit, number: int, runs: Mapping[str, int], layers: tuple[int, ...]) -> Unit:
-    params = {"set": unit.params, "shard": number}
-    names = list(runs)
-    first, last = names[0], names[-1]
-    words = first if first == last else f"{first} to {last}"
-    return Unit(
-        "shard",
-        unit_key("shard", params),
-        params,
-        (),
-        f"{unit.label} {words}",
-        model=unit.model,
-        layers=layers,
-        place={"runs": dict(runs)},
-    )

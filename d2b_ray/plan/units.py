@@ -40,6 +40,11 @@ class Unit:
     place: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     @property
+    def errand(self) -> str:
+        """Its kind, but `join` for an extract unit whose shards have done the work of the model."""
+        return "join" if self.kind == "extract" and self.needs else self.kind
+
+    @property
     def durable(self) -> bool:
         """Whether the unit leaves a record. The others are values, made again when needed."""
         return self.kind in DURABLE

@@ -59,6 +59,7 @@ FrameSize: TypeAlias = Annotated[
 ]
 FrameSource: TypeAlias = Annotated[Literal["frames", "video"], Allowed("one of: frames, video")]
 Pooling: TypeAlias = Annotated[Literal["avg", "flat"], Allowed("one of: avg, flat")]
+LongTexts: TypeAlias = Annotated[Literal["truncate", "slide"], Allowed("one of: truncate, slide")]
 Switch: TypeAlias = Annotated[bool, Allowed("true or false")]
 
 MODALITY_WORDS = "one of: semantic, wordvectors, vision, audio, vision_language"
@@ -67,6 +68,7 @@ FLAT_WORDS = (
     "avg, or flat together with reduce: {srp: eps} or {components: k}; flat rows are 100,000 columns "
     "or more, and are never written whole"
 )
+SLIDE_WORDS = "truncate with tokens: flat, whose texts have one length; or slide with avg or last"
 
 
 class FeatureReduction(Closed):
@@ -143,6 +145,8 @@ class SemanticBlock(FeatureBlock):
     """Projection of wide rows while they are made."""
     tokens: Annotated[Literal["avg", "last", "flat"], Allowed("one of: avg, last, flat")] = "avg"
     """Pooling over the tokens of a text."""
+    long_texts: LongTexts = "truncate"
+    """Texts longer than the model can read: cut off, or read in windows that overlap by half."""
     annotators: Axis[Annotators] = ("ALL",)
     """Whose captions are averaged."""
     join: Join = "time"
@@ -151,6 +155,13 @@ class SemanticBlock(FeatureBlock):
     """Type the model computes in. Features are always float32."""
     trust_remote_code: Switch = False
     """Whether code that comes with the model may run. It can do anything that you can."""
+
+    @field_validator("long_texts")
+    @classmethod
+    def _flat_is_cut(cls, value: str, info: ValidationInfo) -> str:
+        if value == "slide" and info.data.get("tokens") == "flat":
+            raise PydanticCustomError("allowed", "{words}", {"words": SLIDE_WORDS})
+        return value
 
 
 class WordVectorsBlock(FeatureBlock):

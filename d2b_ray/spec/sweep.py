@@ -58,6 +58,8 @@ class OutputBlock(Closed):
     """Which arrays of a fit are kept."""
     table: Annotated[Literal["parquet", "none"], Allowed("one of: parquet, none")] = "parquet"
     """Tables of voxels and fits."""
+    keep_texts: Annotated[bool, Allowed("true or false")] = True
+    """Whether rows of distinct texts stay beside the features: a text that comes again costs nothing."""
 
 
 class ExtractResources(Closed):
@@ -69,6 +71,8 @@ class ExtractResources(Closed):
     """Logical GPUs; `null`: one where the cluster has any."""
     batch_tokens: Positive = 8192
     """Tokens in a batch, padding included."""
+    shard_texts: Positive = 2048
+    """Distinct texts that one extractor takes at a time; their rows at all layers are held in memory."""
     shard_s: Positive = 600
     """Seconds of frames or sound that one extractor takes at a time, whole runs; the rest goes to others."""
 

@@ -4,6 +4,8 @@
     ├── sweep.yaml, environment.json        W engine, at the start   R report, people
     ├── stim_features/{modality}/{hparams}/{model}/layer{n}/{run}.npy  features.json
     │                                       W extract               R design; drama2brain's own too
+    ├── stim_features/texts/{model}/{reading}/{part}/layer{n}.npy  texts.json
+    │                                       W shard (of texts)      R extract
     ├── encoding/{subject}/scores/TR{start}_{end}s/{modality}/{hparams}/{model}/layer{n}/
     │   ├── cc_{suffix}.npy  cv_cc_{suffix}.npy  alphas_{suffix}.npy  coef_{suffix}.npy
     │   ├── pvalues_corrected_{suffix}.npy  predictions[_nested]_{suffix}.npy  dist_{suffix}.png
@@ -66,6 +68,7 @@ class Layout:
     TIMINGS = "tables/timings.parquet"
     COMPARED = "comparisons/"
     COMPARISONS = "tables/comparisons.parquet"
+    TEXTS = "stim_features/texts/"
     UNITS = "units/"
     REPORT = "report/index.html"
     LAYER_FIGURE = "report/layers.png"
@@ -87,6 +90,23 @@ class Layout:
     def feature(feature: Mapping[str, Any], layer: int, run: str) -> str:
         """Features (seconds, width) of a run, by its name: `Title_001`."""
         return f"{Layout.feature_folder(feature, layer)}/{component(run)}.npy"
+
+    @staticmethod
+    def text_folder(model: str, reading: str = "") -> str:
+        """Folder of the rows of texts that a model has read, or has read in one way."""
+        return f"{Layout.TEXTS}{model_folder(model)}/" + (
+            f"{component(reading)}/" if reading else ""
+        )
+
+    @staticmethod
+    def text_rows(model: str, reading: str, part: str, layer: int) -> str:
+        """Rows (texts, width) of the texts of a part at a layer."""
+        return f"{Layout.text_folder(model, reading)}{component(part)}/{layer_word(layer)}.npy"
+
+    @staticmethod
+    def text_list(model: str, reading: str, part: str) -> str:
+        """Which texts the rows of a part belong to."""
+        return f"{Layout.text_folder(model, reading)}{component(part)}/texts.json"
 
     @staticmethod
     def voxels(subject: str, key: str) -> str:

@@ -76,7 +76,10 @@ def test_the_same_spec_gives_the_same_bytes(tiny_root, inline_store, tmp_path):
 
 
 def test_other_features_in_the_same_folder_make_the_first_undone(tiny_root, tmp_path):
-    one = ("dataset.subjects=[DM01]", "features.llm.annotation=story", "features.llm.layers=[1]")
+    one = (
+        "dataset.subjects=[DM01]", "features.llm.annotation=story", "features.llm.layers=[1]",
+        "output.keep_texts=false",
+    )  # fmt: skip
     run(tiny_root, tmp_path / "fresh", *one)
     run(tiny_root, tmp_path / "out", *one)
     run(tiny_root, tmp_path / "out", *one, "features.llm.dtype=bfloat16")
@@ -114,7 +117,8 @@ def test_a_new_cell_costs_that_cell_only(tiny_root, inline_store, tmp_path):
     shutil.copytree(inline_store, out)
     summary, _ = run(tiny_root, out, "features.llm.layers=[1,2,3]")
     assert summary.executed == {
-        "extract": 2, "design": 2, "factorize": 2, "fit": 4, "null": 8, "commit": 4, "gather": 1,
+        "shard": 2, "extract": 2, "design": 2, "factorize": 2, "fit": 4, "null": 8, "commit": 4,
+        "gather": 1,
     }  # fmt: skip
     assert Store(str(out)).read_table("tables/fits.parquet").num_rows == 12
 

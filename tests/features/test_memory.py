@@ -81,7 +81,7 @@ def test_runs_one_by_one_are_the_runs_together(monkeypatch, rng):
     seen = []
     embed = semantic.embed
     monkeypatch.setattr(
-        semantic, "embed", lambda m, ids, **o: (seen.extend(map(tuple, ids)), embed(m, ids, **o))[1]
+        semantic, "embed", lambda m, texts, **o: (seen.extend(texts), embed(m, texts, **o))[1]
     )
     monkeypatch.setattr(semantic, "TOGETHER_BYTES", 1)
     apart = extract(model, said)
