@@ -134,7 +134,13 @@ class Sweeps:
             f"{{kind: ridge, features: llm, delays: {{start: {s}, end: {s + 2}}}}}" for s in starts
         ]
         self._yaml = to_yaml(
-            tiny_sweep(data, "OUT", f"fits=[{', '.join(fits)}]", "output.save=[scores, pvalues]")
+            tiny_sweep(
+                data,
+                "OUT",
+                f"fits=[{', '.join(fits)}]",
+                "output.save=[scores, pvalues]",
+                "resources.extract.shard_texts=40",
+            )
         )
         self.number = 0
         self.units = 0

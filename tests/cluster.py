@@ -22,6 +22,7 @@ class Head:
 
     address: str  # for ray.init
     dashboard: str  # for `ray job submit`
+    metrics: str  # for Prometheus
 
 
 def plain_environment(**more) -> dict[str, str]:
@@ -57,7 +58,7 @@ def running_head(folder: str, *, num_cpus: int = 2, **environment):
     try:
         url = f"http://127.0.0.1:{dashboard}"
         _wait(process, url, Path(folder) / "head.log")
-        yield Head(f"127.0.0.1:{port}", url)
+        yield Head(f"127.0.0.1:{port}", url, f"http://127.0.0.1:{metrics}/metrics")
     finally:
         os.killpg(process.pid, signal.SIGTERM)
         try:

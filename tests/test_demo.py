@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 
 import duckdb
@@ -20,6 +22,24 @@ from cluster import plain_environment, running_head
 ROOT = Path(__file__).resolve().parents[1]
 SUBJECTS = ("DM01", "DM03")
 DRIVEN = ("speechTranscription", "objectiveAnnot50chara", "story")
+
+
+def units_ended(metrics: str) -> dict[str, float]:
+    """What Prometheus would scrape: units done, by kind. Ray hands counters on every ten seconds."""
+    pattern = re.compile(r"ray_d2b_units_ended\w*\{(.*)\} ([\d.]+)")
+    deadline = time.monotonic() + 40
+    while True:
+        with urllib.request.urlopen(metrics, timeout=10) as answer:
+            found = pattern.findall(answer.read().decode())
+        counted: dict[str, float] = {}
+        for labels, value in found:
+            assert 'sweep="demo"' in labels
+            assert 'outcome="done"' in labels
+            kind = re.search(r'[Kk]ind="(\w+)"', labels)[1]
+            counted[kind] = counted.get(kind, 0) + float(value)
+        if "gather" in counted or time.monotonic() > deadline:
+            return counted
+        time.sleep(1)
 
 
 def d2b_ray(*arguments, cwd, **environment):
@@ -132,6 +152,9 @@ def test_a_submitted_job_gives_the_same_store(base, results, ray_folder, tmp_pat
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
         assert "Ran 139 units" in done.stdout
         assert_equal_stores(results, tmp_path / "out")
+        counted = units_ended(head.metrics)
+        assert sum(counted.values()) == 139
+        assert counted["null"] == 72
         joined = d2b_ray(
             "run", str(ROOT / "jobs/demo.yaml"), "--address", head.address, "--set",
             f"output.root={tmp_path}/out", "--set", "fits.0.delays.start=4", cwd=base,

@@ -20,15 +20,16 @@ from ray import exceptions
 from d2b_ray.engine.device import DEVICE_VARIABLE
 from d2b_ray.engine.events import WorkerView
 from d2b_ray.engine.lanes import shape_workers
-from d2b_ray.errors import PlanError
+from d2b_ray.errors import D2BError, PlanError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from d2b_ray.engine.lanes import Demand, WorkerShape
     from d2b_ray.engine.place import Place
+    from d2b_ray.engine.policy import Fault
 
-__all__ = ["Crew", "Seat", "Worker"]
+__all__ = ["Crew", "Seat", "Worker", "fault_of", "is_cancelled"]
 
 log = logging.getLogger(__name__)
 LOOK_S = 2.0  # how often the nodes of the cluster are looked at
@@ -167,3 +168,30 @@ def _draining() -> dict[str, int]:
 
     found: dict[str, int] = state.get_draining_nodes()
     return found
+
+
+def is_cancelled(reference: Any) -> bool:
+    """Whether the unit behind a report that is there was called off before it began."""
+    try:
+        ray.get(reference)
+    except exceptions.TaskCancelledError:
+        return True
+    except exceptions.RayError:
+        return False
+    return False
+
+
+def fault_of(error: BaseException) -> Fault:
+    """The row of the policy table for what Ray reports of a try that sent no report."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, exceptions.ObjectLostError):
+            return "value_lost"
+        if isinstance(seen, exceptions.OutOfMemoryError):
+            return "out_of_memory"
+        if isinstance(seen, D2BError):
+            return "error"
+        seen = getattr(seen, "cause", None) or seen.__cause__
+    if isinstance(error, exceptions.RayTaskError):
+        return "error"
+    return "worker_died"

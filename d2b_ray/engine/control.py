@@ -91,10 +91,8 @@ class Control:
 
     def most_parallel(self) -> int:
         """The most units of one kind still to run: more workers than that would sit idle."""
-        left = Counter(
-            self.units[k].kind for k, s in self.state.items() if s in ("waiting", "ready")
-        )
-        return max(left.values(), default=0)
+        left = (self.units[k].kind for k, s in self.state.items() if s in ("waiting", "ready"))
+        return max(Counter(left).values(), default=0)
 
     def inputs(self, key: str) -> tuple[str, ...]:
         """The needs of a unit that are values in memory, in the order of `needs`."""
@@ -123,6 +121,12 @@ class Control:
                 self.tries.start(unit.key)
                 return unit.key
         return None
+
+    def put_back(self, key: str) -> None:
+        """A unit that was picked, and has not begun: as if it had not been."""
+        self.tries.forget(key)
+        self._move(key, "waiting")
+        self._promote(key)
 
     @property
     def shuns(self) -> bool:
@@ -275,7 +279,6 @@ class Control:
 
     def _lost(self, keys: tuple[str, ...]) -> list[Action]:
         """Make lost values again: their units, and the needs of those that are gone too, wait anew."""
-        actions: list[Action] = []
         stack = [k for k in keys if self.state[k] == "done" and not self.units[k].durable]
         while stack:
             key = stack.pop()
@@ -293,4 +296,4 @@ class Control:
                     self._move(consumer, "waiting")
         for key in self.units:
             self._promote(key)
-        return actions
+        return []

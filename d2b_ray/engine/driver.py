@@ -1,7 +1,8 @@
 """The Ray engine: carries out what `control` decides, on the workers of a cluster.
 
-The driver holds references and small reports, never an array. One unit at a time runs on a worker;
-a worker that dies is replaced, and `control` hears of it as a failure of its unit.
+The driver holds references and small reports, never an array. One unit at a time runs on a worker,
+and behind a short one the next waits there already, so that no worker waits for an answer. A worker
+that dies is replaced, and `control` hears of it as a failure of the unit that ran.
 """
 
 from __future__ import annotations
@@ -17,11 +18,10 @@ import ray
 from ray import exceptions
 from ray.util import metrics
 
-from d2b_ray.engine.actors import Crew, Seat
+from d2b_ray.engine.actors import Crew, Seat, fault_of, is_cancelled
 from d2b_ray.engine.events import Failed, Lost, Release, Succeeded
 from d2b_ray.engine.meters import Meters
-from d2b_ray.engine.policy import Failure, Fault
-from d2b_ray.errors import D2BError
+from d2b_ray.engine.policy import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,8 +36,9 @@ __all__ = ["run_on_ray"]
 log = logging.getLogger(__name__)
 POLL_S = 1.0  # how often the display moves while nothing ends
 FEW = 16  # references that are looked at one after another
+SHORT_S = 0.2  # the mean of a kind of unit behind which another may wait
+MOST_AHEAD = 64  # workers that are looked through for one that may have another
 NOTE_S = 60.0  # how often the log says how full memory is, and a person that workers are missing
-LOST = exceptions.ObjectLostError
 
 
 def run_on_ray(
@@ -83,14 +84,14 @@ def _object_store_bytes() -> float:
     return float(ray.cluster_resources().get("object_store_memory", 0))  # type: ignore[no-untyped-call]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Try:
-    """A unit that runs: on which seat, its value to be, and since when."""
+    """A unit that runs: on which seat, its value to be, and since when; None while it waits there."""
 
     seat: Seat
     key: str
     value_ref: Any
-    began: float
+    began: float | None
 
 
 class _Loop:
@@ -100,6 +101,7 @@ class _Loop:
         self.crew = crew
         self.idle: dict[int, Seat] = {}
         self.running: dict[Any, _Try] = {}  # by the report that will come
+        self.behind: dict[int, Any] = {}  # by seat: of these, the one that waits behind another
         self.values: dict[str, Any] = {}
         self.meters = Meters(metrics, campaign.sweep.name)
         self._noted = self._looked = time.monotonic()
@@ -149,21 +151,49 @@ class _Loop:
                     nothing_for.add(seat.view.kinds)
                 continue
             del self.idle[number]
-            unit = self.control.units[key]
-            inputs = [self.values[need] for need in self.control.inputs(key)]
-            run = seat.handle.run.options(num_returns=2, name=_shown(unit))
-            value_ref, report_ref = run.remote(self.campaign.task(key), *inputs)
-            self.running[report_ref] = _Try(seat, key, value_ref, time.monotonic())
-            self.campaign.started(key)
+            self._send(seat, key, time.monotonic())
+        for this in list(self.running.values())[:MOST_AHEAD]:
+            if this.began is None or this.seat.number in self.behind or this.seat.left:
+                continue
+            unit, view = self.control.units[this.key], this.seat.view
+            if view.kinds in nothing_for or self.campaign.pace.mean(unit.kind) > SHORT_S:
+                continue
+            key = self.control.pick(view.after(unit))
+            if key is None:
+                nothing_for.add(view.kinds)
+            else:
+                self.behind[this.seat.number] = self._send(this.seat, key, None)
+
+    def _send(self, seat: Seat, key: str, began: float | None) -> Any:
+        unit = self.control.units[key]
+        inputs = [self.values[need] for need in self.control.inputs(key)]
+        run = seat.handle.run.options(num_returns=2, name=_shown(unit))
+        value_ref, report_ref = run.remote(self.campaign.task(key), *inputs)
+        self.running[report_ref] = _Try(seat, key, value_ref, began)
+        self.campaign.started(key)
+        return report_ref
 
     def _take(self, reference: Any) -> None:
-        this = self.running.pop(reference)
+        this = self.running[reference]
         seat, key = this.seat, this.key
+        if this.began is None and not is_cancelled(reference):
+            # its worker has come to it, or is gone: what went before it tells
+            self._take(next(r for r, t in self.running.items() if t.seat is seat and t.began))
+            if reference not in self.running:
+                return
+        del self.running[reference]
         unit = self.control.units[key]
         try:
             report: Report = ray.get(reference)
+        except exceptions.TaskCancelledError:  # its node will end, and it had not begun
+            self.control.put_back(key)
+            if this.began is None:
+                del self.behind[seat.number]
+            else:
+                self._free(seat)
+            return
         except exceptions.RayError as error:
-            fault = _fault_of(error)
+            fault = fault_of(error)
             if fault == "worker_died" and seat.left:
                 fault = "preempted"
             text = str(error)
@@ -194,14 +224,20 @@ class _Loop:
             actions += self.control.handle(Lost(inputs))
             self._free(seat)
         else:
+            follows = self.behind.pop(seat.number, None)
+            if follows is not None:  # it never began
+                self.control.put_back(self.running.pop(follows).key)
             self.crew.fill(seat)
         self._act(actions)
         self.meters.broke(self.control.units[key].kind, failure.fault)
         self.campaign.broke(key, failure, actions)
 
     def _free(self, seat: Seat) -> None:
-        """A worker without a unit: idle, or given up when its node is about to end."""
-        if seat.left:
+        """A worker has ended its unit: the one that waits there begins, or it is idle, or given up."""
+        follows = self.behind.pop(seat.number, None)
+        if follows is not None:
+            self.running[follows].began = time.monotonic()
+        elif seat.left:
             self.crew.fill(seat)
         else:
             self.idle[seat.number] = seat
@@ -210,7 +246,7 @@ class _Loop:
         """What no report tells: units that hang, nodes that leave, workers that are missing."""
         now = time.monotonic()
         for reference, this in list(self.running.items()):
-            if now - this.began > self.campaign.timeout_s:
+            if this.began is not None and now - this.began > self.campaign.timeout_s:
                 del self.running[reference]
                 message = f"took longer than resources.timeout_s = {self.campaign.timeout_s:g} s"
                 self._broken(this, Failure("timeout", "Timeout", message))
@@ -218,6 +254,8 @@ class _Loop:
             self.campaign.said(f"node {seat.node[:8]} will end: no more units for its workers")
             if self.idle.pop(seat.number, None):
                 self.crew.fill(seat)
+            elif seat.number in self.behind:
+                ray.cancel(self.behind[seat.number])
         if self.running:
             self._last_worker = now
         if now - self._noted > NOTE_S:
@@ -252,19 +290,3 @@ def _shown(unit: Unit) -> str:
     """Name on the dashboard: few in number, for Ray keeps a series of metrics for every name."""
     model = (unit.model or "").rpartition("/")[2]
     return " ".join(filter(None, (unit.kind, unit.subject, model)))
-
-
-def _fault_of(error: BaseException) -> Fault:
-    """The row of the policy table for what Ray reports of a try that sent no report."""
-    seen: BaseException | None = error
-    while seen is not None:
-        if isinstance(seen, LOST):
-            return "value_lost"
-        if isinstance(seen, exceptions.OutOfMemoryError):
-            return "out_of_memory"
-        if isinstance(seen, D2BError):
-            return "error"
-        seen = getattr(seen, "cause", None) or seen.__cause__
-    if isinstance(error, exceptions.RayTaskError):
-        return "error"
-    return "worker_died"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,11 @@ class Pace:
         """A unit has ended well."""
         self.executed[kind] = self.executed.get(kind, 0) + 1
         self._seconds[kind] = self._seconds.get(kind, 0.0) + seconds
+
+    def mean(self, kind: str) -> float:
+        """Mean seconds of the units of a kind that have ended; infinite before the first."""
+        done = self.executed.get(kind, 0)
+        return self._seconds[kind] / done if done else math.inf
 
     def rate(self) -> float:
         """Units ended per second since the start."""

@@ -78,6 +78,10 @@ class Tries:
         """One more try."""
         self._started[key] += 1
 
+    def forget(self, key: str) -> None:
+        """The last try never began."""
+        self._started[key] -= 1
+
     def started(self, key: str) -> int:
         """Tries so far."""
         return self._started[key]

@@ -246,3 +246,26 @@ def test_ten_thousand_units_are_decided_in_little_time():
     order, _ = run(control)
     assert len(order) > 10_000
     assert (time.perf_counter() - began) / len(order) < 1e-3
+
+
+def test_a_unit_that_is_put_back_was_never_begun():
+    control = Control([unit("extract", "x"), unit("design", "d", "x")])
+    assert control.pick(ANY) == "x"
+    control.put_back("x")
+    assert control.tries.started("x") == 0
+    assert control.pick(ANY) == "x"
+    assert control.tries.started("x") == 1
+
+
+def test_what_is_put_back_waits_for_a_value_that_was_lost_meanwhile():
+    control = Control(grid(designs=1, subjects=1))
+    for expected in ("x", "d0", "a0", "f00"):
+        assert control.pick(ANY) == expected
+        control.handle(Succeeded(expected))
+    assert [control.pick(ANY), control.pick(ANY)] == ["n000", "n001"]
+    control.handle(Failed("n000", fail("value_lost")))
+    control.handle(Lost(("f00",)))
+    control.put_back("n001")
+    assert control.state["n001"] == "waiting"
+    order, _ = run(control, held=frozenset({"d0", "a0"}))
+    assert order[-4:] == ["n000", "n001", "c00", "g"]
