@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from d2b_ray.engine.place import Place
     from d2b_ray.engine.policy import Fault
 
-__all__ = ["Crew", "Seat", "Worker", "fault_of", "is_cancelled"]
+__all__ = ["Crew", "Seat", "Worker", "fault_of"]
 
 log = logging.getLogger(__name__)
 LOOK_S = 2.0  # how often the nodes of the cluster are looked at
@@ -168,17 +168,6 @@ def _draining() -> dict[str, int]:
 
     found: dict[str, int] = state.get_draining_nodes()
     return found
-
-
-def is_cancelled(reference: Any) -> bool:
-    """Whether the unit behind a report that is there was called off before it began."""
-    try:
-        ray.get(reference)
-    except exceptions.TaskCancelledError:
-        return True
-    except exceptions.RayError:
-        return False
-    return False
 
 
 def fault_of(error: BaseException) -> Fault:

@@ -18,7 +18,7 @@ import ray
 from ray import exceptions
 from ray.util import metrics
 
-from d2b_ray.engine.actors import Crew, Seat, fault_of, is_cancelled
+from d2b_ray.engine.actors import Crew, Seat, fault_of
 from d2b_ray.engine.events import Failed, Lost, Release, Succeeded
 from d2b_ray.engine.meters import Meters
 from d2b_ray.engine.policy import Failure
@@ -176,30 +176,18 @@ class _Loop:
     def _take(self, reference: Any) -> None:
         this = self.running[reference]
         seat, key = this.seat, this.key
-        if this.began is None and not is_cancelled(reference):
+        report = _outcome(reference, seat)
+        if this.began is None and not (
+            isinstance(report, Failure) and report.fault == "value_lost"
+        ):
             # its worker has come to it, or is gone: what went before it tells
             self._take(next(r for r, t in self.running.items() if t.seat is seat and t.began))
-            if reference not in self.running:
-                return
-        del self.running[reference]
+        if self.running.pop(reference, None) is None:
+            return  # it never began, and was put back
+        if isinstance(report, Failure):
+            self._broken(this, report)
+            return
         unit = self.control.units[key]
-        try:
-            report: Report = ray.get(reference)
-        except exceptions.TaskCancelledError:  # its node will end, and it had not begun
-            self.control.put_back(key)
-            if this.began is None:
-                del self.behind[seat.number]
-            else:
-                self._free(seat)
-            return
-        except exceptions.RayError as error:
-            fault = fault_of(error)
-            if fault == "worker_died" and seat.left:
-                fault = "preempted"
-            text = str(error)
-            line = text.splitlines()[0] if text else ""
-            self._broken(this, Failure(fault, type(error).__name__, line, text))
-            return
         seat.view = seat.view.after(unit)
         self._free(seat)
         if report.failure is None:
@@ -222,7 +210,10 @@ class _Loop:
             for need in inputs:
                 self.values.pop(need, None)
             actions += self.control.handle(Lost(inputs))
-            self._free(seat)
+            if this.began is None:  # it ended before its turn
+                self.behind.pop(seat.number, None)
+            else:
+                self._free(seat)
         else:
             follows = self.behind.pop(seat.number, None)
             if follows is not None:  # it never began
@@ -254,8 +245,6 @@ class _Loop:
             self.campaign.said(f"node {seat.node[:8]} will end: no more units for its workers")
             if self.idle.pop(seat.number, None):
                 self.crew.fill(seat)
-            elif seat.number in self.behind:
-                ray.cancel(self.behind[seat.number])
         if self.running:
             self._last_worker = now
         if now - self._noted > NOTE_S:
@@ -284,6 +273,19 @@ class _Loop:
         for action in actions:
             if isinstance(action, Release):
                 self.values.pop(action.key, None)
+
+
+def _outcome(reference: Any, seat: Seat) -> Report | Failure:
+    """The report of a try, or what befell it on its seat."""
+    try:
+        report: Report = ray.get(reference)
+    except exceptions.RayError as error:
+        fault = fault_of(error)
+        if fault == "worker_died" and seat.left:
+            fault = "preempted"
+        text = str(error)
+        return Failure(fault, type(error).__name__, text.splitlines()[0] if text else "", text)
+    return report
 
 
 def _shown(unit: Unit) -> str:
