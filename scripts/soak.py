@@ -76,9 +76,10 @@ def processes(mark: str) -> dict[int, str]:
     return found
 
 
-def descriptors(process: int) -> int:
-    """Open file descriptors."""
-    return len(os.listdir(f"/proc/{process}/fd"))
+def descriptors(process: int, *, sockets: bool = True) -> int:
+    """Open file descriptors; those of a Ray program rise with every worker that it has ever met."""
+    folder = Path(f"/proc/{process}/fd")
+    return sum(sockets or "socket:" not in os.readlink(entry) for entry in folder.iterdir())
 
 
 def shared_memory() -> set[str]:
@@ -204,7 +205,7 @@ class Sweeps:
                 self.seen[record.name] = now
         with suppress(FileNotFoundError, ProcessLookupError, PermissionError):  # it has just ended
             number = self.command.process.pid
-            self.open.setdefault(number, []).append(descriptors(number))
+            self.open.setdefault(number, []).append(descriptors(number, sockets=False))
         if time.monotonic() - self.progress > PATIENCE_S:
             self.wrong.append(f"{self.out.name} stuck: {self.command.told()}")
             self.command.send(signal.SIGKILL)
@@ -293,7 +294,10 @@ class Killer:
             return False
         frozen.send(signal.SIGSTOP)
         self.sweeps.again()
-        time.sleep(float(LEASE_S) + self.rng.uniform(2, 6))
+        deadline = time.monotonic() + 60
+        while not self._replaced() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        time.sleep(self.rng.uniform(0, 4))
         self.sweeps.look()
         frozen.send(signal.SIGCONT)
         try:
@@ -307,13 +311,22 @@ class Killer:
             self.sweeps.wrong.append(f"thawed command: exit status {status}: {frozen.told()}")
         return True
 
+    def _replaced(self) -> bool:
+        """Whether the command of now has the root, or has ended."""
+        from d2b_ray.store import Store, holder
+
+        now = holder(Store(str(self.sweeps.out)))
+        command = self.sweeps.command
+        has_it = now is not None and now.facts["process"] == command.process.pid
+        return has_it or command.ended is not None
+
 
 def object_store() -> int:
-    """Objects in the stores of all nodes."""
+    """Objects that the stores of all nodes must keep; others give way when room is needed."""
     from ray._private import internal_api, state
 
     reply = internal_api.get_memory_info_reply(state.state)
-    return int(reply.store_stats.num_local_objects)
+    return int(reply.store_stats.num_object_store_primary_copies)
 
 
 def main() -> int:

@@ -77,34 +77,34 @@ class TextRows:
         self._store = store
         self._where = (model, reading)
         folder = Layout.text_folder(model, reading)
-        layers: dict[str, set[int]] = defaultdict(set)
+        self._layers: dict[str, set[int]] = defaultdict(set)  # by part
         parts = []
         for path in store.list(folder):
             part, _, name = path.removeprefix(folder).partition("/")
             if found := LAYER.fullmatch(name):
-                layers[part].add(int(found[1]))
+                self._layers[part].add(int(found[1]))
             elif path == Layout.text_list(model, reading, part):
                 parts.append(part)
         read = store.read_many([Layout.text_list(model, reading, part) for part in parts])
         lists = [_read(store, path) for path in read]
         self.about: dict[str, Any] = lists[0] if lists else {}
-        self._places: dict[tuple[int, str], tuple[str, int]] = {}
+        self._places: dict[str, list[tuple[str, int]]] = defaultdict(list)  # by text: part and row
         for part, content in zip(parts, lists, strict=True):
             for row, key in enumerate(content["texts"]):
-                for layer in layers[part]:
-                    self._places.setdefault((layer, key), (part, row))
+                self._places[key].append((part, row))
         self._held: OrderedDict[tuple[int, str], FloatArray] = OrderedDict()
 
     def has(self, text: str, layers: Sequence[int]) -> bool:
         """Whether the rows of a text at all of these layers are there."""
-        key = text_key(text)
-        return all((layer, key) in self._places for layer in layers)
+        places = self._places.get(text_key(text), ())
+        return all(any(layer in self._layers[part] for part, _ in places) for layer in layers)
 
     def rows(self, layer: int, texts: Sequence[str]) -> FloatArray:
         """(texts, width) float32; ExtractionError if one of them is not there."""
         parts: dict[str, list[tuple[int, int]]] = defaultdict(list)
         for number, text in enumerate(texts):
-            place = self._places.get((layer, text_key(text)))
+            places = self._places.get(text_key(text), ())
+            place = next((p for p in places if layer in self._layers[p[0]]), None)
             if place is None:
                 raise ExtractionError(
                     f"{Layout.text_folder(*self._where)} in {self._store.url} has no row of layer "
