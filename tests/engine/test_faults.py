@@ -89,8 +89,9 @@ def assert_started_once(drill: Drill, but: dict[str, int]) -> None:
     assert set(but) <= set(drill.counts())
 
 
-@pytest.mark.parametrize("count", [1, 2, 4])
+@pytest.mark.parametrize("count", [1, 4])
 def test_undisturbed_on_any_number_of_nodes(run, nodes, drill, inline_store, count):
+    """The faults below run on two."""
     nodes.keep(count)
     assert run().result().ok
     assert_equal_stores(inline_store, run.out)

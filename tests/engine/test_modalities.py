@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -19,7 +15,7 @@ from media_problem import RATE, RUNS, TEXT, media_yaml, rows_of, write_media, wr
 from problems import Quiet
 from stores import assert_equal_stores, records
 
-from cluster import plain_environment
+from cluster import run_drilled
 from d2b_ray.engine.residents import Residents
 from d2b_ray.engine.session import prepare, run_sweep
 from d2b_ray.engine.work import execute
@@ -39,7 +35,6 @@ from d2b_ray.plan import feature_key
 from d2b_ray.spec import parse
 from d2b_ray.store import model_folder
 
-TESTS = Path(__file__).resolve().parents[1]
 FITS = 9
 
 
@@ -60,15 +55,7 @@ def store(root, models, tmp_path_factory):
     drill = Drill(folder / "drill")
     drill.script({f"extract frames {models}/vit vision": ["kill"]})
     (folder / "sweep.yaml").write_text(media_yaml(root, models, folder / "out"))
-    done = subprocess.run(
-        [sys.executable, "-m", "d2b_ray.cli", "run", str(folder / "sweep.yaml"), "--num-cpus", "2"],
-        capture_output=True, text=True, timeout=300,
-        env=plain_environment(
-            D2B_DRILL=str(drill.folder), D2B_RAY_REHEARSE="drill:before",
-            PYTHONPATH=f"{TESTS}:{os.environ.get('PYTHONPATH', '')}",
-        ),
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
+    run_drilled(folder / "sweep.yaml", drill)
     return folder / "out"
 
 

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections import Counter
-from pathlib import Path
 
 import pytest
 from drill import Drill
@@ -14,13 +10,12 @@ from media_problem import RUNS, media_yaml, write_media, write_models
 from problems import Quiet
 from stores import assert_equal_stores, records
 
-from cluster import plain_environment
+from cluster import run_drilled
 from d2b_ray.engine.facts import facts
 from d2b_ray.engine.session import prepare, run_sweep
 from d2b_ray.plan import estimate
 from d2b_ray.spec import parse
 
-TESTS = Path(__file__).resolve().parents[1]
 SHARDS = "resources.extract.shard_s=10"  # runs last 8 and 9 seconds: each is a shard
 PER_SET, SETS = len(RUNS), 4  # see, film, hear, both
 TEXTS = 1  # the few texts of the sweep are a shard in any case
@@ -55,21 +50,13 @@ def drill(tmp_path, monkeypatch):
 
 
 @pytest.mark.ray
+@pytest.mark.slow  # shards of texts, and whole sets of media, are killed in tests that are not
 def test_extractors_share_shards_and_a_killed_one_costs_its_own(root, models, whole, tmp_path):
     drill = Drill(tmp_path / "drill")
     label = f"extract sound {models}/ast audio B_001"
     drill.script({label: ["kill"]})
     (tmp_path / "sweep.yaml").write_text(media_yaml(root, models, tmp_path / "out"))
-    done = subprocess.run(
-        [sys.executable, "-m", "d2b_ray.cli", "run", str(tmp_path / "sweep.yaml"),
-         "--num-cpus", "2", "--set", SHARDS],
-        capture_output=True, text=True, timeout=300,
-        env=plain_environment(
-            D2B_DRILL=str(drill.folder), D2B_RAY_REHEARSE="drill:before",
-            PYTHONPATH=f"{TESTS}:{os.environ.get('PYTHONPATH', '')}",
-        ),
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
+    run_drilled(tmp_path / "sweep.yaml", drill, "--set", SHARDS)
     assert_equal_stores(whole, tmp_path / "out")
     # frames and film are read by one model, and called alike
     again = {n: k for n, k in drill.counts().items() if k > 1 and "/vit vision" not in n}

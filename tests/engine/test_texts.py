@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +11,7 @@ from drill import Drill
 from problems import MODEL, Quiet
 from stores import assert_equal_stores, contents, records
 
-from cluster import plain_environment
+from cluster import run_drilled
 from d2b_ray.engine import textrows
 from d2b_ray.engine.facts import facts
 from d2b_ray.engine.session import prepare, run_sweep
@@ -24,7 +21,6 @@ from d2b_ray.plan import estimate
 from d2b_ray.spec import parse
 from d2b_ray.store import Store
 
-TESTS = Path(__file__).resolve().parents[1]
 SMALL = "resources.extract.shard_texts=20"
 SECONDS = 30
 SAID = [f"{who} {does}" for who in ("a dog", "the girl", "rain", "nobody") for does in
@@ -191,16 +187,8 @@ def test_extractors_share_the_texts(root, tmp_path):
     label = f"extract story {MODEL} semantic texts 21 to 40"
     drill.script({label: ["kill"]})
     (tmp_path / "sweep.yaml").write_text(SWEEP.format(root=root, out=tmp_path / "out", model=MODEL))
-    done = subprocess.run(
-        [sys.executable, "-m", "d2b_ray.cli", "run", str(tmp_path / "sweep.yaml"),
-         "--num-cpus", "2", "--num-gpus", "2", "--set", SMALL, "--set", HALVES],
-        capture_output=True, text=True, timeout=300,
-        env=plain_environment(
-            D2B_DRILL=str(drill.folder), D2B_RAY_REHEARSE="drill:before",
-            PYTHONPATH=f"{TESTS}:{os.environ.get('PYTHONPATH', '')}",
-        ),
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
+    options = ("--num-gpus", "2", "--set", SMALL, "--set", HALVES)
+    run_drilled(tmp_path / "sweep.yaml", drill, *options)
     assert_equal_stores(tmp_path / "whole", tmp_path / "out")
     again = {name for name, n in drill.counts().items() if n > 1 and "extract" in name}
     assert again <= {
