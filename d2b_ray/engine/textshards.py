@@ -45,9 +45,8 @@ class TextShards:
         self._features = features
         self._size = size
         self._units: dict[str, list[tuple[Unit, tuple[int, ...]]]] = defaultdict(list)
-        self._models: dict[
-            str, tuple[str, str]
-        ] = {}  # of a reading: name of the input, fingerprint
+        # of a reading: what its model is called among the inputs, and the model's fingerprint
+        self._models: dict[str, tuple[str, str]] = {}
 
     def add(self, unit: Unit, layers: tuple[int, ...]) -> None:
         """A unit whose `layers` are to be made, none if it is done."""

@@ -1,7 +1,7 @@
 """Texts as token numbers, those longer than a model can read too: cut off, or read in windows that overlap.
 
 Windows of a long text share half of what the model can read. Every token counts once, in the window
-where more than half a window stands before it, or all that there is:
+where at least half a window stands before it, or all that there is:
 
     text     [ 0 ......... 5 ......... 10 ........ 15 ... ]
     windows  [CLS 0 .................. 9 SEP]                  counts CLS 0 ... 9

@@ -62,3 +62,16 @@ def test_what_means_nothing_is_refused(override: str, words: str) -> None:
         parse(SWEEP, [override])
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_windows_over_long_texts_are_refused_for_flat_rows():
+    text = """
+name: x
+dataset: {layout: arrays, root: data}
+features: {llm: {modality: semantic, annotation: story, model: m, tokens: flat, long_texts: slide}}
+fits: [{kind: ridge, features: llm, delays: {start: 1, end: 1}}]
+output: {root: out}
+"""
+    with pytest.raises(SpecError, match=r"features\.llm.*long_texts.*truncate with tokens: flat"):
+        parse(text)
+    assert parse(text.replace("flat", "last")).features["llm"].long_texts == "slide"
