@@ -350,7 +350,7 @@ def soak(wanted: argparse.Namespace, folder: Path) -> dict[str, Any]:
     ray_folder = folder / "r"
     ray_folder.mkdir()
     os.environ.update(
-        {MARK: str(folder), "D2B_RAY_REHEARSE": "soak:before", "D2B_RAY_LEASE_S": LEASE_S,
+        {MARK: str(folder), "D2B_RAY_INJECT_FAULT": "soak:before", "D2B_RAY_LEASE_S": LEASE_S,
          "PYTHONPATH": os.pathsep.join([str(ROOT / "scripts"), str(ROOT / "tests")]),
          "HF_HUB_OFFLINE": "1", "RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
     )  # fmt: skip
@@ -358,7 +358,7 @@ def soak(wanted: argparse.Namespace, folder: Path) -> dict[str, Any]:
     from nodes import Nodes
     from problems import write_tiny
 
-    from d2b_ray.engine.environment import set_ray_environment
+    from d2b_ray.engine.on_ray.environment import set_ray_environment
 
     set_ray_environment("cluster")
     (folder / "starts.log").write_text("")

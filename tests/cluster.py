@@ -42,7 +42,7 @@ def run_drilled(spec: Path, drill: Drill, *options: str) -> None:
         [sys.executable, "-m", "d2b_ray.cli", "run", str(spec), "--num-cpus", "2", *options],
         capture_output=True, text=True, timeout=300,
         env=plain_environment(
-            D2B_DRILL=str(drill.folder), D2B_RAY_REHEARSE="drill:before",
+            D2B_DRILL=str(drill.folder), D2B_RAY_INJECT_FAULT="drill:before",
             PYTHONPATH=f"{TESTS}:{os.environ.get('PYTHONPATH', '')}",
         ),
     )  # fmt: skip

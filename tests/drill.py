@@ -30,7 +30,7 @@ class Start:
 
 
 def before(task) -> None:
-    """Called in a worker by `rehearse`."""
+    """Called in a worker by `inject_fault`."""
     folder = Path(os.environ["D2B_DRILL"])
     label = task.unit.label
     number = sum(start.label == label for start in starts(folder))

@@ -129,9 +129,9 @@ class Quiet:
     def __init__(self):
         self.lines: list[str] = []
 
-    def moved(self, campaign):
+    def progressed(self, sweep_run):
         """Nothing to show."""
 
-    def said(self, line):
+    def message(self, line):
         """Keep the line."""
         self.lines.append(line)

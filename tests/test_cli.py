@@ -10,9 +10,9 @@ from problems import tiny_yaml
 
 from cluster import plain_environment
 from d2b_ray.cli.progress import PHASES
-from d2b_ray.engine.ready import PRIORITY
-from d2b_ray.engine.steps import STEPS
 from d2b_ray.plan import KINDS
+from d2b_ray.schedule.ready import PRIORITY
+from d2b_ray.steps.table import STEPS
 
 
 def d2b_ray(*arguments, cwd=None):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cluster import plain_environment
-from d2b_ray.engine import policy
+from d2b_ray.schedule import policy
 from d2b_ray.spec import parse
 from d2b_ray.store import FitPlace, Layout
 

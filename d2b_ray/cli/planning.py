@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from d2b_ray.engine.facts import facts
 from d2b_ray.engine.session import prepare
 from d2b_ray.plan import KINDS, Kind, estimate, feature_key
 from d2b_ray.plan.describe import HEADINGS, rows, summary
+from d2b_ray.survey.sizes import facts
 
 if TYPE_CHECKING:
-    from d2b_ray.engine.campaign import Campaign
+    from d2b_ray.engine.sweep_run import SweepRun
     from d2b_ray.spec import Sweep
 
 __all__ = ["show_plan", "show_status"]
@@ -21,35 +21,35 @@ __all__ = ["show_plan", "show_status"]
 class Silent:
     """Nobody watches."""
 
-    def moved(self, campaign: Campaign) -> None:
+    def progressed(self, sweep_run: SweepRun) -> None:
         """Nothing to show."""
 
-    def said(self, line: str) -> None:
+    def message(self, line: str) -> None:
         """Nothing to say."""
 
 
 def show_plan(sweep: Sweep) -> None:
     """Print units by kind with what is done, and what the rest will cost."""
-    campaign = prepare(sweep, Silent()).campaign
-    plan = campaign.survey.plan
+    sweep_run = prepare(sweep, Silent()).sweep_run
+    plan = sweep_run.survey.plan
     typer.echo(f"{sweep.name}: {summary(plan)}")
     estimates = estimate(
-        plan, facts(sweep, campaign.survey, campaign.place.base), finished(campaign)
+        plan, facts(sweep, sweep_run.survey, sweep_run.settings.base), finished(sweep_run)
     )
     print_table(HEADINGS, rows(estimates))
-    _tell_standing(campaign)
+    _tell_state(sweep_run)
 
 
 def show_status(sweep: Sweep) -> int:
     """Print how the sweep stands; returns 0 when all is done, 1 when units failed, else 3."""
-    campaign = prepare(sweep, Silent()).campaign
-    control = campaign.control
+    sweep_run = prepare(sweep, Silent()).sweep_run
+    control = sweep_run.control
     counts = control.counts()
     columns = ("done", "failed", "skipped", "waiting")
     table = []
     durable: tuple[Kind, ...] = ("shard", "extract", "commit", "compare", "gather")
     for kind in durable:
-        if kind in ("shard", "compare") and not campaign.survey.plan.of(kind):
+        if kind in ("shard", "compare") and not sweep_run.survey.plan.of(kind):
             continue
         left = counts[kind, "waiting"] + counts[kind, "ready"]
         cells = [counts[kind, "done"], counts[kind, "failed"], counts[kind, "skipped"], left]
@@ -58,18 +58,18 @@ def show_status(sweep: Sweep) -> int:
         if kind not in durable and counts[kind, "failed"]:
             table.append((kind, "", str(counts[kind, "failed"]), "", ""))
     print_table(("unit", *columns), table)
-    _tell_standing(campaign)
+    _tell_state(sweep_run)
     if control.finished and not control.pending("failed"):
-        typer.echo(f"Everything in {campaign.store.url} is up to date.")
+        typer.echo(f"Everything in {sweep_run.store.url} is up to date.")
         return 0
     return 1 if control.pending("failed") else 3
 
 
-def finished(campaign: Campaign) -> set[str]:
+def finished(sweep_run: SweepRun) -> set[str]:
     """Keys of finished units and of finished layers."""
-    keys = set(campaign.standing.done)
-    for unit in campaign.survey.plan.of("extract"):
-        missing = campaign.standing.missing_layers[unit.key]
+    keys = set(sweep_run.state.done)
+    for unit in sweep_run.survey.plan.of("extract"):
+        missing = sweep_run.state.missing_layers[unit.key]
         keys |= {feature_key(unit.params, layer) for layer in unit.layers if layer not in missing}
     return keys
 
@@ -83,9 +83,9 @@ def print_table(headings: tuple[str, ...], table: list[tuple[str, ...]]) -> None
         typer.echo("  ".join([first, *rest]).rstrip())
 
 
-def _tell_standing(campaign: Campaign) -> None:
-    for reason in campaign.standing.stale.values():
+def _tell_state(sweep_run: SweepRun) -> None:
+    for reason in sweep_run.state.stale.values():
         typer.echo(f"stale: {reason}")
-    labels = campaign.failed_labels()
+    labels = sweep_run.failed_labels()
     for label, message in labels.items():
         typer.echo(f"failed: {label}: {message}")

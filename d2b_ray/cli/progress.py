@@ -15,7 +15,7 @@ from d2b_ray.plan import KINDS, Kind
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
-    from d2b_ray.engine.campaign import Campaign
+    from d2b_ray.engine.sweep_run import SweepRun
 
 __all__ = ["LiveProgress", "PlainProgress", "progress_for"]
 
@@ -44,12 +44,12 @@ class Count:
     total: int
 
 
-def counts(campaign: Campaign) -> dict[Kind, Count]:
+def counts(sweep_run: SweepRun) -> dict[Kind, Count]:
     """Units of this run by kind; kinds with nothing to do are left out."""
-    table = campaign.control.counts()
+    table = sweep_run.control.counts()
     found: dict[Kind, Count] = {}
     for kind in KINDS:
-        done = campaign.executed.get(kind, 0)
+        done = sweep_run.executed.get(kind, 0)
         bad = table[kind, "failed"] + table[kind, "skipped"]
         left = sum(table[kind, s] for s in ("waiting", "ready", "running"))
         if done + bad + left:
@@ -75,24 +75,24 @@ class PlainProgress:
         self.began = time.monotonic()
         self._last = self.began
 
-    def said(self, line: str) -> None:
+    def message(self, line: str) -> None:
         """Write a line with the time since the start."""
         self.out.write(f"[{time.monotonic() - self.began:7.1f} s] {line}\n")
         self.out.flush()
 
-    def moved(self, campaign: Campaign) -> None:
+    def progressed(self, sweep_run: SweepRun) -> None:
         """Write how far the run is, if ten seconds have passed."""
         now = time.monotonic()
-        if now - self._last < EVERY_S and not campaign.control.finished:
+        if now - self._last < EVERY_S and not sweep_run.control.finished:
             return
         self._last = now
         phases = ", ".join(
             f"{PHASES[kind]} {c.done}/{c.total}" + (f" ({c.bad} not)" if c.bad else "")
-            for kind, c in counts(campaign).items()
+            for kind, c in counts(sweep_run).items()
         )
-        left = campaign.seconds_left()
+        left = sweep_run.seconds_left()
         ending = f"; about {clock(left)} left" if left is not None and left >= 1 else ""
-        self.said(phases + f"; {campaign.rate():.1f} units/s" + ending)
+        self.message(phases + f"; {sweep_run.rate():.1f} units/s" + ending)
 
     def close(self) -> None:
         """Nothing to put away."""
@@ -113,15 +113,15 @@ class LiveProgress:
         self._tasks: dict[str, TaskID] = {}
         self._bars.start()
 
-    def said(self, line: str) -> None:
+    def message(self, line: str) -> None:
         """Print a line above the bars."""
         self._bars.console.print(line, markup=False, highlight=False)
 
-    def moved(self, campaign: Campaign) -> None:
+    def progressed(self, sweep_run: SweepRun) -> None:
         """Move the bars."""
-        found = counts(campaign)
-        left = campaign.seconds_left()
-        note = f"{campaign.rate():.1f} units/s"
+        found = counts(sweep_run)
+        left = sweep_run.seconds_left()
+        note = f"{sweep_run.rate():.1f} units/s"
         if left is not None and left >= 1:
             note += f", about {clock(left)} left"
         for kind, count in found.items():

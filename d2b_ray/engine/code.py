@@ -27,8 +27,7 @@ COMPUTES = (
     "design",
     "encoding",
     "significance",
-    "engine/steps.py",
-    "engine/stimuli.py",
+    "steps",
 )
 
 

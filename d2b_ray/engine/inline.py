@@ -7,28 +7,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from d2b_ray.engine.events import Failed, Release, Succeeded, WorkerView
-from d2b_ray.engine.ready import PRIORITY
-from d2b_ray.engine.residents import Residents
-from d2b_ray.engine.work import execute
+from d2b_ray.schedule.events import Failed, Release, Succeeded, WorkerView
+from d2b_ray.schedule.ready import PRIORITY
+from d2b_ray.steps.execute import execute
+from d2b_ray.steps.worker_cache import WorkerCache
 
 if TYPE_CHECKING:
-    from d2b_ray.engine.campaign import Campaign
+    from d2b_ray.engine.sweep_run import SweepRun
 
 __all__ = ["run_inline"]
 
 
-def run_inline(campaign: Campaign) -> None:
-    """Run every unit of `campaign` that is still wanted; returns when nothing is left to do."""
-    control = campaign.control
-    residents = Residents(campaign.place)
+def run_inline(sweep_run: SweepRun) -> None:
+    """Run every unit of `sweep_run` that is still wanted; returns when nothing is left to do."""
+    control = sweep_run.control
+    cache = WorkerCache(sweep_run.settings)
     worker = WorkerView(frozenset(PRIORITY))
     values: dict[str, Any] = {}
     while (key := control.pick(worker)) is not None:
         unit = control.units[key]
-        campaign.started(key)
+        sweep_run.started(key)
         inputs = [values[need] for need in control.inputs(key)]
-        value, report = execute(campaign.task(key), inputs, residents)
+        value, report = execute(sweep_run.task(key), inputs, cache)
         worker = worker.after(unit)
         if report.failure is None:
             if not unit.durable:
@@ -39,4 +39,4 @@ def run_inline(campaign: Campaign) -> None:
         for action in actions:
             if isinstance(action, Release):
                 del values[action.key]
-        campaign.ended(report, actions)
+        sweep_run.ended(report, actions)

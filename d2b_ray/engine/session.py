@@ -15,21 +15,22 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from d2b_ray.engine.campaign import Campaign, Observer, standing
 from d2b_ray.engine.code import check_code, code_now
-from d2b_ray.engine.commits import versions
-from d2b_ray.engine.counted import counted
-from d2b_ray.engine.environment import set_ray_environment
-from d2b_ray.engine.place import Place, Threads
-from d2b_ray.engine.runlog import RunLog
-from d2b_ray.engine.shards import in_shards
-from d2b_ray.engine.survey import survey
-from d2b_ray.engine.textrows import forget_texts
+from d2b_ray.engine.on_ray.environment import set_ray_environment
+from d2b_ray.engine.run_log import RunLog
+from d2b_ray.engine.sweep_run import Observer, SweepRun
 from d2b_ray.engine.trace import Trace
 from d2b_ray.errors import LeaseError, SpecError
 from d2b_ray.plan import extended
 from d2b_ray.spec import to_yaml
+from d2b_ray.steps.recording import versions
+from d2b_ray.steps.run_settings import RunSettings, Threads
 from d2b_ray.store import Layout, Lease, Ledger, Store, holder
+from d2b_ray.store.text_rows import forget_texts
+from d2b_ray.survey.counts import counted
+from d2b_ray.survey.look import survey
+from d2b_ray.survey.shards import in_shards
+from d2b_ray.survey.state import store_state
 
 if TYPE_CHECKING:
     from d2b_ray.spec import Sweep
@@ -95,9 +96,9 @@ def base_folder() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A sweep with its campaign, ready to run."""
+    """A sweep with its sweep_run, ready to run."""
 
-    campaign: Campaign
+    sweep_run: SweepRun
     store: Store
 
 
@@ -109,12 +110,12 @@ def prepare(sweep: Sweep, observer: Observer, *, retry_failed: bool = False) -> 
     found = survey(sweep, dataset_root, features, base_folder())
     store = Store(results)
     ledger = Ledger.read(store)
-    now = standing(found, ledger)
+    now = store_state(found, ledger)
     kept = counted(found.plan, found.fingerprints, now.done, ledger)
     found = replace(found, plan=extended(found.plan, kept))
     wanted = sweep.resources
     found, now = in_shards(found, now, ledger, Store(features), wanted.extract)
-    place = Place(
+    settings = RunSettings(
         sweep=sweep.name,
         layout=sweep.dataset.layout,
         dataset_root=dataset_root,
@@ -131,8 +132,8 @@ def prepare(sweep: Sweep, observer: Observer, *, retry_failed: bool = False) -> 
         ),
         commit=code_now()["commit"],
     )
-    campaign = Campaign(sweep, found, now, store, place, observer, retry_failed=retry_failed)
-    return Prepared(campaign, store)
+    sweep_run = SweepRun(sweep, found, now, store, settings, observer, retry_failed=retry_failed)
+    return Prepared(sweep_run, store)
 
 
 def run_sweep(
@@ -155,38 +156,38 @@ def run_sweep(
     began = time.monotonic()
     before = holder(Store(address_of(sweep.output.root)))
     prepared = prepare(sweep, observer, retry_failed=retry_failed)
-    campaign, store = prepared.campaign, prepared.store
-    for reason in campaign.standing.stale.values():
-        observer.said(f"stale {reason}; doing it again")
+    sweep_run, store = prepared.sweep_run, prepared.store
+    for reason in sweep_run.state.stale.values():
+        observer.message(f"stale {reason}; doing it again")
     run_log: str | None = None
-    if not campaign.control.finished:
+    if not sweep_run.control.finished:
         check_code(store, accept=accept_code_change)
-        with Lease(store, sweep.name, observer.said) as lease:
+        with Lease(store, sweep.name, observer.message) as lease:
             if lease.before is not None and (before != lease.before or not before.ended):
                 # what another run has finished since this one looked is not done again
-                campaign = prepare(sweep, observer, retry_failed=retry_failed).campaign
-            campaign.hold(lease)
+                sweep_run = prepare(sweep, observer, retry_failed=retry_failed).sweep_run
+            sweep_run.hold(lease)
             if lease.before is not None and not lease.before.ended:
-                campaign.store.remove_leftovers()
-            campaign.trace = Trace() if trace else None
-            with RunLog(campaign.store, Layout) as kept:
+                sweep_run.store.remove_leftovers()
+            sweep_run.trace = Trace() if trace else None
+            with RunLog(sweep_run.store, Layout) as kept:
                 run_log = kept.path
-                _write_head(sweep, campaign.store)
-                observer.said(campaign.left_to_do())
-                _run(campaign, engine, address, num_cpus, num_gpus)
-                if not sweep.output.keep_texts and not campaign.unmade_features:
-                    features = Store(campaign.place.features).fenced(lease.fence)
-                    forget_texts(campaign.survey.plan, features, campaign.store)
-        if trace and campaign.trace:
-            campaign.trace.write(trace)
-    stopped = campaign.control.stopped
+                _write_head(sweep, sweep_run.store)
+                observer.message(sweep_run.left_to_do())
+                _run(sweep_run, engine, address, num_cpus, num_gpus)
+                if not sweep.output.keep_texts and not sweep_run.unmade_features:
+                    features = Store(sweep_run.settings.features).fenced(lease.fence)
+                    forget_texts(sweep_run.survey.plan, features, sweep_run.store)
+        if trace and sweep_run.trace:
+            sweep_run.trace.write(trace)
+    stopped = sweep_run.control.stopped
     if stopped and stopped.fault == "lease":
         raise LeaseError(stopped.message)
     return Summary(
         results=store.url,
-        executed=dict(campaign.executed),
-        failed=campaign.failed_labels(),
-        skipped=campaign.control.pending("skipped"),
+        executed=dict(sweep_run.executed),
+        failed=sweep_run.failed_labels(),
+        skipped=sweep_run.control.pending("skipped"),
         seconds=time.monotonic() - began,
         log=run_log,
         stopped=stopped.message if stopped else None,
@@ -194,7 +195,7 @@ def run_sweep(
 
 
 def _run(
-    campaign: Campaign,
+    sweep_run: SweepRun,
     engine: EngineName,
     address: str | None,
     num_cpus: int | None,
@@ -203,12 +204,12 @@ def _run(
     if engine == "inline":
         from d2b_ray.engine.inline import run_inline
 
-        run_inline(campaign)
+        run_inline(sweep_run)
         return
     set_ray_environment(address)
-    from d2b_ray.engine.driver import run_on_ray
+    from d2b_ray.engine.on_ray.driver import run_on_ray
 
-    run_on_ray(campaign, address=address, num_cpus=num_cpus, num_gpus=num_gpus)
+    run_on_ray(sweep_run, address=address, num_cpus=num_cpus, num_gpus=num_gpus)
 
 
 def _write_head(sweep: Sweep, store: Store) -> None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from d2b_ray.engine.work import Report
     from d2b_ray.plan import Unit
+    from d2b_ray.steps.task import Report
 
 __all__ = ["Trace"]
 

@@ -9,7 +9,7 @@ from d2b_ray.errors import ExtractionError
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from d2b_ray.features.sources import ModelSource
+    from d2b_ray.features.models.sources import ModelSource
 
 __all__ = ["check_choice", "check_layers", "check_positive"]
 

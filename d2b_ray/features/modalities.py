@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-import d2b_ray.features.audio as audio
-import d2b_ray.features.semantic as semantic
-import d2b_ray.features.vision as vision
-import d2b_ray.features.vision_language as vision_language
-import d2b_ray.features.wordvectors as wordvectors
+import d2b_ray.features.frames.extract as vision
+import d2b_ray.features.pairs.extract as vision_language
+import d2b_ray.features.sound.extract as audio
+import d2b_ray.features.text.extract as semantic
+import d2b_ray.features.words.extract as wordvectors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from d2b_ray.arrays import FloatArray
-    from d2b_ray.features.sources import ModelSource
+    from d2b_ray.features.models.sources import ModelSource
 
 __all__ = ["MODALITIES", "Modality"]
 

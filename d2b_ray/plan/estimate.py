@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
-__all__ = ["CPU_CORE", "GPU", "Estimate", "Facts", "Rates", "estimate", "value_bytes"]
+__all__ = ["CPU_CORE", "GPU", "Estimate", "Rates", "Sizes", "estimate", "value_bytes"]
 
 TOKENS_PER_TEXT = 20  # a caption of a second
 CHARACTERS_PER_TOKEN = 4
@@ -44,7 +44,7 @@ GPU = Rates(float32_flops=3e13, float64_flops=1e13, null_flops=3e9, store_bytes=
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class Sizes:
     """Sizes that a plan does not know.
 
     `n_train`, `n_valid` rows of the split; `seconds` rows of all runs; `n_groups` CV folds;
@@ -74,7 +74,7 @@ class Estimate:
 
 
 def estimate(
-    plan: Plan, facts: Facts, done: AbstractSet[str] = frozenset(), rates: Rates = CPU_CORE
+    plan: Plan, facts: Sizes, done: AbstractSet[str] = frozenset(), rates: Rates = CPU_CORE
 ) -> tuple[Estimate, ...]:
     """Cost by kind of unit, in the order of the pipeline; kinds without units are left out.
 
@@ -127,7 +127,7 @@ def _unfinished(
     return waiting
 
 
-def value_bytes(plan: Plan, facts: Facts) -> dict[str, int]:
+def value_bytes(plan: Plan, facts: Sizes) -> dict[str, int]:
     """Bytes in memory of the values of designs, factorizations and fits, by key."""
     found: dict[str, int] = {}
     for unit in plan.units:
@@ -151,7 +151,7 @@ def value_bytes(plan: Plan, facts: Facts) -> dict[str, int]:
 
 
 def _cost(
-    plan: Plan, unit: Unit, facts: Facts, rates: Rates, layers: int
+    plan: Plan, unit: Unit, facts: Sizes, rates: Rates, layers: int
 ) -> tuple[float, float, int]:
     """Operations, operations a second, bytes to the store."""
     n, fast = facts.n_train, rates.float32_flops
@@ -196,7 +196,7 @@ def _cost(
     return _fit_flops(unit, facts, p), fast, 0
 
 
-def _test_flops(commit: Unit, fit: Unit, facts: Facts) -> float:
+def _test_flops(commit: Unit, fit: Unit, facts: Sizes) -> float:
     """Four Fourier transforms a series, where the test is a formula."""
     if commit.params["significance"]["test"] != "parametric":
         return 0.0
@@ -204,7 +204,7 @@ def _test_flops(commit: Unit, fit: Unit, facts: Facts) -> float:
     return series * 10.0 * facts.n_valid * math.log2(max(facts.n_valid, 2))
 
 
-def _extraction(unit: Unit, facts: Facts) -> tuple[float, int, Mapping[str, Any]]:
+def _extraction(unit: Unit, facts: Sizes) -> tuple[float, int, Mapping[str, Any]]:
     """Operations, rows that are written, and the feature set, of a shard, a join, or all at once."""
     if unit.kind == "shard" and "texts" in unit.place:
         feature, texts = unit.params["reading"], unit.place["texts"]
@@ -214,7 +214,7 @@ def _extraction(unit: Unit, facts: Facts) -> tuple[float, int, Mapping[str, Any]
     else:
         feature, seconds = unit.params, facts.seconds
     modality = feature["modality"]
-    if unit.errand == "join":  # shards of runs have written all of it
+    if unit.work_kind == "join":  # shards of runs have written all of it
         return 0.0, seconds if modality == "semantic" else 0, feature
     if modality == "semantic":
         tokens = TOKENS_PER_TEXT * feature["window"]
@@ -228,14 +228,14 @@ def _tokens_of(texts: Sequence[str]) -> float:
     return len(texts) + sum(map(len, texts)) / CHARACTERS_PER_TOKEN
 
 
-def _forward_flops(feature: Mapping[str, Any], tokens: float, facts: Facts) -> float:
+def _forward_flops(feature: Mapping[str, Any], tokens: float, facts: Sizes) -> float:
     """12 width² multiply-adds a block and token."""
     modality, model = feature["modality"], (feature["modality"], feature["model"])
     width = facts.width[model] // (2 if modality == "vision_language" else 1)  # image, text
     return float(2.0 * 12 * width**2 * (facts.depth[model] - 1) * tokens)
 
 
-def _width(feature: Mapping[str, Any], facts: Facts) -> int:
+def _width(feature: Mapping[str, Any], facts: Sizes) -> int:
     """Columns of a feature set; flattened, they are as many as the projection leaves."""
     width = facts.width[feature["modality"], feature["model"]]
     if "reduce" not in feature:
@@ -244,7 +244,7 @@ def _width(feature: Mapping[str, Any], facts: Facts) -> int:
     return left if feature["tokens"] == "flat" else min(width, left)
 
 
-def _fit_flops(unit: Unit, facts: Facts, p: int) -> float:
+def _fit_flops(unit: Unit, facts: Sizes, p: int) -> float:
     voxels, n = facts.voxels[unit.params["subject"]], facts.n_train
     pairs = facts.n_groups * len(unit.params["alphas"])
     order = min(n, p)
@@ -261,7 +261,7 @@ def _fit_flops(unit: Unit, facts: Facts, p: int) -> float:
     return 2.0 * n * p * voxels + (facts.n_groups + 2) * 2.0 * order**2 * voxels + scores
 
 
-def _columns(design: Unit, facts: Facts) -> int:
+def _columns(design: Unit, facts: Sizes) -> int:
     """Columns of a design; of a random projection, the Johnson-Lindenstrauss bound."""
     params: Mapping[str, Any] = design.params
     reduce = params["reduce"] or {}
@@ -274,7 +274,7 @@ def _columns(design: Unit, facts: Facts) -> int:
     return width * shifts if delays["combine"] == "concat" else width
 
 
-def _commit_bytes(unit: Unit, facts: Facts, width: int) -> int:
+def _commit_bytes(unit: Unit, facts: Sizes, width: int) -> int:
     rows = {"scores": 2, "pvalues": 1, "alphas": 2, "coef": width, "predictions": facts.n_valid}
     rows["compared"] = facts.n_valid
     table = 8 if unit.params["table"] == "parquet" else 0

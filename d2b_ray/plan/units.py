@@ -40,7 +40,7 @@ class Unit:
     place: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     @property
-    def errand(self) -> str:
+    def work_kind(self) -> str:
         """Its kind, but `join` for an extract unit whose shards have done the work of the model."""
         return "join" if self.kind == "extract" and self.needs else self.kind
 

@@ -1,12 +1,16 @@
 """Results on disk or in a bucket: `files` (whole files), `layout` (paths), `records` (what is done)."""
 
+from d2b_ray.store.fence import Fence
 from d2b_ray.store.files import Store, Written
 from d2b_ray.store.fingerprints import digest, fingerprint_file, fingerprint_folder
 from d2b_ray.store.fit_place import FitPlace
 from d2b_ray.store.layout import Layout
-from d2b_ray.store.lease import Fence, Holder, Lease, holder
+from d2b_ray.store.lease import Holder, Lease, holder
 from d2b_ray.store.names import model_folder
+from d2b_ray.store.null_counts import count_arrays, count_paths, read_counts, remove_other_counts
 from d2b_ray.store.records import Ledger, Record
+from d2b_ray.store.shard_records import remove_shards
+from d2b_ray.store.text_rows import TextRows, forget_texts, reading_of, write_rows
 
 __all__ = [
     "Fence",
@@ -17,10 +21,19 @@ __all__ = [
     "Ledger",
     "Record",
     "Store",
+    "TextRows",
     "Written",
+    "count_arrays",
+    "count_paths",
     "digest",
     "fingerprint_file",
     "fingerprint_folder",
+    "forget_texts",
     "holder",
     "model_folder",
+    "read_counts",
+    "reading_of",
+    "remove_other_counts",
+    "remove_shards",
+    "write_rows",
 ]

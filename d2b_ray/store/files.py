@@ -7,14 +7,13 @@ nothing of what lies where (`layout`) or what is done (`records`).
 from __future__ import annotations
 
 import hashlib
-import os
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from d2b_ray.errors import StoreError
-from d2b_ray.store.disk import Disk
+from d2b_ray.store.drives import open_drive
 from d2b_ray.store.faults import told
 from d2b_ray.store.formats import (
     array_from_bytes,
@@ -26,12 +25,12 @@ from d2b_ray.store.formats import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     import pyarrow as pa
 
     from d2b_ray.arrays import Array
-    from d2b_ray.store.lease import Fence
+    from d2b_ray.store.fence import Fence
 
 __all__ = ["Store", "Written", "checked_path"]
 
@@ -46,24 +45,6 @@ class Written:
     bytes: int
 
 
-class Drive(Protocol):
-    """What a store needs of a place. Paths are relative and checked."""
-
-    @property
-    def url(self) -> str: ...
-    def address(self, path: str) -> str: ...
-    def read(self, path: str) -> bytes: ...
-    def read_many(self, paths: Sequence[str]) -> list[bytes]: ...
-    def write(self, path: str, parts: Sequence[bytes | memoryview]) -> None: ...
-    def create(self, path: str, data: bytes) -> bool: ...
-    def is_file(self, path: str) -> bool: ...
-    def size(self, path: str) -> int: ...
-    def walk(self, prefix: str) -> Iterator[str]: ...
-    def remove(self, path: str) -> None: ...
-    def remove_tree(self, path: str) -> None: ...
-    def remove_leftovers(self) -> int: ...
-
-
 class Store:
     """Files below `url`: a folder, `file://`, `memory://`, `s3://bucket/prefix`, any of fsspec.
 
@@ -73,7 +54,7 @@ class Store:
     """
 
     def __init__(self, url: str, **storage_options: Any) -> None:
-        self._drive = _drive(str(url), storage_options)
+        self._drive = open_drive(str(url), storage_options)
         self._fence: Fence | None = None
 
     def fenced(self, fence: Fence | None) -> Store:
@@ -221,23 +202,3 @@ def checked_path(path: str) -> str:
             f"{path!r} is not a path in a store: it must be relative, without '.', '..' or '//'"
         )
     return path
-
-
-def _drive(url: str, options: dict[str, Any]) -> Drive:
-    protocol, mark, rest = url.partition("://")
-    if not mark:
-        protocol, rest = "file", url
-    if not url or any(ord(sign) < 32 for sign in url):
-        raise StoreError(f"{url!r} is not an address of a store; give a folder or s3://bucket/path")
-    if protocol in ("file", "local"):
-        return Disk(os.path.abspath(rest))
-    from d2b_ray.store.bucket import Bucket
-
-    bucket = Bucket.at(protocol, rest, options)
-    try:
-        bucket.check()
-    except (ValueError, ImportError) as error:
-        raise StoreError(
-            f"{url}: nothing here opens {protocol}:// ({error}); give a folder or s3://bucket/path"
-        ) from error
-    return bucket

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import socket
 import threading
 import time
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from d2b_ray.errors import LeaseError, StoreError
+from d2b_ray.store.fence import Fence, newest
 from d2b_ray.store.layout import Layout
 
 if TYPE_CHECKING:
@@ -29,12 +29,11 @@ if TYPE_CHECKING:
 
     from d2b_ray.store.files import Store
 
-__all__ = ["SILENCE_S", "Fence", "Holder", "Lease", "holder"]
+__all__ = ["SILENCE_S", "Holder", "Lease", "holder"]
 
 log = logging.getLogger(__name__)
 SILENCE_S = 30.0  # without a beat, after which a holder is taken for dead
 BEATS = 6  # in that time
-GENERATION = re.compile(r"lease/(?P<number>\d{6})\.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,26 +76,6 @@ def holder(store: Store) -> Holder | None:
             return holder(store)
         raise
     return Holder(found, facts, beat)
-
-
-@dataclass(frozen=True, slots=True)
-class Fence:
-    """The right of one generation to write below a root. Picklable; goes to every worker."""
-
-    root: str
-    generation: int
-
-    def check(self) -> None:
-        """LeaseError if another generation has taken over; one listing."""
-        from d2b_ray.store.files import Store
-
-        newest = _newest(Store(self.root))
-        if newest != self.generation:
-            raise LeaseError(
-                f"{self.root}: another run has taken over (lease {newest}, ours was "
-                f"{self.generation}), for ours gave no sign of life; nothing more is written here; "
-                "d2b-ray status tells how the other stands"
-            )
 
 
 class Lease:
@@ -198,8 +177,7 @@ class Lease:
 
 
 def _newest(store: Store) -> int:
-    found = (GENERATION.fullmatch(path) for path in store.list("lease/"))
-    return max((int(name["number"]) for name in found if name), default=0)
+    return newest(store.list("lease/"))
 
 
 def _facts(sweep: str) -> bytes:

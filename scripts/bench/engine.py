@@ -20,7 +20,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
 from problems import tiny_sweep, write_tiny
 
-from d2b_ray.engine.environment import set_ray_environment
+from d2b_ray.engine.on_ray.environment import set_ray_environment
 from d2b_ray.engine.session import run_sweep
 
 if TYPE_CHECKING:
@@ -38,16 +38,16 @@ class Watcher:
         self.memory_mb: list[float] = []
         self._last = 0.0
 
-    def moved(self, campaign: Any) -> None:
+    def progressed(self, sweep_run: Any) -> None:
         """An event."""
         now = time.time()
-        self.ready.append((now, campaign.control.pending("ready")))
+        self.ready.append((now, sweep_run.control.pending("ready")))
         if now - self._last > 1:
             self._last = now
             status = Path("/proc/self/status").read_text()
             self.memory_mb.append(int(status.split("VmRSS:")[1].split()[0]) / 1000)
 
-    def said(self, line: str) -> None:
+    def message(self, line: str) -> None:
         """Nobody reads."""
 
 

@@ -20,7 +20,7 @@ import torch
 import transformers
 
 from d2b_ray.features import MODALITIES, resolve
-from d2b_ray.features.linear import linear
+from d2b_ray.features.models.linear import linear
 
 WORDS = """a the man woman child dog door car street house kitchen window table letter phone doctor stands
 walks looks talks opens holds reads smiles leaves waits slowly quickly again outside together with under

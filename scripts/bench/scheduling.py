@@ -16,10 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
-from d2b_ray.engine.control import Control
-from d2b_ray.engine.events import Succeeded, WorkerView
-from d2b_ray.engine.lanes import Demand, shape_workers
 from d2b_ray.plan import Unit
+from d2b_ray.schedule.control import Control
+from d2b_ray.schedule.events import Succeeded, WorkerView
+from d2b_ray.schedule.lanes import Demand, shape_workers
 
 # Seconds of one unit at real size: n 22,262, p 1,024, 88,000 voxels; fits, extraction on an H100-like GPU
 SECONDS = {

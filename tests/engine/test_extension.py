@@ -6,8 +6,8 @@ import pytest
 from problems import MODEL, Quiet, tiny_sweep
 from stores import assert_equal_stores, contents
 
-from d2b_ray.engine import commits
 from d2b_ray.engine.session import run_sweep
+from d2b_ray.steps import committing as commits
 
 ONE = ("dataset.subjects=[DM01]", "features.llm.annotation=story", "features.llm.layers=[1]")
 BANDED = (
@@ -39,7 +39,7 @@ def test_only_what_is_missing_is_permuted(
     tiny_root, tmp_path, overrides, first, then, computed, caplog
 ):
     run(tiny_root, tmp_path / "out", first, *overrides)
-    with caplog.at_level("DEBUG", "d2b_ray.engine.campaign"):
+    with caplog.at_level("DEBUG", "d2b_ray.engine.sweep_run"):
         summary, watcher = run(tiny_root, tmp_path / "out", then, *overrides)
     started = [r.getMessage() for r in caplog.records if r.getMessage().startswith("start null")]
     assert [line.rpartition(" ")[2] for line in started] == computed

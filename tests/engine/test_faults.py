@@ -43,7 +43,7 @@ def nodes(ray_folder, folder):
     before = dict(os.environ)
     os.environ.update(
         D2B_DRILL=str(folder),
-        D2B_RAY_REHEARSE="drill:before",
+        D2B_RAY_INJECT_FAULT="drill:before",
         PYTHONPATH=f"{TESTS}:{os.environ.get('PYTHONPATH', '')}",
         RAY_task_oom_retries="0",
     )

@@ -31,7 +31,7 @@ def drill(ray_folder, tmp_path, monkeypatch):
     monkeypatch.setenv("RAY_memory_monitor_refresh_ms", "100")
     monkeypatch.setenv("RAY_task_oom_retries", "0")
     monkeypatch.setenv("D2B_DRILL", str(tmp_path / "drill"))
-    monkeypatch.setenv("D2B_RAY_REHEARSE", "drill:before")
+    monkeypatch.setenv("D2B_RAY_INJECT_FAULT", "drill:before")
     monkeypatch.setenv("PYTHONPATH", f"{TESTS}:{os.environ.get('PYTHONPATH', '')}")
     nodes = Nodes(ray_folder)
     nodes.keep(1)

@@ -16,9 +16,7 @@ from problems import Quiet
 from stores import assert_equal_stores, records
 
 from cluster import run_drilled
-from d2b_ray.engine.residents import Residents
 from d2b_ray.engine.session import prepare, run_sweep
-from d2b_ray.engine.work import execute
 from d2b_ray.errors import D2BError
 from d2b_ray.features import (
     MODALITIES,
@@ -33,6 +31,8 @@ from d2b_ray.features import (
 )
 from d2b_ray.plan import feature_key
 from d2b_ray.spec import parse
+from d2b_ray.steps.execute import execute
+from d2b_ray.steps.worker_cache import WorkerCache
 from d2b_ray.store import model_folder
 
 FITS = 9
@@ -184,9 +184,9 @@ def test_records_say_which_model_and_which_libraries(store, models):
 
 @pytest.mark.ray
 def test_a_finished_sweep_is_finished(sweep):
-    campaign = prepare(sweep(), Quiet()).campaign
-    assert campaign.control.finished
-    assert not campaign.standing.stale
+    sweep_run = prepare(sweep(), Quiet()).sweep_run
+    assert sweep_run.control.finished
+    assert not sweep_run.state.stale
 
 
 @pytest.mark.ray
@@ -238,13 +238,13 @@ BLOCKS = {
 
 def stale_blocks(sweep):
     """Why features are stale, by feature block."""
-    campaign = prepare(sweep, Quiet()).campaign
+    sweep_run = prepare(sweep, Quiet()).sweep_run
     found = {}
-    for unit in campaign.survey.plan.of("extract"):
-        params, layers = unit.params, campaign.standing.missing_layers[unit.key]
+    for unit in sweep_run.survey.plan.of("extract"):
+        params, layers = unit.params, sweep_run.state.missing_layers[unit.key]
         if layers:
             source = params["source"] if params["modality"] == "vision" else params["modality"]
-            found[BLOCKS[source]] = campaign.standing.stale[feature_key(params, layers[0])]
+            found[BLOCKS[source]] = sweep_run.state.stale[feature_key(params, layers[0])]
     return found
 
 
@@ -305,14 +305,14 @@ def test_what_is_not_there_is_one_line_before_anything_runs(root, models, tmp_pa
 def test_another_model_on_a_worker_is_refused(root, models, tmp_path, known):
     """A machine whose folder of that name holds other weights must not make features."""
     sweep = parse(media_yaml(root, models, tmp_path / "out"))
-    campaign = prepare(sweep, Quiet()).campaign
-    (unit,) = (u for u in campaign.survey.plan.of("extract") if u.params["modality"] == "audio")
-    task = campaign.task(unit.key)
+    sweep_run = prepare(sweep, Quiet()).sweep_run
+    (unit,) = (u for u in sweep_run.survey.plan.of("extract") if u.params["modality"] == "audio")
+    task = sweep_run.task(unit.key)
     name = f"model {unit.params['model']}"
     assert name in task.fingerprints
     planned = "sha256:of another file" if known else str(models / "ast")
     other = replace(task, fingerprints={**task.fingerprints, name: planned})
-    _, report = execute(other, [], Residents(campaign.place))
+    _, report = execute(other, [], WorkerCache(sweep_run.settings))
     if known:
         assert "is sha256:" in report.failure.message
         assert "where the sweep was begun it is sha256:of another file" in report.failure.message
@@ -326,7 +326,7 @@ def test_every_band_counts_among_the_inputs_of_a_fit(root, models, tmp_path):
     bands = "{a: {from: see, layers: 3}, b: {from: film, layers: 3}, c: {from: words}}"
     chosen = [f"fits.1.bands={bands}", "features.film.layers=3"]
     sweep = parse(media_yaml(root, models, tmp_path / "out"), chosen)
-    survey = prepare(sweep, Quiet()).campaign.survey
+    survey = prepare(sweep, Quiet()).sweep_run.survey
     (banded,) = (unit for unit in survey.plan.of("commit") if "bands" in unit.place)
     names = {name for name in survey.fingerprints[banded.key] if name.startswith("features")}
     assert names == {

@@ -123,11 +123,11 @@ def test_only_layers_that_lack_are_extracted(root, features):
     from problems import MODEL
 
     chosen = [f"features.mine.model={MODEL}", "features.mine.layers=[1, 2, 3]"]
-    (unit,) = prepare(sweep(root, *chosen), Quiet()).campaign.survey.plan.of("extract")
+    (unit,) = prepare(sweep(root, *chosen), Quiet()).sweep_run.survey.plan.of("extract")
     for layer in (1, 3):
         save(root, features, Layout.feature_folder(unit.params, layer))
-    campaign = prepare(sweep(root, *chosen), Quiet()).campaign
-    assert campaign.standing.missing_layers == {unit.key: (2,)}
+    sweep_run = prepare(sweep(root, *chosen), Quiet()).sweep_run
+    assert sweep_run.state.missing_layers == {unit.key: (2,)}
 
 
 @pytest.fixture

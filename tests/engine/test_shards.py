@@ -11,10 +11,10 @@ from problems import Quiet
 from stores import assert_equal_stores, records
 
 from cluster import run_drilled
-from d2b_ray.engine.facts import facts
 from d2b_ray.engine.session import prepare, run_sweep
 from d2b_ray.plan import estimate
 from d2b_ray.spec import parse
+from d2b_ray.survey.sizes import facts
 
 SHARDS = "resources.extract.shard_s=10"  # runs last 8 and 9 seconds: each is a shard
 PER_SET, SETS = len(RUNS), 4  # see, film, hear, both
@@ -45,7 +45,7 @@ def whole(root, models, tmp_path_factory):
 def drill(tmp_path, monkeypatch):
     made = Drill(tmp_path / "drill")
     monkeypatch.setenv("D2B_DRILL", str(made.folder))
-    monkeypatch.setenv("D2B_RAY_REHEARSE", "drill:before")
+    monkeypatch.setenv("D2B_RAY_INJECT_FAULT", "drill:before")
     return made
 
 
@@ -67,9 +67,9 @@ def test_extractors_share_shards_and_a_killed_one_costs_its_own(root, models, wh
 
 def test_records_of_layers_take_the_place_of_shards(root, models, whole, tmp_path):
     sweep = parse(media_yaml(root, models, tmp_path / "out"), [SHARDS])
-    campaign = prepare(sweep, Quiet()).campaign
-    plan = campaign.survey.plan
-    (both,) = (e for e in estimate(plan, facts(sweep, campaign.survey, ".")) if e.kind == "shard")
+    sweep_run = prepare(sweep, Quiet()).sweep_run
+    plan = sweep_run.survey.plan
+    (both,) = (e for e in estimate(plan, facts(sweep, sweep_run.survey, ".")) if e.kind == "shard")
     assert both.units == SETS * PER_SET + TEXTS
     summary = run_sweep(sweep, Quiet(), engine="inline")
     assert summary.executed["shard"] == SETS * PER_SET + TEXTS
@@ -79,7 +79,7 @@ def test_records_of_layers_take_the_place_of_shards(root, models, whole, tmp_pat
     for path, record in found.items():
         assert record["bytes"] == expected[path]["bytes"] or record["kind"] == "gather"
         assert record["extra"].get("model") == expected[path]["extra"].get("model")
-    again = prepare(sweep, Quiet()).campaign
+    again = prepare(sweep, Quiet()).sweep_run
     assert again.control.finished
     assert not again.survey.plan.of("shard")
 
@@ -109,10 +109,10 @@ def test_a_shard_of_other_layers_is_none(root, models, tmp_path, drill):
     more = parse(
         media_yaml(root, models, tmp_path / "out"), [SHARDS, "features.see.layers=[1, 2, 3]"]
     )
-    campaign = prepare(more, Quiet(), retry_failed=True).campaign
+    sweep_run = prepare(more, Quiet(), retry_failed=True).sweep_run
     states = Counter(
-        (unit.params["set"]["source"], campaign.control.state[unit.key])
-        for unit in campaign.survey.plan.of("shard")
+        (unit.params["set"]["source"], sweep_run.control.state[unit.key])
+        for unit in sweep_run.survey.plan.of("shard")
         if unit.params.get("set", {}).get("modality") == "vision"
     )  # fmt: skip
     assert states == {("frames", "ready"): 4, ("video", "done"): 3, ("video", "ready"): 1}
@@ -129,10 +129,10 @@ def test_other_options_in_the_same_folder_undo_finished_shards(root, models, tmp
     small = ["features.see.frame_size=24", "fits.0.features=[see]", f"fits.1.bands={bands}"]
     other = parse(media_yaml(root, models, tmp_path / "out"), small)
     assert run_sweep(other, Quiet(), engine="inline", retry_failed=True).ok
-    campaign = prepare(sweep, Quiet(), retry_failed=True).campaign
+    sweep_run = prepare(sweep, Quiet(), retry_failed=True).sweep_run
     states = [
-        campaign.control.state[unit.key]
-        for unit in campaign.survey.plan.of("shard")
+        sweep_run.control.state[unit.key]
+        for unit in sweep_run.survey.plan.of("shard")
         if unit.params.get("set", {}).get("frame_size") == 32
     ]
     assert states == ["ready"] * PER_SET

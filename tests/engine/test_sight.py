@@ -32,7 +32,7 @@ def test_progress_is_seen_from_the_root_alone(tiny_root, tmp_path):
     spec = tmp_path / "sweep.yaml"
     spec.write_text(tiny_yaml(tiny_root, tmp_path / "out"))
     env = plain_environment(
-        D2B_DRILL=str(drill.folder), D2B_RAY_REHEARSE="drill:before", PYTHONPATH="tests",
+        D2B_DRILL=str(drill.folder), D2B_RAY_INJECT_FAULT="drill:before", PYTHONPATH="tests",
         D2B_RAY_LEASE_S="1", HF_HUB_OFFLINE="1",
     )  # fmt: skip
     command = [sys.executable, "-m", "d2b_ray.cli", "run", str(spec), "--engine", "inline"]

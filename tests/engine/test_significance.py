@@ -15,13 +15,13 @@ from test_inline import banded_sweep
 from d2b_ray import significance
 from d2b_ray.arrays import Fit
 from d2b_ray.data import open_dataset
-from d2b_ray.engine.place import Place
-from d2b_ray.engine.residents import Residents
 from d2b_ray.engine.session import run_sweep
-from d2b_ray.engine.steps import null
-from d2b_ray.engine.work import Task
 from d2b_ray.errors import DataError, PlanError
 from d2b_ray.plan import Unit
+from d2b_ray.steps.run_settings import RunSettings
+from d2b_ray.steps.table import null
+from d2b_ray.steps.task import Task
+from d2b_ray.steps.worker_cache import WorkerCache
 from d2b_ray.store import Store
 
 
@@ -200,13 +200,15 @@ def test_other_subjects_are_inputs_of_a_ceiling(common_root, common_store, tmp_p
     assert summary.executed["ceiling"] == 4
 
 
-def residents(root, out):
+def cache(root, out):
     """What a worker holds, for a data set."""
-    return Residents(Place("t", "drama2brain", str(root), str(out), str(out), "all", str(out)))
+    return WorkerCache(
+        RunSettings("t", "drama2brain", str(root), str(out), str(out), "all", str(out))
+    )
 
 
 def test_lengths_of_runs_are_those_of_the_rows(tiny_root, tmp_path):
-    held = residents(tiny_root, tmp_path)
+    held = cache(tiny_root, tmp_path)
     table_of_runs = held.dataset.runs
     for role, runs in (
         ("TRAIN", table_of_runs.train("all")),
@@ -225,7 +227,7 @@ def test_lengths_of_runs_are_those_of_the_rows(tiny_root, tmp_path):
 def test_a_null_hands_on_the_runs_only_when_asked(tiny_root, tmp_path, monkeypatch, within):
     given = {}
     monkeypatch.setattr(significance, "block_null", lambda *_, **options: given.update(options))
-    held = residents(tiny_root, tmp_path)
+    held = cache(tiny_root, tmp_path)
     params = {"start": 0, "stop": 2, "seed": 1, "null": "voxel", "rng": "philox", "test": "block",
               "block_trs": 10} | ({"within_runs": True} if within else {})  # fmt: skip
     y = held.responses("DM01", "VALID")

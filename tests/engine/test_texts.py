@@ -12,14 +12,14 @@ from problems import MODEL, Quiet
 from stores import assert_equal_stores, contents, records
 
 from cluster import run_drilled
-from d2b_ray.engine import textrows
-from d2b_ray.engine.facts import facts
 from d2b_ray.engine.session import prepare, run_sweep
-from d2b_ray.engine.textrows import TextRows, write_rows
 from d2b_ray.errors import ExtractionError
 from d2b_ray.plan import estimate
 from d2b_ray.spec import parse
 from d2b_ray.store import Store
+from d2b_ray.store import text_rows as textrows
+from d2b_ray.store.text_rows import TextRows, write_rows
+from d2b_ray.survey.sizes import facts
 
 SMALL = "resources.extract.shard_texts=20"
 SECONDS = 30
@@ -111,12 +111,12 @@ def test_a_text_is_read_once_for_all_annotators_and_levels(root, tmp_path):
 
 
 def test_what_repeats_texts_is_added_without_a_model(root, tmp_path, monkeypatch):
-    import d2b_ray.engine.residents as residents
+    import d2b_ray.steps.worker_cache as cache
 
     out = tmp_path / "out"
     run(root, out)
     before = texts_read(out)
-    monkeypatch.setattr(residents.Residents, "model", lambda *a: pytest.fail("a model is loaded"))
+    monkeypatch.setattr(cache.WorkerCache, "model", lambda *a: pytest.fail("a model is loaded"))
     summary = run(root, out, HALVES, "features.read.annotation=[story, echo]")
     assert "shard" not in summary.executed
     assert summary.executed["extract"] == 5
@@ -148,13 +148,13 @@ def test_layers_that_are_added_are_read_alone(root, tmp_path):
 
 
 def test_changed_weights_read_all_anew(root, tmp_path, monkeypatch):
-    import d2b_ray.engine.inputs as inputs
+    import d2b_ray.survey.inputs as inputs
 
     run(root, tmp_path / "out")
     once = len(texts_read(tmp_path / "out"))
     fingerprint = inputs.fingerprint
     monkeypatch.setattr(inputs, "fingerprint", lambda source: fingerprint(source)[::-1])
-    changed = prepare(sweep(root, tmp_path / "out"), Quiet()).campaign
+    changed = prepare(sweep(root, tmp_path / "out"), Quiet()).sweep_run
     (shard,) = changed.survey.plan.of("shard")
     assert changed.control.state[shard.key] == "ready"
     assert len(shard.place["texts"]) == once
@@ -165,7 +165,7 @@ def test_a_killed_run_reads_no_text_twice_and_leaves_the_same_bytes(root, tmp_pa
     run(root, tmp_path / "whole", *levels)
     drill = Drill(tmp_path / "drill")
     monkeypatch.setenv("D2B_DRILL", str(drill.folder))
-    monkeypatch.setenv("D2B_RAY_REHEARSE", "drill:before")
+    monkeypatch.setenv("D2B_RAY_INJECT_FAULT", "drill:before")
     name = f"extract plot {MODEL} semantic"
     drill.script({f"{name} texts 1 to 20": ["error"]})
     half = run_sweep(sweep(root, tmp_path / "out", *levels), Quiet(), engine="inline")
@@ -221,9 +221,9 @@ def test_rows_that_were_removed_are_made_again_when_they_are_needed(root, tmp_pa
 
 def test_what_it_costs_is_told(root, tmp_path):
     asked = sweep(root, tmp_path / "out", HALVES, SMALL)
-    campaign = prepare(asked, Quiet()).campaign
-    plan = campaign.survey.plan
-    found = {e.kind: e for e in estimate(plan, facts(asked, campaign.survey, "."))}
+    sweep_run = prepare(asked, Quiet()).sweep_run
+    plan = sweep_run.survey.plan
+    found = {e.kind: e for e in estimate(plan, facts(asked, sweep_run.survey, "."))}
     texts = sum(len(unit.place["texts"]) for unit in plan.of("shard"))
     assert found["shard"].units == -(-texts // 20)
     assert found["shard"].bytes == texts * 32 * 4 * 2

@@ -34,7 +34,7 @@ def spec(tiny_root, tmp_path):
 
 def start(spec, drill, *options):
     env = plain_environment(
-        D2B_DRILL=str(drill.folder), D2B_RAY_REHEARSE="drill:before", D2B_RAY_LEASE_S="3",
+        D2B_DRILL=str(drill.folder), D2B_RAY_INJECT_FAULT="drill:before", D2B_RAY_LEASE_S="3",
         PYTHONPATH=str(TESTS), HF_HUB_OFFLINE="1",
     )  # fmt: skip
     return subprocess.Popen(

@@ -13,9 +13,9 @@ from text_cases import case, extract
 from d2b_ray.errors import ExtractionError
 from d2b_ray.features import Projection, components_for
 from d2b_ray.features.ahead import PER_THREAD, ahead
-from d2b_ray.features.shrinking import Shrinking, is_out_of_memory
-from d2b_ray.features.states import kept_rows
-from d2b_ray.features.streams import digest, encode
+from d2b_ray.features.models.shrinking import Shrinking, is_out_of_memory
+from d2b_ray.features.models.states import kept_rows
+from d2b_ray.features.models.streams import digest, encode
 
 FULL = torch.OutOfMemoryError("CUDA out of memory")
 

@@ -128,7 +128,7 @@ def test_a_film_and_its_frames_in_a_folder_agree(tmp_path):
 
 
 def test_far_ahead_is_found_by_seeking(tmp_path, monkeypatch):
-    monkeypatch.setattr("d2b_ray.features.films.LEAP_S", 1.0)
+    monkeypatch.setattr("d2b_ray.features.frames.video.LEAP_S", 1.0)
     path = write_film(tmp_path / "film.mp4", 100, 10)
     reader = VideoFiles({"r": path, "s": path}, {"r": 10, "s": 10})
     for run, second in (("r", 0), ("r", 8), ("s", 9), ("r", 3)):

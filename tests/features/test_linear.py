@@ -7,10 +7,10 @@ import torch
 from text_cases import GOLDEN
 from tiny_models import TINY
 
-from d2b_ray.features import linear as linear_module
 from d2b_ray.features import resolve
-from d2b_ray.features.checkpoint import load_network
-from d2b_ray.features.linear import KINDS, by_onednn, linear
+from d2b_ray.features.models import linear as linear_module
+from d2b_ray.features.models.checkpoint import load_network
+from d2b_ray.features.models.linear import KINDS, by_onednn, linear
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ from text_cases import GOLDEN, extract, load
 
 from d2b_ray.errors import ExtractionError
 from d2b_ray.features import text_rows
-from d2b_ray.features.longtexts import encode
+from d2b_ray.features.text.long_texts import encode
 
 KINDS = ("bert", "gpt2", "llama", "opt")
 WORDS = (

@@ -10,7 +10,7 @@ from media_cases import case, extract, golden_frames, golden_scenes, golden_soun
 from text_cases import GOLDEN
 
 from d2b_ray.features import MODALITIES, NO_LAYER, resolve
-from d2b_ray.features.sounds import segments
+from d2b_ray.features.sound.reader import segments
 
 IMAGES = {"rtol": 1e-5, "atol": 1e-5}  # reached: 7e-7; case.json allows 1e-4 and 5e-5
 PAIRS = {"rtol": 1e-5, "atol": 1e-5}  # reached: 1e-6, 6e-6 at values of 17; case.json: 1e-3, 1e-4

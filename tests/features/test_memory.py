@@ -9,8 +9,9 @@ import pytest
 from PIL import Image
 from text_cases import GOLDEN, extract, load
 
-from d2b_ray.features import MODALITIES, ImageFolders, semantic
-from d2b_ray.features.semantic import stretches
+from d2b_ray.features import MODALITIES, ImageFolders
+from d2b_ray.features.text import extract as semantic
+from d2b_ray.features.text.extract import stretches
 
 SECONDS = 40
 GROWTH = 1.25  # a fourfold length may cost a quarter more: names, and texts as token numbers

@@ -13,7 +13,7 @@ from text_cases import GOLDEN
 from cluster import plain_environment
 from d2b_ray.errors import ExtractionError
 from d2b_ray.features import MODALITIES, fingerprint, identity, resolve
-from d2b_ray.features import checkpoint as checkpoint_module
+from d2b_ray.features.models import checkpoint as checkpoint_module
 
 FOLDER = GOLDEN / "text_bert" / "model"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

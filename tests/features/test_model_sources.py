@@ -13,8 +13,8 @@ from text_cases import GOLDEN
 
 from d2b_ray.errors import ExtractionError
 from d2b_ray.features import MODALITIES, NAMED, ModelSource, fingerprint, resolve
-from d2b_ray.features import fingerprints as fingerprints_module
-from d2b_ray.features import sources as sources_module
+from d2b_ray.features.models import fingerprints as fingerprints_module
+from d2b_ray.features.models import sources as sources_module
 
 FOLDER = GOLDEN / "text_gpt2" / "model"
 

@@ -9,8 +9,8 @@ from text_cases import GOLDEN, case, extract, load
 
 from d2b_ray.errors import ExtractionError
 from d2b_ray.features import MODALITIES
-from d2b_ray.features.batches import batches
-from d2b_ray.features.windows import collect_texts
+from d2b_ray.features.text.batches import batches
+from d2b_ray.features.text.reader import collect_texts
 
 KINDS = ("bert", "gpt2", "llama", "opt")
 

@@ -10,7 +10,7 @@ from scipy.io import wavfile
 
 from d2b_ray.errors import ExtractionError
 from d2b_ray.features import WavFiles
-from d2b_ray.features.sounds import resampled, segments
+from d2b_ray.features.sound.reader import resampled, segments
 
 
 def tone(rate, seconds, hertz=200.0):

@@ -86,7 +86,7 @@ def test_long_runs_go_in_stretches(models, rng, monkeypatch):
     for silence in ("read", "skip"):
         whole = extract("vision_language", model, said, silence=silence)["r"]
         for seconds in (1, 2, 3):
-            monkeypatch.setattr("d2b_ray.features.vision_language.TOGETHER_S", seconds)
+            monkeypatch.setattr("d2b_ray.features.pairs.extract.TOGETHER_S", seconds)
             parts = extract("vision_language", model, said, silence=silence)["r"]
             for layer, found in parts.items():
                 np.testing.assert_allclose(found, whole[layer], rtol=1e-5, atol=1e-5)

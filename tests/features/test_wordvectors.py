@@ -10,7 +10,7 @@ import pytest
 
 from d2b_ray.errors import ExtractionError
 from d2b_ray.features import MODALITIES, NO_LAYER, resolve
-from d2b_ray.features import vectorfiles as vectorfiles_module
+from d2b_ray.features.words import model as vectorfiles_module
 
 WORDS = ["the", "girl", "münchen", "b,c", "red"]
 VECTORS = np.arange(1, 16, dtype=np.float32).reshape(5, 3) / 8

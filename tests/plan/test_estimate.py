@@ -8,8 +8,8 @@ from d2b_ray.plan import (
     CPU_CORE,
     GPU,
     Estimate,
-    Facts,
     Plan,
+    Sizes,
     estimate,
     expand,
     feature_key,
@@ -27,7 +27,7 @@ fits:
   - {kind: ridge, features: llm, delays: {start: 3, end: 5}}
 output: {root: results, save: [scores, coef]}
 """
-FACTS = Facts(
+FACTS = Sizes(
     n_train=1000,
     n_valid=300,
     seconds=1400,

@@ -7,7 +7,7 @@ import pytest
 from d2b_ray.errors import PlanError
 from d2b_ray.features import NO_LAYER as NO_LAYER_OF_FEATURES
 from d2b_ray.features import components_for
-from d2b_ray.plan import NO_LAYER, Facts, estimate, expand, feature_key
+from d2b_ray.plan import NO_LAYER, Sizes, estimate, expand, feature_key
 from d2b_ray.spec import parse
 from d2b_ray.store import FitPlace, Layout
 
@@ -106,7 +106,7 @@ def test_two_sizes_of_frames_cannot_share_a_folder() -> None:
 def test_widths_of_an_estimate() -> None:
     models = [("vision", "DeiT"), ("audio", "AST"), ("wordvectors", "GloVe"),
               ("vision_language", "GIT")]  # fmt: skip
-    facts = Facts(
+    facts = Sizes(
         n_train=100, n_valid=10, seconds=110, n_groups=2, voxels={"S": 10},
         width=dict.fromkeys(models, 8), depth=dict.fromkeys(models, 4),
     )  # fmt: skip

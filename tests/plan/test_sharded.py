@@ -79,10 +79,10 @@ def test_an_extract_unit_joins_its_shards():
         (shards[0].key, shards[1].key), (shards[1].key, shards[2].key),
     ]  # fmt: skip
     assert [unit.key for unit in joins] == [one.key, other.key]  # shards change no features
-    assert {unit.errand for unit in joins} == {"join"}
+    assert {unit.work_kind for unit in joins} == {"join"}
     assert all(found[unit.key] is unit for unit in found)
     assert sharded(plan, {}).units == plan.units
-    assert {unit.errand for unit in plan.of("extract")} == {"extract"}
+    assert {unit.work_kind for unit in plan.of("extract")} == {"extract"}
 
 
 @pytest.mark.parametrize(

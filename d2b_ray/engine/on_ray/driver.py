@@ -1,0 +1,294 @@
+"""The Ray engine: carries out what `control` decides, on the workers of a cluster.
+
+The driver holds references and small reports, never an array. One unit at a time runs on a worker,
+and behind a short one the next waits there already, so that no worker waits for an answer. A worker
+that dies is replaced, and `control` hears of it as a failure of the unit that ran.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import ray
+from ray import exceptions
+from ray.util import metrics
+
+from d2b_ray.engine.on_ray.meters import Meters
+from d2b_ray.engine.on_ray.workers import WorkerPool, WorkerSlot, fault_of
+from d2b_ray.schedule.events import Failed, Lost, Release, Succeeded
+from d2b_ray.schedule.policy import Failure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from d2b_ray.engine.sweep_run import SweepRun
+    from d2b_ray.plan import Unit
+    from d2b_ray.schedule.events import Action
+    from d2b_ray.steps.task import Report
+
+__all__ = ["run_on_ray"]
+
+log = logging.getLogger(__name__)
+POLL_S = 1.0  # how often the display moves while nothing ends
+FEW = 16  # references that are looked at one after another
+SHORT_S = 0.2  # the mean of a kind of unit behind which another may wait
+MOST_AHEAD = 64  # workers that are looked through for one that may have another
+NOTE_S = 60.0  # how often the log says how full memory is, and a person that workers are missing
+
+
+def run_on_ray(
+    sweep_run: SweepRun,
+    *,
+    address: str | None,
+    num_cpus: int | None = None,
+    num_gpus: int | None = None,
+) -> None:
+    """Run every unit of `sweep_run` that is still wanted on a cluster.
+
+    `address` of a running cluster; None joins the one of a submitted job, else starts a cluster of
+    this machine (with `num_cpus`, `num_gpus` logical resources if given) that ends with the call.
+    """
+    with _cluster(address, num_cpus, num_gpus):
+        sweep_run.control.capacity_bytes = _object_store_bytes()
+        pool = WorkerPool(sweep_run.settings, sweep_run.demand)
+        gpus = sum(1 for slot in pool.slots if slot.shape.num_gpus)
+        sweep_run.workers(len(pool.slots), gpus)
+        try:
+            _Loop(sweep_run, pool).run()
+        finally:
+            pool.close()
+
+
+@contextmanager
+def _cluster(address: str | None, num_cpus: int | None, num_gpus: int | None) -> Iterator[None]:
+    if ray.is_initialized():  # a caller's own cluster: used as it is and left running
+        yield
+        return
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+    if address or os.environ.get("RAY_ADDRESS"):
+        ray.init(address=address, **quiet)
+    else:
+        ray.init(num_cpus=num_cpus, num_gpus=num_gpus, include_dashboard=False, **quiet)
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _object_store_bytes() -> float:
+    return float(ray.cluster_resources().get("object_store_memory", 0))  # type: ignore[no-untyped-call]
+
+
+@dataclass(slots=True)
+class RunningUnit:
+    """A unit that runs: on which slot, its value to be, and since when; None while it waits there."""
+
+    slot: WorkerSlot
+    key: str
+    value_ref: Any
+    began: float | None
+
+
+class _Loop:
+    def __init__(self, sweep_run: SweepRun, pool: WorkerPool) -> None:
+        self.sweep_run = sweep_run
+        self.control = sweep_run.control
+        self.pool = pool
+        self.idle: dict[int, WorkerSlot] = {}
+        self.running: dict[Any, RunningUnit] = {}  # by the report that will come
+        self.behind: dict[int, Any] = {}  # by slot: of these, the one that waits behind another
+        self.values: dict[str, Any] = {}
+        self.meters = Meters(metrics, sweep_run.sweep.name)
+        self._noted = self._looked = time.monotonic()
+        self._last_worker = time.monotonic()
+
+    def run(self) -> None:
+        """Keep every worker busy until nothing is left."""
+        while True:
+            self._fill()
+            if not self.running and self._nothing_left():
+                break
+            waited = [*self.running, *self.pool.starting]
+            ready, rest = ray.wait(waited, num_returns=1, timeout=POLL_S, fetch_local=False)
+            if ready and len(rest) > FEW:  # all that is there: a look at many references is dear
+                more, _ = ray.wait(rest, num_returns=len(rest), timeout=0, fetch_local=False)
+                ready += more
+            for reference in ready:
+                if reference in self.running:
+                    self._take(reference)
+                elif reference in self.pool.starting:
+                    self._worker_ready(reference)
+            self._watch()
+
+    def _nothing_left(self) -> bool:
+        """Whether no unit will ever run again; lets units go back to where they timed out first."""
+        if self.control.stopped or self.control.finished:
+            return True
+        if self.pool.starting and not self.idle:
+            return False
+        self.control.clear_exclusions()
+        self._fill()
+        return not self.running and not self.pool.starting
+
+    def _worker_ready(self, answer: Any) -> None:
+        slot = self.pool.answered(answer)
+        if slot is not None:
+            self.idle[slot.number] = slot
+
+    def _fill(self) -> None:
+        nothing_for: set[frozenset[str]] = set()  # lanes: what one worker finds no other need ask
+        for number, slot in list(self.idle.items()):
+            if slot.view.kinds in nothing_for:
+                continue
+            key = self.control.pick(slot.view)
+            if key is None:
+                if not self.control.excludes_hosts:
+                    nothing_for.add(slot.view.kinds)
+                continue
+            del self.idle[number]
+            self._send(slot, key, time.monotonic())
+        for this in list(self.running.values())[:MOST_AHEAD]:
+            if this.began is None or this.slot.number in self.behind or this.slot.left:
+                continue
+            unit, view = self.control.units[this.key], this.slot.view
+            if view.kinds in nothing_for or self.sweep_run.throughput.mean(unit.kind) > SHORT_S:
+                continue
+            key = self.control.pick(view.after(unit))
+            if key is None:
+                nothing_for.add(view.kinds)
+            else:
+                self.behind[this.slot.number] = self._send(this.slot, key, None)
+
+    def _send(self, slot: WorkerSlot, key: str, began: float | None) -> Any:
+        unit = self.control.units[key]
+        inputs = [self.values[need] for need in self.control.inputs(key)]
+        run = slot.handle.run.options(num_returns=2, name=_shown(unit))
+        value_ref, report_ref = run.remote(self.sweep_run.task(key), *inputs)
+        self.running[report_ref] = RunningUnit(slot, key, value_ref, began)
+        self.sweep_run.started(key)
+        return report_ref
+
+    def _take(self, reference: Any) -> None:
+        this = self.running[reference]
+        slot, key = this.slot, this.key
+        report = _outcome(reference, slot)
+        if this.began is None and not (
+            isinstance(report, Failure) and report.fault == "value_lost"
+        ):
+            # its worker has come to it, or is gone: what went before it tells
+            self._take(next(r for r, t in self.running.items() if t.slot is slot and t.began))
+        if self.running.pop(reference, None) is None:
+            return  # it never began, and was put back
+        if isinstance(report, Failure):
+            self._broken(this, report)
+            return
+        unit = self.control.units[key]
+        slot.view = slot.view.after(unit)
+        self._free(slot)
+        if report.failure is None:
+            if not unit.durable:
+                self.values[key] = this.value_ref
+            actions = self.control.handle(Succeeded(key))
+        else:
+            actions = self.control.handle(Failed(key, report.failure, slot.view.host))
+        self._act(actions)
+        self._fill()  # the worker first, then the books
+        self.meters.ended(unit.kind, report)
+        self.sweep_run.ended(report, actions)
+
+    def _broken(self, this: RunningUnit, failure: Failure) -> None:
+        key, slot = this.key, this.slot
+        log.info("%s: %s (%s)", self.control.units[key].label, failure.fault, failure.error)
+        inputs = self.control.inputs(key)
+        actions = self.control.handle(Failed(key, failure, slot.view.host))
+        if failure.fault == "value_lost":
+            for need in inputs:
+                self.values.pop(need, None)
+            actions += self.control.handle(Lost(inputs))
+            if this.began is None:  # it ended before its turn
+                self.behind.pop(slot.number, None)
+            else:
+                self._free(slot)
+        else:
+            follows = self.behind.pop(slot.number, None)
+            if follows is not None:  # it never began
+                self.control.put_back(self.running.pop(follows).key)
+            self.pool.fill(slot)
+        self._act(actions)
+        self.meters.broke(self.control.units[key].kind, failure.fault)
+        self.sweep_run.broke(key, failure, actions)
+
+    def _free(self, slot: WorkerSlot) -> None:
+        """A worker has ended its unit: the one that waits there begins, or it is idle, or given up."""
+        follows = self.behind.pop(slot.number, None)
+        if follows is not None:
+            self.running[follows].began = time.monotonic()
+        elif slot.left:
+            self.pool.fill(slot)
+        else:
+            self.idle[slot.number] = slot
+
+    def _watch(self) -> None:
+        """What no report tells: units that hang, nodes that leave, workers that are missing."""
+        now = time.monotonic()
+        for reference, this in list(self.running.items()):
+            if this.began is not None and now - this.began > self.sweep_run.timeout_s:
+                del self.running[reference]
+                message = f"took longer than resources.timeout_s = {self.sweep_run.timeout_s:g} s"
+                self._broken(this, Failure("timeout", "Timeout", message))
+        for slot in self.pool.look():
+            self.sweep_run.message(f"node {slot.node[:8]} will end: no more units for its workers")
+            if self.idle.pop(slot.number, None):
+                self.pool.fill(slot)
+        if self.running:
+            self._last_worker = now
+        if now - self._noted > NOTE_S:
+            self._noted = now
+            left = ray.available_resources().get("object_store_memory", 0)  # type: ignore[no-untyped-call]
+            whole = self.control.capacity_bytes
+            log.info(
+                "values %.2f GB (estimated), object store %.2f of %.2f GB, %d units run, %d workers idle",
+                self.control.memory.held_bytes / 1e9,
+                (whole - left) / 1e9,
+                whole / 1e9,
+                len(self.running),
+                len(self.idle),
+            )
+            if now - self._last_worker > NOTE_S:
+                self.sweep_run.message(
+                    f"no worker for {now - self._last_worker:.0f} s: the cluster has no room for "
+                    f"{len(self.pool.starting)} of them; waiting for nodes"
+                )
+        if now - self._looked > POLL_S or self.control.finished:
+            self._looked = now
+            self.meters.left(self.control)
+            self.sweep_run.tick()
+
+    def _act(self, actions: list[Action]) -> None:
+        for action in actions:
+            if isinstance(action, Release):
+                self.values.pop(action.key, None)
+
+
+def _outcome(reference: Any, slot: WorkerSlot) -> Report | Failure:
+    """The report of a try, or what befell it on its slot."""
+    try:
+        report: Report = ray.get(reference)
+    except exceptions.RayError as error:
+        fault = fault_of(error)
+        if fault == "worker_died" and slot.left:
+            fault = "preempted"
+        text = str(error)
+        return Failure(fault, type(error).__name__, text.splitlines()[0] if text else "", text)
+    return report
+
+
+def _shown(unit: Unit) -> str:
+    """Name on the dashboard: few in number, for Ray keeps a series of metrics for every name."""
+    model = (unit.model or "").rpartition("/")[2]
+    return " ".join(filter(None, (unit.kind, unit.subject, model)))

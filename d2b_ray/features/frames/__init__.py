@@ -1,0 +1,1 @@
+"""Frames seen by an image model: readers, pictures, extract."""

@@ -1,0 +1,1 @@
+"""Frames and captions read together: reader, model with its adapters, extract."""

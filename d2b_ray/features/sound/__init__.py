@@ -1,0 +1,1 @@
+"""Sound heard by an audio model: reader, model, extract."""

@@ -1,0 +1,1 @@
+"""Captions read by a language model: reader, model, extract."""

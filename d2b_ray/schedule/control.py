@@ -1,0 +1,299 @@
+"""The state machine of a sweep: events in, decisions out. Pure: no clock, no disk, no ray, no arrays.
+
+A unit is *waiting* for its needs, then *ready*, *running*, and ends *done*, *failed* or *skipped*
+(because something it needs failed). Durable units (extract, commit, gather) leave a record and are
+done for good. The others leave a value that lives until its last consumer has ended; a lost value
+sends its unit back to *waiting*. The engine asks `pick` what to run, tells `handle` what happened,
+and carries out the actions that come back.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from d2b_ray.schedule.events import (
+    Action,
+    Event,
+    Failed,
+    GiveUp,
+    Lost,
+    Release,
+    Skip,
+    Stop,
+    Succeeded,
+    WorkerView,
+)
+from d2b_ray.schedule.memory import MemoryLedger
+from d2b_ray.schedule.policy import POLICY, Failure, Tries
+from d2b_ray.schedule.ready import PRIORITY, ReadyUnits
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+    from d2b_ray.plan import Unit
+
+__all__ = ["Control", "State"]
+
+State: TypeAlias = Literal["waiting", "ready", "running", "done", "failed", "skipped", "unneeded"]
+
+
+class Control:
+    """Decides which unit runs next and what a failure means. One instance per sweep.
+
+    `units` in topological order; `done` keys of durable units whose records stand; `failed` keys
+    of units that failed in an earlier run and are not to be tried again; `value_bytes` what the
+    value of a unit takes in memory. `capacity_bytes` of all workers together: more designs, and
+    more fits, are not begun than fit into a half of it each; one of each always is.
+    """
+
+    def __init__(
+        self,
+        units: Iterable[Unit],
+        *,
+        done: Collection[str] = (),
+        failed: Collection[str] = (),
+        value_bytes: Mapping[str, int] | None = None,
+        capacity_bytes: float = math.inf,
+    ) -> None:
+        self.units: dict[str, Unit] = {unit.key: unit for unit in units}
+        self.capacity_bytes = capacity_bytes
+        self.stopped: Failure | None = None
+        self.memory = MemoryLedger(value_bytes or {})
+        self._excluded_hosts: dict[str, set[str]] = defaultdict(set)
+        self.state: dict[str, State] = {}
+        self._consumers: dict[str, list[str]] = defaultdict(list)
+        self.tries = Tries()
+        self._order = {key: i for i, key in enumerate(self.units)}
+        self._ready = ReadyUnits()
+        self._values: set[str] = set()
+        self._open: Counter[str] = Counter()  # unfinished consumers of a key
+        self._counts: Counter[tuple[str, State]] = Counter()
+        self._settle_history(frozenset(done), frozenset(failed))
+
+    @property
+    def finished(self) -> bool:
+        """Nothing is ready, running or waiting."""
+        return not any(self.pending(state) for state in ("waiting", "ready", "running"))
+
+    def pending(self, state: State) -> int:
+        """Number of units in a state."""
+        return sum(n for (_, s), n in self._counts.items() if s == state)
+
+    def counts(self) -> Mapping[tuple[str, State], int]:
+        """Units by (kind, state); zero counts may be present."""
+        return self._counts
+
+    def running(self) -> list[str]:
+        """Keys of the units that run now."""
+        return [key for key, state in self.state.items() if state == "running"]
+
+    def most_parallel(self) -> int:
+        """The most units of one kind still to run: more workers than that would sit idle."""
+        left = (self.units[k].kind for k, s in self.state.items() if s in ("waiting", "ready"))
+        return max(Counter(left).values(), default=0)
+
+    def inputs(self, key: str) -> tuple[str, ...]:
+        """The needs of a unit that are values in memory, in the order of `needs`."""
+        return tuple(n for n in self.units[key].needs if not self.units[n].durable)
+
+    def pick(self, worker: WorkerView) -> str | None:
+        """The unit that this free worker should run now, marked as running; None when there is none.
+
+        Order: nearest to a result first, then plan order; among the first candidates of one kind
+        one whose subject or model the worker already holds is preferred.
+        """
+        if self.stopped:
+            return None
+        for work_kind in PRIORITY:
+            if work_kind not in worker.kinds:
+                continue
+            unit = self._ready.pop(
+                work_kind,
+                worker,
+                is_ready=lambda key: self.state[key] == "ready",
+                may_run=lambda unit: self._may_run(unit, worker),
+            )
+            if unit is not None:
+                self._move(unit.key, "running")
+                self.memory.take(unit, self._factorizations_of(unit))
+                self.tries.start(unit.key)
+                return unit.key
+        return None
+
+    def put_back(self, key: str) -> None:
+        """A unit that was picked, and has not begun: as if it had not been."""
+        self.tries.forget(key)
+        self._move(key, "waiting")
+        self._promote(key)
+
+    @property
+    def excludes_hosts(self) -> bool:
+        """Whether some unit must not run on some host: then workers of one lane are not alike."""
+        return bool(self._excluded_hosts)
+
+    def clear_exclusions(self) -> None:
+        """Let units run again where they timed out: nobody else can take them."""
+        self._excluded_hosts.clear()
+
+    def handle(self, event: Event) -> list[Action]:
+        """Take in what happened; returns what the engine must do now."""
+        if isinstance(event, Succeeded):
+            return self._succeeded(event.key)
+        if isinstance(event, Lost):
+            return self._lost(event.keys)
+        return self._failed(event)
+
+    def _settle_history(self, done: frozenset[str], failed: frozenset[str]) -> None:
+        for key in self.units:
+            self.state[key] = "waiting"
+            self._counts[self.units[key].kind, "waiting"] += 1
+        for key in self.units:
+            if key in done and not self._gathers_anew(key):
+                self._move(key, "done")
+            elif key in failed:
+                self._move(key, "failed")
+            elif self.units[key].kind != "gather" and any(
+                self.state[n] in ("failed", "skipped") for n in self.units[key].needs
+            ):
+                self._move(key, "skipped")
+        wanted: set[str] = set()
+        for key in reversed(self.units):
+            unit = self.units[key]
+            if self.state[key] != "waiting":
+                continue
+            if unit.durable or key in wanted:
+                wanted.update(unit.needs)
+            else:
+                self._move(key, "unneeded")
+        for key, unit in self.units.items():
+            if self.state[key] == "waiting":
+                for need in unit.needs:
+                    self._consumers[need].append(key)
+                    self._open[need] += 1
+        for key in self.units:
+            self._promote(key)
+
+    def _gathers_anew(self, key: str) -> bool:
+        """Whether a gather must follow: something that it shows will be made in this run."""
+        unit = self.units[key]
+        return unit.kind == "gather" and any(self.state[n] == "waiting" for n in unit.needs)
+
+    def _move(self, key: str, state: State) -> None:
+        kind = self.units[key].kind
+        self._counts[kind, self.state[key]] -= 1
+        self._counts[kind, state] += 1
+        self.state[key] = state
+        if state in ("failed", "skipped", "unneeded"):
+            self.memory.free(key)
+
+    def _promote(self, key: str) -> None:
+        unit = self.units[key]
+        if self.state[key] != "waiting":
+            return
+        settled = ("done", "failed", "skipped") if unit.kind == "gather" else ("done",)
+        if all(self.state[n] in settled for n in unit.needs):
+            self._move(key, "ready")
+            self._ready.push(self._order[key], unit)
+
+    def _may_run(self, unit: Unit, worker: WorkerView) -> bool:
+        if worker.host in self._excluded_hosts.get(unit.key, ()):
+            return False
+        return self.memory.has(unit, self._factorizations_of(unit), self.capacity_bytes / 2)
+
+    def _factorizations_of(self, unit: Unit) -> tuple[str, ...]:
+        """Values that will soon lie beside that of a unit: the factorizations of a design."""
+        if unit.kind != "design":
+            return ()
+        return tuple(c for c in self._consumers[unit.key] if self.units[c].kind == "factorize")
+
+    def _succeeded(self, key: str) -> list[Action]:
+        unit = self.units[key]
+        self._move(key, "done")
+        actions: list[Action] = []
+        if not unit.durable:
+            self._values.add(key)
+            if self._open[key] == 0:
+                actions.extend(self._release(key))
+        actions.extend(self._end(key))
+        for consumer in self._consumers[key]:
+            self._promote(consumer)
+        return actions
+
+    def _release(self, key: str) -> list[Action]:
+        if key not in self._values:
+            return []
+        self._values.discard(key)
+        self.memory.free(key)
+        return [Release(key)]
+
+    def _end(self, key: str) -> list[Action]:
+        """A consumer has ended: values that nobody else waits for are released."""
+        actions: list[Action] = []
+        for need in self.units[key].needs:
+            self._open[need] -= 1
+            if self._open[need] == 0:
+                actions.extend(self._release(need))
+        return actions
+
+    def _failed(self, event: Failed) -> list[Action]:
+        key, failure = event.key, event.failure
+        rule = POLICY[failure.fault]
+        again = self.tries.again(key, failure.fault)
+        if again or rule.stops:
+            if rule.elsewhere and event.host:
+                self._excluded_hosts[key].add(event.host)
+            self._move(key, "waiting")
+            self._promote(key)
+            if again or self.stopped:
+                return []
+            self.stopped = failure
+            return [Stop(key, failure)]
+        self._move(key, "failed")
+        actions: list[Action] = [GiveUp(key, failure, self.tries.started(key))]
+        actions.extend(self._end(key))
+        skipped = self._skip_consumers(key, actions)
+        if skipped:
+            actions.append(Skip(tuple(skipped), key))
+        for consumer in self._consumers[key]:
+            self._promote(consumer)
+        return actions
+
+    def _skip_consumers(self, key: str, actions: list[Action]) -> list[str]:
+        skipped: list[str] = []
+        stack = list(self._consumers[key])
+        while stack:
+            consumer = stack.pop()
+            unit = self.units[consumer]
+            if unit.kind == "gather" or self.state[consumer] not in ("waiting", "ready"):
+                continue
+            self._move(consumer, "skipped")
+            skipped.append(consumer)
+            actions.extend(self._end(consumer))
+            stack.extend(self._consumers[consumer])
+        for gone in skipped:
+            for consumer in self._consumers[gone]:
+                self._promote(consumer)
+        return sorted(skipped, key=self._order.__getitem__)
+
+    def _lost(self, keys: tuple[str, ...]) -> list[Action]:
+        """Make lost values again: their units, and the needs of those that are gone too, wait anew."""
+        stack = [k for k in keys if self.state[k] == "done" and not self.units[k].durable]
+        while stack:
+            key = stack.pop()
+            if self.state[key] != "done":
+                continue
+            self._values.discard(key)
+            self.memory.free(key)
+            self._move(key, "waiting")
+            for need in self.units[key].needs:
+                self._open[need] += 1
+                if not self.units[need].durable and need not in self._values:
+                    stack.append(need)
+            for consumer in self._consumers[key]:
+                if self.state[consumer] == "ready":
+                    self._move(consumer, "waiting")
+        for key in self.units:
+            self._promote(key)
+        return []

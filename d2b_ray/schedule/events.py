@@ -1,0 +1,107 @@
+"""What happens to units (events) and what must be done about it (actions). Plain frozen words.
+
+The engines speak events to `control.Control` and carry out the actions it answers with.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from d2b_ray.plan import Unit
+    from d2b_ray.schedule.policy import Failure
+
+__all__ = [
+    "Action",
+    "Event",
+    "Failed",
+    "GiveUp",
+    "Lost",
+    "Release",
+    "Skip",
+    "Stop",
+    "Succeeded",
+    "WorkerView",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Succeeded:
+    """The unit ran to its end."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The unit did not end well; `failure` says how, `host` where."""
+
+    key: str
+    failure: Failure
+    host: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The values of these units are gone from memory."""
+
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Nothing needs this value any more: forget it."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """No further try: store the failure under the unit's key."""
+
+    key: str
+    failure: Failure
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """These units cannot run because `because` failed."""
+
+    keys: tuple[str, ...]
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Start nothing more: `key` failed in a way that every other unit would, too."""
+
+    key: str
+    failure: Failure
+
+
+READS_MODEL = frozenset({"shard", "extract"})
+READS_RESPONSES = frozenset({"fit", "null", "bootstrap", "ceiling", "compare"})
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerView:
+    """What `pick` needs to know of a free worker: kinds it runs, what it holds in memory, where it is."""
+
+    kinds: frozenset[str]
+    subject: str | None = None
+    model: str | None = None
+    host: str = ""
+
+    def after(self, unit: Unit) -> WorkerView:
+        """The view once the worker has run `unit`: it now holds that subject or that model."""
+        if unit.work_kind in READS_MODEL:
+            return replace(self, model=unit.model)
+        if unit.kind in READS_RESPONSES:
+            return replace(self, subject=unit.subject)
+        return self
+
+
+Event: TypeAlias = Succeeded | Failed | Lost
+Action: TypeAlias = Release | GiveUp | Skip | Stop

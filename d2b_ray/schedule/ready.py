@@ -1,0 +1,72 @@
+"""The units that could run now, in plan order by kind, and which of them suits a worker. Pure."""
+
+from __future__ import annotations
+
+import heapq
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from d2b_ray.schedule.events import READS_MODEL
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from d2b_ray.plan import Unit
+    from d2b_ray.schedule.events import WorkerView
+
+__all__ = ["PRIORITY", "ReadyUnits"]
+
+# What is nearest to a finished result goes first: it frees memory, and a killed sweep loses less.
+PRIORITY = (
+    "gather", "compare", "commit", "null", "bootstrap", "ceiling", "fit", "factorize", "design",
+    "join", "extract", "shard",
+)  # fmt: skip
+
+AFFINITY_WINDOW = 32  # how many ready units are looked through for one that suits the worker
+
+
+class ReadyUnits:
+    """Heaps of units by work_kind. A unit that is ready no more may stay in its heap: it is passed over."""
+
+    def __init__(self) -> None:
+        self._heaps: dict[str, list[tuple[int, str, Unit]]] = defaultdict(list)
+
+    def push(self, order: int, unit: Unit) -> None:
+        """Add a unit; `order` is its place in the plan."""
+        heapq.heappush(self._heaps[unit.work_kind], (order, unit.key, unit))
+
+    def pop(
+        self,
+        work_kind: str,
+        worker: WorkerView,
+        is_ready: Callable[[str], bool],
+        may_run: Callable[[Unit], bool],
+    ) -> Unit | None:
+        """The first unit of an work_kind that may run; among the first few, one the worker has at home."""
+        heap = self._heaps[work_kind]
+        seen: list[tuple[int, str, Unit]] = []
+        first: tuple[int, str, Unit] | None = None
+        home: tuple[int, str, Unit] | None = None
+        while heap and len(seen) < AFFINITY_WINDOW and home is None:
+            entry = heapq.heappop(heap)
+            if not is_ready(entry[1]):
+                continue
+            seen.append(entry)
+            if may_run(entry[2]):
+                first = first or entry
+                if holds_inputs(entry[2], worker):
+                    home = entry
+        chosen = home or first
+        for entry in seen:
+            if entry is not chosen:
+                heapq.heappush(heap, entry)
+        return chosen[2] if chosen else None
+
+
+def holds_inputs(unit: Unit, worker: WorkerView) -> bool:
+    """Whether the worker holds the model or the responses that the unit needs."""
+    if unit.work_kind in READS_MODEL:
+        return unit.model == worker.model
+    if unit.subject is not None:
+        return unit.subject == worker.subject
+    return True

@@ -1,0 +1,69 @@
+"""The steps over features alone: the design of a fit, and what every subject's fit shares of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from d2b_ray.plan import feature_key, space_words
+from d2b_ray.store import Layout
+from d2b_ray.survey.inputs import RELEASE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from d2b_ray.arrays import Design, Run
+    from d2b_ray.encoding import Factorization
+    from d2b_ray.encoding.grams import Grams
+    from d2b_ray.encoding.kernels import Kernels
+    from d2b_ray.steps.task import Task
+    from d2b_ray.steps.worker_cache import WorkerCache
+
+__all__ = ["design", "factorize"]
+
+
+def design(task: Task, values: Sequence[Any], cache: WorkerCache, device: str) -> Design:
+    """The delayed (and reduced) features of the rows of the split."""
+    from d2b_ray.design import Delays, FeatureSpace, Reduce, build_design
+
+    params = task.unit.params
+    table = cache.dataset.runs
+    train, valid = table.train(params["split"]), table.valid(params["split"])
+    spaces = [
+        FeatureSpace(
+            space_words(space["feature"], space["layer"]),
+            _read_features(task, space, cache, [*train, *valid]),
+        )
+        for space in params["spaces"]
+    ]
+    reduce = None
+    if params["reduce"]:
+        ((method, size),) = params["reduce"].items()
+        reduce = Reduce(method, size)
+    return build_design(spaces, train, valid, Delays(**params["delays"]), reduce)
+
+
+def factorize(
+    task: Task, values: Sequence[Any], cache: WorkerCache, device: str
+) -> Factorization | Grams | Kernels:
+    """All that a fit needs of the design alone; shared by every subject."""
+    from d2b_ray.encoding import band_parts
+    from d2b_ray.encoding import factorize as factorize_design
+
+    (made,) = values
+    params = task.unit.params
+    if params.get("kind") == "banded":
+        return band_parts(made.train, made.groups, made.bands, form=params["solver"], device=device)
+    return factorize_design(made.train, made.groups, solver=params["solver"], device=device)
+
+
+def _read_features(
+    task: Task, space: Mapping[str, Any], cache: WorkerCache, runs: Sequence[Run]
+) -> dict[str, Any]:
+    feature, layer = space["feature"], space["layer"]
+    root = task.roots[feature_key(feature, layer)]
+    if root == RELEASE:
+        release = cache.dataset.release
+        files = release.files(feature["annotation"], feature["model"], layer)
+        return {run.name: release.read(files[run.name]) for run in runs}
+    store = cache.store(root)
+    return {run.name: store.read_array(Layout.feature(feature, layer, run.name)) for run in runs}

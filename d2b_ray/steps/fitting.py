@@ -1,0 +1,58 @@
+"""The step that fits one subject's responses on one design."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from d2b_ray.errors import DataError
+from d2b_ray.steps.recording import Stopwatch
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from d2b_ray.arrays import Fit
+    from d2b_ray.steps.task import Task
+    from d2b_ray.steps.worker_cache import WorkerCache
+
+__all__ = ["fit"]
+
+
+def fit(task: Task, values: Sequence[Any], cache: WorkerCache, device: str) -> Fit:
+    """One subject's responses on one design."""
+    from d2b_ray.encoding import Search, fit_banded, fit_ridge
+
+    watch = Stopwatch()
+    made, shared = values if len(values) == 2 else (values[0], None)
+    params = task.unit.params
+    train = cache.responses(params["subject"], "TRAIN")
+    if len(train) != len(made.train):
+        raise DataError(
+            f"subject {params['subject']}: {len(train)} training rows of responses, "
+            f"{len(made.train)} of features; the run table and the files must agree"
+        )
+    valid = cache.responses(params["subject"], "VALID")
+    options: dict[str, Any] = {
+        "alphas": params["alphas"],
+        "solver": params["solver"],
+        "device": device,
+        "memory_budget_bytes": int(cache.settings.memory_budget_bytes * task.memory_factor),
+    }
+    if params["kind"] == "banded":
+        search = Search(
+            **{**params["search"], "concentration": tuple(params["search"]["concentration"])}
+        )
+        found = fit_banded(
+            made, train, valid, names=params["bands"], parts=shared, search=search,
+            unique=params["unique"], without=params.get("without", False), **options,
+        )  # fmt: skip
+    else:
+        nested = params.get("nested", False)
+        found = fit_ridge(made, train, valid, factorization=shared, nested=nested, **options)
+    if params.get("coef_space") == "features":
+        from d2b_ray.design import in_features
+
+        found = replace(found, coef=in_features(found.coef, made))
+    timing = {"seconds": watch.seconds, "host": socket.gethostname()}
+    return replace(found, details={**found.details, **timing})

@@ -1,0 +1,55 @@
+"""Where and with what a sweep runs: all that is not part of any key. Small, frozen, picklable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from d2b_ray.store import Fence
+
+__all__ = ["RunSettings", "Threads"]
+
+
+@dataclass(frozen=True, slots=True)
+class Threads:
+    """CPU threads per kind of work.
+
+    Fixed by the spec and equal in every engine: the order of summation in a matrix product, and so
+    its last bit, depends on the number of threads.
+    """
+
+    extract: int = 1
+    fit: int = 1
+    permute: int = 1
+
+    def of(self, kind: str) -> int:
+        """Threads for a kind of unit."""
+        if kind in ("shard", "extract"):
+            return self.extract
+        return self.fit if kind in ("design", "factorize", "fit") else self.permute
+
+
+@dataclass(frozen=True, slots=True)
+class RunSettings:
+    """Addresses and budgets that the steps need.
+
+    `results` and `features` are store URLs, `dataset_root` a folder that every worker can read,
+    `base` the folder that relative folders of models start from. `device` is "cpu", "cuda" or
+    "auto" (the accelerator that was assigned, if any). `commit` of the code, for the records;
+    `fence` ends all writing when another run has taken over.
+    """
+
+    sweep: str
+    layout: str
+    dataset_root: str
+    results: str
+    features: str
+    split: str
+    base: str
+    device: str = "auto"
+    batch_tokens: int = 16384
+    memory_budget_bytes: int = 1 << 30
+    threads: Threads = Threads()
+    commit: str | None = None
+    fence: Fence | None = None

@@ -1,0 +1,46 @@
+"""What goes into a step and what comes back: a task, and a report. Small, picklable, no arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from d2b_ray.plan import Unit
+    from d2b_ray.schedule.policy import Failure
+
+__all__ = ["Report", "Task"]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A unit with what this try needs to know.
+
+    `roots` store URL of each feature key that the unit reads; `fingerprints` of the unit's inputs
+    by name, and their digest `inputs`; `layers` still to be extracted.
+    """
+
+    unit: Unit
+    attempt: int = 1
+    memory_factor: float = 1.0
+    roots: Mapping[str, str] = field(default_factory=dict)
+    fingerprints: Mapping[str, str] = field(default_factory=dict)
+    inputs: str = ""
+    layers: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What the driver learns of a finished try: small, whatever the unit computed."""
+
+    key: str
+    started: float  # Unix time, s
+    seconds: float
+    host: str
+    device: str
+    attempt: int
+    failure: Failure | None = None
+    process: int = 0
+    gpu_peak_bytes: int = 0

@@ -1,0 +1,211 @@
+"""What each durable unit of a plan is made of: where features are, and fingerprints of all inputs.
+
+Reads small files, headers and listings; a large file is read in pieces (`store.fingerprints`).
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from d2b_ray.errors import DataError, ExtractionError
+from d2b_ray.features import fingerprint, resolve
+from d2b_ray.features.stimuli import check, media_of, stimuli
+from d2b_ray.plan import feature_key, layer_word, stimulus
+from d2b_ray.store import Layout, Store, digest, fingerprint_file, fingerprint_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from d2b_ray.data import Dataset
+    from d2b_ray.plan import Plan, Unit
+
+__all__ = ["RELEASE", "Inputs"]
+
+RELEASE = "release"  # instead of a store's URL: the features of the public release
+
+
+class Inputs:
+    """Collects, unit by unit.
+
+    `roots` store URL per feature key; `found` feature keys that lie ready in the data set;
+    `fingerprints` of the inputs by name, per key.
+    """
+
+    def __init__(self, dataset: Dataset, features_url: str, base: str) -> None:
+        self.dataset = dataset
+        self.features_url = features_url
+        self.base = base
+        self.roots: dict[str, str] = {}
+        self.found: set[str] = set()
+        self.fingerprints: dict[str, dict[str, str]] = {}
+        self._files: dict[str, str] = {}
+        self._models: dict[tuple[str, str, bool], tuple[str, str]] = {}
+        self._responses: dict[str, str] = {}
+        self._checked: set[str] = set()
+        self._own = Store(str(dataset.feature_root))
+        self._runs = digest({run.name: repr(run) for run in dataset.runs.runs})
+        self._used = dataset.runs.used
+
+    def look_at_features(self, unit: Unit) -> None:
+        """Where each wanted layer is or will be, and what it is made of.
+
+        Raises D2BError for stimuli and models that are not there, and for features that do not fit.
+        """
+        missing = [layer for layer in unit.layers if not self._lies_ready(unit, layer)]
+        if not missing:
+            return
+        inputs = {"runs": self._runs} | self._stimuli(unit)
+        name, found = self._model(unit, missing)
+        inputs[f"model {name}"] = found
+        for layer in missing:
+            key = feature_key(unit.params, layer)
+            self.roots[key] = self.features_url
+            self.fingerprints[key] = inputs
+
+    def look_at_commit(self, unit: Unit, plan: Plan) -> None:
+        """A fit's inputs: responses, run table, and what its features are made of."""
+        fit = plan[unit.needs[0]]
+        design = plan[fit.needs[0]]
+        subject = str(unit.subject)
+        inputs = {"runs": self._runs, f"responses {subject}": self._response_digest(subject)}
+        for need in unit.needs:
+            if plan[need].kind == "ceiling":
+                for other in plan[need].params["others"]:
+                    inputs[f"responses {other}"] = self._response_digest(other)
+        for number, space in enumerate(design.params["spaces"], start=1):
+            key = feature_key(space["feature"], space["layer"])
+            name = f"features {stimulus(space['feature'])} {layer_word(space['layer'])}"
+            if name in inputs:  # bands that differ in model or options
+                name = f"{name} of band {number}"
+            inputs[name] = digest(self.fingerprints[key])
+        self.fingerprints[unit.key] = inputs
+
+    def _stimuli(self, unit: Unit) -> dict[str, str]:
+        """Fingerprints of captions and media, which must be as long as the runs."""
+        inputs: dict[str, str] = {}
+        for need in media_of(unit.params):
+            if need == "captions":
+                level = unit.params["annotation"]
+                if level not in self.dataset.levels():
+                    raise DataError(
+                        f"features: the data set has no annotation {level!r}; it has: "
+                        f"{', '.join(self.dataset.levels()) or 'none'}"
+                    )
+                files = {path: self._file(path) for path in self.dataset.caption_files(level)}
+                inputs["captions"] = digest(dict(enumerate_names(files)))
+            else:
+                paths = self.dataset.media.paths(need)  # type: ignore[arg-type]  # by `media_of`
+                files = {str(path): self._file(str(path)) for path in paths.values()}
+                found = dict(enumerate_names(files))
+                if need == "frames":
+                    found["rate"] = str(self.dataset.media.frames_a_second)
+                inputs[need] = digest(found)
+        if inputs.keys() - {"captions"} and digest(inputs) not in self._checked:
+            check(stimuli(self.dataset, unit.params))
+            self._checked.add(digest(inputs))
+        return inputs
+
+    def _model(self, unit: Unit, missing: Sequence[int]) -> tuple[str, str]:
+        """Name and fingerprint of a unit's model; ExtractionError if it is not there."""
+        params = unit.params
+        trusted = bool(params.get("trust_remote_code"))
+        key = (params["modality"], params["model"], trusted)
+        if key not in self._models:
+            try:
+                source = resolve(
+                    params["model"], self.base, params["modality"], remote_code=trusted
+                )
+            except ExtractionError as error:
+                raise ExtractionError(f"{error}{self._what_lies_there(unit, missing)}") from error
+            self._models[key] = (source.name, fingerprint(source))
+        return self._models[key]
+
+    def _what_lies_there(self, unit: Unit, missing: Sequence[int]) -> str:
+        """What is lacking of features that were brought along, if that may be what was meant."""
+        paths = self._paths(unit, missing[0]).values()
+        lacking = [path for path in paths if not self._own.exists(path)]
+        if len(lacking) == len(paths):
+            folder = Layout.feature_folder(unit.params, missing[0])
+            return f"; features that lie ready would be in {self._own.url}/{folder}"
+        return (
+            f"; of its features in {self._own.url}, {len(lacking)} of {len(paths)} runs are missing, "
+            f"the first is {lacking[0]}"
+        )
+
+    def _lies_ready(self, unit: Unit, layer: int) -> bool:
+        """Whether all runs are in the data set's own tree, or in the release's; they must fit."""
+        params, key = unit.params, feature_key(unit.params, layer)
+        paths = self._paths(unit, layer)
+        if all(self._own.exists(path) for path in paths.values()):
+            root = self._own.url
+            files = {run: Path(root) / path for run, path in paths.items()}
+            shapes = {run: _npy_shape(path) for run, path in files.items()}
+            names = paths
+        elif is_release(params):
+            files = self.dataset.release.files(params["annotation"], params["model"], layer)
+            if len(files) < len(self._used):
+                return False
+            root = RELEASE
+            shapes = {run: self.dataset.release.shape(path) for run, path in files.items()}
+            names = {run: path.name for run, path in files.items()}
+        else:
+            return False
+        self._check_shapes(files, shapes)
+        self.found.add(key)
+        self.roots[key] = root
+        self.fingerprints[key] = {names[run]: self._file(str(files[run])) for run in files}
+        return True
+
+    def _check_shapes(
+        self, files: Mapping[str, Path], shapes: Mapping[str, tuple[int, ...]]
+    ) -> None:
+        """A row a second of the run table at least, all of one width; DataError otherwise."""
+        width = next(iter(shapes.values()))[-1:]
+        for run in self._used:
+            shape = shapes[run.name]
+            if len(shape) != 2 or shape[0] < run.seconds or shape[1:] != width:
+                expected = ", ".join(map(str, (run.seconds, *width)))
+                raise DataError(
+                    f"{files[run.name]}: features of shape {shape}; expected ({expected}): a row a "
+                    f"second of run {run.name}, and as many columns as in the first run; correct the "
+                    "file, or remove all of its folder to have it extracted"
+                )
+
+    def _paths(self, unit: Unit, layer: int) -> dict[str, str]:
+        return {run.name: Layout.feature(unit.params, layer, run.name) for run in self._used}
+
+    def _file(self, path: str) -> str:
+        if path not in self._files:
+            of = fingerprint_folder if os.path.isdir(path) else fingerprint_file
+            self._files[path] = of(path)
+        return self._files[path]
+
+    def _response_digest(self, subject: str) -> str:
+        if subject not in self._responses:
+            files = self.dataset.response_files(subject)
+            found = {path: self._file(path) for path in files}
+            self._responses[subject] = digest(dict(enumerate_names(found)))
+        return self._responses[subject]
+
+
+def is_release(params: Mapping[str, Any]) -> bool:
+    """Whether a feature set may be one of the release: the mean over tokens, a second at a time."""
+    wanted = {"modality": "semantic", "tokens": "avg", "window": 1, "annotators": "ALL"}
+    return "reduce" not in params and all(params[key] == value for key, value in wanted.items())
+
+
+def enumerate_names(files: Mapping[str, str]) -> list[tuple[str, str]]:
+    """File names without their folder, so that a data set that was moved keeps its digest."""
+    return [(path.rsplit("/", 1)[-1], value) for path, value in sorted(files.items())]
+
+
+def _npy_shape(path: Path) -> tuple[int, ...]:
+    try:
+        rows = np.load(path, mmap_mode="r", allow_pickle=False)
+        return tuple(rows.shape)
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(f"{path}: features cannot be read ({error}); write them again") from error

@@ -1,0 +1,50 @@
+"""Which workers a cluster gets: a table."""
+
+from __future__ import annotations
+
+import pytest
+
+from d2b_ray.errors import PlanError
+from d2b_ray.schedule.lanes import ALL_KINDS, GPU_KINDS, Demand, shape_workers
+
+CPU = {"CPU": 2.0}
+BOX = {"CPU": 16.0, "GPU": 1.0}
+
+
+def shapes(nodes, **demand):
+    found = shape_workers(nodes, Demand(**demand))
+    return [(w.kinds == ALL_KINDS, w.kinds == GPU_KINDS, w.num_cpus, w.num_gpus) for w in found]
+
+
+def test_a_laptop_has_one_lane_for_all():
+    assert shapes([CPU]) == [(True, False, 1, 0)] * 2
+
+
+def test_a_worker_is_as_large_as_its_largest_unit():
+    assert shapes([{"CPU": 8.0}], gpu_lane_cpus=4.0) == [(True, False, 4, 0)] * 2
+
+
+def test_a_gpu_box_has_a_gpu_worker_and_its_other_cores_run_the_rest():
+    assert shapes([BOX]) == [(False, True, 1, 1)] + [(False, False, 1, 0)] * 15
+
+
+def test_gpus_can_be_shared():
+    found = shapes([{"CPU": 4.0, "GPU": 1.0}], gpus=0.5)
+    assert found == [(False, True, 1, 0.5)] * 2 + [(False, False, 1, 0)] * 2
+
+
+def test_when_every_core_serves_a_gpu_those_workers_run_everything():
+    assert shapes([{"CPU": 2.0, "GPU": 2.0}]) == [(True, False, 1, 1)] * 2
+
+
+def test_gpus_are_left_alone_when_the_spec_says_zero():
+    assert shapes([BOX], gpus=0.0) == [(True, False, 1, 0)] * 16
+
+
+def test_no_more_workers_than_there_is_work_for():
+    assert len(shapes([BOX, BOX], most_workers=3)) == 3
+
+
+def test_nodes_are_not_added_up():
+    with pytest.raises(PlanError, match="no node of the cluster has 4 CPUs and 0 GPUs together"):
+        shapes([CPU, CPU], gpu_lane_cpus=4.0)
