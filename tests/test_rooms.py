@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from worlds import world_of
 
 PACKAGE = Path(__file__).resolve().parents[1] / "d2b_ray"
 HEAVY = ("ray", "torch", "transformers", "matplotlib", "himalaya", "pyarrow", "numba", "pandas")
@@ -57,25 +58,17 @@ def test_plan_needs_neither_ray_nor_torch(tmp_path):
 
 
 def test_ten_thousand_units_are_planned_within_two_seconds():
-    from d2b_ray.plan import Sizes, estimate, expand
+    from d2b_ray.plan import estimate, make_plan
     from d2b_ray.spec import load
 
     sweep = load(PACKAGE.parent / "jobs/levels.yaml")
     subjects = tuple(f"DM{n:02d}" for n in range(6))
+    world = world_of(sweep, subjects, layers=13)
     began = time.perf_counter()
-    plan = expand(sweep, n_layers=lambda modality, model: 13, subjects=subjects)
-    facts = Sizes(
-        n_train=22_262, n_valid=7_737, seconds=30_000, n_groups=4,
-        voxels=dict.fromkeys(subjects, 88_000), width=dict.fromkeys(plan_models(plan), 4096),
-        depth=dict.fromkeys(plan_models(plan), 13),
-    )  # fmt: skip
-    estimate(plan, facts, frozenset())
+    plan = make_plan(sweep, world)
+    estimate(plan, world.sizes, frozenset())
     assert len(plan) > 10_000
     assert time.perf_counter() - began < 2
-
-
-def plan_models(plan):
-    return {(unit.params["modality"], unit.params["model"]) for unit in plan.of("extract")}
 
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: p.name)

@@ -5,14 +5,23 @@ from __future__ import annotations
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
-from d2b_ray.features import MODALITIES, ImageFolders, Projection, Scenes, VideoFiles, WavFiles
+from d2b_ray.features import (
+    MODALITIES,
+    ImageFolders,
+    Projection,
+    Scenes,
+    VideoFiles,
+    WavFiles,
+    collect_texts,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from d2b_ray.data import Dataset
+    from d2b_ray.features import Texts
 
-__all__ = ["check", "libraries", "media_of", "options", "stimuli"]
+__all__ = ["check", "libraries", "media_of", "options", "stimuli", "texts_of"]
 
 TOKENS_PER_ITEM = 256  # a frame, a pair or a stretch of sound counts as so many tokens of a batch
 FED_OTHERWISE = ("modality", "model", "annotation", "source", "dtype", "trust_remote_code")
@@ -48,6 +57,12 @@ def stimuli(
     if len(needs) == 1:
         return made[needs[0]]
     return Scenes(made[params["source"]], made["captions"])
+
+
+def texts_of(dataset: Dataset, params: Mapping[str, Any]) -> Texts:
+    """The distinct texts of a feature set and where they stand; annotators not chosen yet."""
+    captions = {run.name: dataset.captions(run, params["annotation"]) for run in dataset.runs.used}
+    return collect_texts(captions, window=params["window"], join=params["join"])
 
 
 def check(fed: Any) -> None:

@@ -25,13 +25,14 @@ __all__ = [
 NULLS = ("block", "gauss")  # tests that draw a null
 
 
-def ranges(sweep: Sweep) -> Iterator[tuple[int, int]]:
-    """Permutation ranges [start, stop) of the null tasks; none without a null."""
+def ranges(sweep: Sweep, kept: int = 0) -> Iterator[tuple[int, int]]:
+    """Permutation ranges [start, stop) of the null tasks, from `kept` on; none without a null."""
     if sweep.significance.test not in NULLS:
         return
     count, block = sweep.significance.permutations, sweep.resources.permute.block
     for start in range(0, count, block):
-        yield start, min(start + block, count)
+        if kept < (stop := min(start + block, count)):
+            yield max(start, kept), stop
 
 
 def null_options(block: SignificanceBlock) -> dict[str, Any]:

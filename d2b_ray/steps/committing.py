@@ -63,7 +63,7 @@ def _merged(
     """Counts of all permutations, those that an earlier commit left included; joint first, then bands."""
     from d2b_ray.significance import merge
 
-    kept, significance = task.unit.place.get("kept"), task.unit.params["significance"]
+    kept, significance = task.unit.kept, task.unit.params["significance"]
     if kept:
         counts = [read_counts(store, place, kept, significance), *counts]
     return [merge(ranges) for ranges in zip(*counts, strict=True)]

@@ -7,29 +7,18 @@ from __future__ import annotations
 
 import hashlib
 import os
-from typing import TYPE_CHECKING, Any
 
 import fsspec
 
+from d2b_ray.plan.keys import digest
 from d2b_ray.store.faults import told
-from d2b_ray.store.formats import canonical_json
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-__all__ = ["canonical_json", "digest", "fingerprint_file", "fingerprint_folder"]
+__all__ = ["digest", "fingerprint_file", "fingerprint_folder"]
 
 WHOLE_BYTES = 16 * 2**20
 PIECES = 64
 PIECE_BYTES = 64 * 2**10
 FILES = 16
-DIGEST_DIGITS = 12  # 48 bits: guards against accidents, of which there are few
-
-
-def digest(mapping: Mapping[str, Any]) -> str:
-    """12 hexadecimal digits of the SHA-256 of the canonical JSON; the order of keys is nothing."""
-    text = canonical_json(dict(mapping))
-    return hashlib.sha256(text.encode("ascii")).hexdigest()[:DIGEST_DIGITS]
 
 
 def fingerprint_file(url: str) -> str:
