@@ -11,7 +11,7 @@ import os
 import fsspec
 
 from d2b_ray.plan.keys import digest
-from d2b_ray.store.faults import told
+from d2b_ray.store.faults import as_store_error
 
 __all__ = ["digest", "fingerprint_file", "fingerprint_folder"]
 
@@ -30,7 +30,7 @@ def fingerprint_file(url: str) -> str:
     more than a fit. `url` is a path or any URL of fsspec. StoreError if it cannot be read.
     """
     protocol, mark, rest = url.partition("://")
-    with told(url):
+    with as_store_error(url):
         if not mark or protocol in ("file", "local"):
             return _of_local_file(rest if mark else url)
         return _of_remote_file(url)
@@ -44,7 +44,7 @@ def fingerprint_folder(path: str) -> str:
     and a few tell whether it was another; to read a million of them would cost more than a fit.
     StoreError if the folder or one of these files cannot be read.
     """
-    with told(path):
+    with as_store_error(path):
         names = sorted(entry.name for entry in os.scandir(path) if entry.is_file())
     content = hashlib.sha256("\n".join(names).encode())
     count = min(FILES, len(names))
