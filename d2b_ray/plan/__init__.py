@@ -12,7 +12,7 @@ from d2b_ray.plan.estimate import (
 from d2b_ray.plan.expand import expand
 from d2b_ray.plan.extend import extended, same_null
 from d2b_ray.plan.keys import canonical, feature_key, unit_key
-from d2b_ray.plan.places import STIMULI, hparams, layer_word, space_words, stimulus
+from d2b_ray.plan.places import hparams, layer_word, space_words, stimulus
 from d2b_ray.plan.shards import by_runs, by_texts, reading, run_shards, sharded, text_shards
 from d2b_ray.plan.units import KINDS, NO_LAYER, Kind, Plan, Unit
 
@@ -21,7 +21,6 @@ __all__ = [
     "GPU",
     "KINDS",
     "NO_LAYER",
-    "STIMULI",
     "Estimate",
     "Kind",
     "Plan",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from d2b_ray.catalog.modalities import MODALITIES
 from d2b_ray.data import open_dataset
 from d2b_ray.errors import DataError, ExtractionError
 from d2b_ray.features import components_for, resolve
@@ -108,7 +109,7 @@ def _ready_layers(dataset: Dataset, modality: str, model: str) -> dict[int, int]
         path = next(folder.glob("*.npy"), None)
         if number.isdecimal() and path is not None:
             found[int(number)] = int(np.load(path, mmap_mode="r", allow_pickle=False).shape[-1])
-    if modality == "semantic":
+    if MODALITIES[modality].released:
         layers = dataset.release.layers(model)
         found |= {layer: dataset.release.shape(path)[-1] for layer, path in layers.items()}
     return found
