@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import Any, Literal, TypeAlias
 
 from d2b_ray.catalog.table import Table
+from d2b_ray.errors import SpecError
 
 __all__ = ["MODALITIES", "Modality", "Need"]
 
@@ -76,7 +77,15 @@ class Modality:
 
     @property
     def _code(self) -> Any:
-        return import_module(self.extractor)
+        try:
+            return import_module(self.extractor)
+        except ImportError as error:
+            if self.extractor.startswith(f"{__package__.partition('.')[0]}."):
+                raise  # a defect of ours
+            raise SpecError(
+                f"{self.extractor}, which a modality is made by, cannot be imported ({error}); install "
+                "what it needs on every machine"
+            ) from error
 
 
 MODALITIES: Table[Modality] = Table(

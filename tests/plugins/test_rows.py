@@ -12,7 +12,7 @@ import pytest
 from d2b_ray.arrays import Run
 from d2b_ray.catalog import LAYOUTS, MODALITIES, Modality
 from d2b_ray.data import Dataset
-from d2b_ray.errors import ExtractionError
+from d2b_ray.errors import ExtractionError, SpecError
 from d2b_ray.features.stimuli import check, stimuli
 from d2b_ray.spec import FeatureBlock
 
@@ -45,6 +45,18 @@ def test_rows_load_neither_models_nor_arrays():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_an_extractor_that_lacks_something_is_one_line():
+    row = Modality(block=FeatureBlock, extractor="no_such_lab.loudness", needs=("sound",))
+    with pytest.raises(
+        SpecError, match=r"no_such_lab\.loudness, which .* \(No module named"
+    ) as told:
+        row.source("meter", None, "loudness")
+    assert "\n" not in str(told.value)
+    ours = Modality(block=FeatureBlock, extractor="d2b_ray.no_such", needs=("sound",))
+    with pytest.raises(ModuleNotFoundError):
+        ours.source("meter", None, "loudness")
 
 
 def test_what_is_read_together_comes_by_need(monkeypatch, tmp_path):
