@@ -24,6 +24,7 @@ COMPUTES = (
     "arrays.py",
     "data",
     "features",
+    "modalities",
     "design",
     "encoding",
     "significance",

@@ -12,7 +12,7 @@ from d2b_ray.plan.estimate import (
 from d2b_ray.plan.expand import feature_units, make_plan
 from d2b_ray.plan.extraction import missing_layers, model_input, readings
 from d2b_ray.plan.keys import canonical, digest, feature_key, unit_key
-from d2b_ray.plan.places import STIMULI, hparams, layer_word, space_words, stimulus
+from d2b_ray.plan.places import hparams, layer_word, space_words, stimulus
 from d2b_ray.plan.shards import by_runs, by_texts, reading_key, run_shards, text_shards
 from d2b_ray.plan.units import KINDS, NO_LAYER, Kind, Plan, Unit
 from d2b_ray.plan.world import FeatureLayer, Sizes, World, text_choice
@@ -22,7 +22,6 @@ __all__ = [
     "GPU",
     "KINDS",
     "NO_LAYER",
-    "STIMULI",
     "Estimate",
     "FeatureLayer",
     "Kind",

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
+from d2b_ray.catalog.modalities import MODALITIES
 from d2b_ray.errors import PlanError
 from d2b_ray.plan.units import NO_LAYER
 from d2b_ray.spec.fits import BandedFit
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from d2b_ray.plan.world import World
     from d2b_ray.spec import AnyFeatures, AnyFit, BandSource, Sweep
+    from d2b_ray.spec.features import Layers
 
 __all__ = [
     "Cell",
@@ -96,17 +98,18 @@ def wanted_layers(name: str, block: AnyFeatures, model: str, count: int) -> tupl
 
     Raises PlanError naming the allowed range.
     """
-    if block.modality == "wordvectors":
+    if not MODALITIES[block.modality].layered:
         return (NO_LAYER,)
-    if block.layers == "all":
+    wanted: Layers = getattr(block, "layers", "all")
+    if wanted == "all":
         return tuple(range(1, count + 1))
-    beyond = sorted({layer for layer in block.layers if not 1 <= layer <= count})
+    beyond = sorted({layer for layer in wanted if not 1 <= layer <= count})
     if beyond:
         raise PlanError(
             f"features.{name}.layers: {model} has no layer {', '.join(map(str, beyond))}; "
             f"allowed: 1 to {count} (1 = embeddings)"
         )
-    return tuple(sorted(set(block.layers)))
+    return tuple(sorted(set(wanted)))
 
 
 def used_blocks(sweep: Sweep) -> Iterator[AnyFeatures]:
@@ -126,7 +129,7 @@ def cells(sweep: Sweep, world: World) -> Iterator[Cell]:
     def spaces(name: str, block: AnyFeatures, band: str | None) -> Iterator[Space]:
         for feature_set in feature_sets(block, world):
             model = (block.modality, feature_set["model"])
-            count = 0 if block.modality == "wordvectors" else world.layers(*model)
+            count = world.layers(*model) if MODALITIES[block.modality].layered else 0
             for layer in wanted_layers(name, block, model[1], count):
                 yield Space(feature_set, layer, band)
 

@@ -11,6 +11,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from d2b_ray.catalog.modalities import MODALITIES
 from d2b_ray.plan.keys import feature_key
 from d2b_ray.plan.units import KINDS, Kind, Plan, Unit
 
@@ -24,7 +25,6 @@ __all__ = ["CPU_CORE", "GPU", "Estimate", "Rates", "estimate", "value_bytes"]
 
 TOKENS_PER_TEXT = 20  # a caption of a second
 CHARACTERS_PER_TOKEN = 4
-TOKENS_A_SECOND = {"vision": 2 * 200, "vision_language": 2 * 400, "audio": 600, "wordvectors": 0}
 EIGH_FLOPS = 9.0  # a symmetric eigendecomposition of order p costs about 9 p^3
 DISTINCT_ALPHAS = 0.7  # share of (fold, alpha) pairs that are computed: the others are saturated
 UNIT_OVERHEAD_S = 0.02  # scheduling, one record
@@ -196,14 +196,14 @@ def _extraction(unit: Unit, sizes: Sizes) -> tuple[float, int, Mapping[str, Any]
         feature, seconds = unit.params["set"], sum(unit.place["runs"].values())
     else:
         feature, seconds = unit.params, sizes.seconds
-    modality = feature["modality"]
+    modality = MODALITIES[feature["modality"]]
     if unit.work_kind == "join":  # shards of runs have written all of it
-        return 0.0, seconds if modality == "semantic" else 0, feature
-    if modality == "semantic":
+        return 0.0, seconds if modality.shards == "texts" else 0, feature
+    if modality.tokens_a_second is None:
         tokens = TOKENS_PER_TEXT * feature["window"]
         tokens *= sizes.texts.get(feature["annotation"], seconds)
     else:
-        tokens = TOKENS_A_SECOND[modality] * seconds
+        tokens = modality.tokens_a_second * seconds
     return _forward_flops(feature, tokens, sizes), seconds, feature
 
 
@@ -213,8 +213,8 @@ def _tokens_of(texts: Sequence[str]) -> float:
 
 def _forward_flops(feature: Mapping[str, Any], tokens: float, sizes: Sizes) -> float:
     """12 width² multiply-adds a block and token."""
-    modality, model = feature["modality"], (feature["modality"], feature["model"])
-    width = sizes.width[model] // (2 if modality == "vision_language" else 1)  # image, text
+    model = (feature["modality"], feature["model"])
+    width = sizes.width[model] // MODALITIES[feature["modality"]].parts
     return float(2.0 * 12 * width**2 * (sizes.depth[model] - 1) * tokens)
 
 
@@ -222,9 +222,9 @@ def _width(feature: Mapping[str, Any], sizes: Sizes) -> int:
     """Columns of a feature set; flattened, they are as many as the projection leaves."""
     width = sizes.width[feature["modality"], feature["model"]]
     if "reduce" not in feature:
-        return width * (TOKENS_PER_TEXT if feature["tokens"] == "flat" else 1)
+        return width * (TOKENS_PER_TEXT if feature.get("tokens") == "flat" else 1)
     left = int(feature["reduce"]["components"])
-    return left if feature["tokens"] == "flat" else min(width, left)
+    return left if feature.get("tokens") == "flat" else min(width, left)
 
 
 def _fit_flops(unit: Unit, sizes: Sizes, p: int) -> float:

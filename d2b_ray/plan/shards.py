@@ -10,6 +10,7 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+from d2b_ray.catalog.modalities import MODALITIES
 from d2b_ray.plan.keys import canonical, unit_key
 from d2b_ray.plan.units import Unit
 
@@ -18,18 +19,17 @@ if TYPE_CHECKING:
 
 __all__ = ["by_runs", "by_texts", "reading", "reading_key", "run_shards", "text_shards"]
 
-BY_RUNS = frozenset({"vision", "audio", "vision_language"})  # modalities
 CHOOSE_TEXTS = ("annotation", "annotators", "window", "join")
 
 
 def by_runs(params: Mapping[str, Any]) -> bool:
     """Whether a feature set can be made run by run."""
-    return params["modality"] in BY_RUNS
+    return MODALITIES[params["modality"]].shards == "runs"
 
 
 def by_texts(params: Mapping[str, Any]) -> bool:
     """Whether a feature set can be made text by text: flat rows depend on the other texts."""
-    return bool(params["modality"] == "semantic" and params["tokens"] != "flat")
+    return MODALITIES[params["modality"]].shards == "texts" and params["tokens"] != "flat"
 
 
 def reading(params: Mapping[str, Any]) -> dict[str, Any]:

@@ -22,11 +22,14 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from d2b_ray.catalog.table import Table
+
 __all__ = [
     "Allowed",
     "Axis",
     "Closed",
     "Name",
+    "NameIn",
     "Positive",
     "all_or_axis",
     "as_axis",
@@ -61,6 +64,29 @@ class Allowed:
             return inner(value)
         except ValidationError:
             raise PydanticCustomError("allowed", "{words}", {"words": self.words}) from None
+
+
+@dataclass(frozen=True, slots=True)
+class NameIn:
+    """Allows the names of a table of choices, those of plug-ins too; imports none of them."""
+
+    table: Table[Any]
+
+    @property
+    def words(self) -> str:
+        """All names, in words."""
+        return f"one of: {', '.join(self.table.names)}"
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """Put the check before that of the key, so that there is one error with these words."""
+        return core_schema.no_info_before_validator_function(self._validate, handler(source))
+
+    def _validate(self, value: Any) -> Any:
+        if not isinstance(value, str) or value not in self.table:
+            raise PydanticCustomError("allowed", "{words}", {"words": self.words})
+        return value
 
 
 def elsewhere(at: str, got: Any, words: str) -> PydanticCustomError:

@@ -10,6 +10,7 @@ import socket
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from d2b_ray.catalog.modalities import MODALITIES
 from d2b_ray.errors import ExtractionError
 from d2b_ray.plan import by_texts, feature_key, model_input, reading_key
 from d2b_ray.steps.recording import Stopwatch, record
@@ -85,7 +86,6 @@ def _made(
     runs: Mapping[str, int] | None = None,
 ) -> tuple[dict[str, Written], dict[str, Any]]:
     """Run the model on some runs or all: what was written by path, and what it was made with."""
-    from d2b_ray.features import MODALITIES
     from d2b_ray.features.stimuli import libraries, options, stimuli
 
     settings = cache.settings
@@ -107,7 +107,6 @@ def _rows_of_texts(
     task: Task, cache: WorkerCache, device: str
 ) -> tuple[dict[str, Written], dict[str, Any]]:
     """Run the model on the texts of a shard; as `_made`."""
-    from d2b_ray.features import text_rows
     from d2b_ray.features.stimuli import libraries, options
     from d2b_ray.store import write_rows
 
@@ -115,7 +114,8 @@ def _rows_of_texts(
     params, texts = asked["reading"], task.unit.place["texts"]
     model, known = _model(task, params, cache, device)
     batch_tokens = int(settings.batch_tokens * task.memory_factor)
-    rows = text_rows(model, texts, **options(params, task.layers, batch_tokens))
+    modality = MODALITIES[params["modality"]]
+    rows = modality.text_rows(model, texts, **options(params, task.layers, batch_tokens))
     where = (params["model"], reading_key(params, asked["model"]), task.unit.key)
     about = {"model": known, "libraries": libraries(params)}
     return write_rows(cache.store(settings.features), where, texts, rows, about), about

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from d2b_ray.catalog.modalities import MODALITIES
 from d2b_ray.errors import DataError, ExtractionError
 from d2b_ray.features import fingerprint, resolve
 from d2b_ray.features.stimuli import check, media_of, stimuli
@@ -168,8 +169,9 @@ class Inputs:
 
 def is_release(params: Mapping[str, Any]) -> bool:
     """Whether a feature set may be one of the release: the mean over tokens, a second at a time."""
-    wanted = {"modality": "semantic", "tokens": "avg", "window": 1, "annotators": "ALL"}
-    return "reduce" not in params and all(params[key] == value for key, value in wanted.items())
+    wanted = {"tokens": "avg", "window": 1, "annotators": "ALL"}
+    released = MODALITIES[params["modality"]].released and "reduce" not in params
+    return released and all(params[key] == value for key, value in wanted.items())
 
 
 def enumerate_names(files: Mapping[str, str]) -> list[tuple[str, str]]:

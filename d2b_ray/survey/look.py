@@ -66,7 +66,7 @@ def _data_and_models(sweep: Sweep, dataset: Dataset, base: str) -> World:
     sizes = {
         (block.modality, model): model_size(dataset, block.modality, model, base)
         for block in blocks
-        for model in block.model
+        for model in getattr(block, "model", ())
     }
     rows = sum(run.seconds for run in table.used)
     reduced = {getattr(getattr(block, "reduce", None), "srp", None) for block in blocks}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from d2b_ray.catalog.modalities import MODALITIES
 from d2b_ray.errors import ExtractionError
 from d2b_ray.features import resolve
 from d2b_ray.plan import NO_LAYER
@@ -46,7 +47,7 @@ def _ready_layers(dataset: Dataset, modality: str, model: str) -> dict[int, int]
         path = next(folder.glob("*.npy"), None)
         if number.isdecimal() and path is not None:
             found[int(number)] = int(np.load(path, mmap_mode="r", allow_pickle=False).shape[-1])
-    if modality == "semantic":
+    if MODALITIES[modality].released:
         layers = dataset.release.layers(model)
         found |= {layer: dataset.release.shape(path)[-1] for layer, path in layers.items()}
     return found

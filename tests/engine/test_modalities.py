@@ -16,10 +16,10 @@ from problems import Quiet
 from stores import assert_equal_stores, records
 
 from cluster import run_drilled
+from d2b_ray.catalog import MODALITIES
 from d2b_ray.engine.session import prepare, run_sweep
 from d2b_ray.errors import D2BError
 from d2b_ray.features import (
-    MODALITIES,
     NO_LAYER,
     ImageFolders,
     Projection,

@@ -7,8 +7,8 @@ import pytest
 import torch
 from text_cases import GOLDEN, case, extract, load
 
+from d2b_ray.catalog import MODALITIES
 from d2b_ray.errors import ExtractionError
-from d2b_ray.features import MODALITIES
 from d2b_ray.features.text.batches import batches
 from d2b_ray.features.text.reader import collect_texts
 

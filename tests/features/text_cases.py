@@ -7,8 +7,9 @@ import json
 from pathlib import Path
 
 from d2b_ray.arrays import Run, RunTable
+from d2b_ray.catalog import MODALITIES
 from d2b_ray.data.captions import CaptionFolder
-from d2b_ray.features import MODALITIES, resolve
+from d2b_ray.features import resolve
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "features"
 
