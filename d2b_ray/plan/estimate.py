@@ -11,6 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from d2b_ray.catalog.solvers import EIGH_FLOPS, SOLVERS, FitSizes
 from d2b_ray.plan.keys import feature_key
 from d2b_ray.plan.units import KINDS, Kind, Plan, Unit
 
@@ -23,8 +24,6 @@ __all__ = ["CPU_CORE", "GPU", "Estimate", "Rates", "Sizes", "estimate", "value_b
 TOKENS_PER_TEXT = 20  # a caption of a second
 CHARACTERS_PER_TOKEN = 4
 TOKENS_A_SECOND = {"vision": 2 * 200, "vision_language": 2 * 400, "audio": 600, "wordvectors": 0}
-EIGH_FLOPS = 9.0  # a symmetric eigendecomposition of order p costs about 9 p^3
-DISTINCT_ALPHAS = 0.7  # share of (fold, alpha) pairs that are computed: the others are saturated
 UNIT_OVERHEAD_S = 0.02  # scheduling, one record
 FLOAT32_BYTES = 4
 
@@ -245,20 +244,21 @@ def _width(feature: Mapping[str, Any], facts: Sizes) -> int:
 
 
 def _fit_flops(unit: Unit, facts: Sizes, p: int) -> float:
-    voxels, n = facts.voxels[unit.params["subject"]], facts.n_train
-    pairs = facts.n_groups * len(unit.params["alphas"])
-    order = min(n, p)
-    if unit.params["solver"] == "himalaya":  # an SVD a fold, and predictions for every alpha
-        return 2.0 * n * p * voxels * len(unit.params["alphas"]) + facts.n_groups * 9.0 * n * p**2
-    held_out = min(order, n // facts.n_groups)
-    scores = 2.0 * DISTINCT_ALPHAS * pairs * order * held_out * voxels
-    if unit.params["kind"] == "banded":  # all of it for every candidate, and without each band
-        search = unit.params["search"]
+    """As many as the solver says, for all searches of band weights together."""
+    params, searched = unit.params, 1
+    if params["kind"] == "banded":  # all of it for every candidate, and without each band
+        search = params["search"]
         candidates = search["n_iter"] + search["refine"] * search["n_refine"]
-        rounds = candidates * (1 + len(unit.params["bands"]) * unit.params["unique"])
-        eigen = (facts.n_groups + 1) * EIGH_FLOPS * order**3
-        return float(rounds * (scores + eigen + facts.n_groups * 4.0 * order**2 * voxels))
-    return 2.0 * n * p * voxels + (facts.n_groups + 2) * 2.0 * order**2 * voxels + scores
+        searched = candidates * (1 + len(params["bands"]) * params["unique"])
+    sizes = FitSizes(
+        samples=facts.n_train,
+        columns=p,
+        folds=facts.n_groups,
+        voxels=facts.voxels[params["subject"]],
+        alphas=len(params["alphas"]),
+        searched=searched,
+    )
+    return SOLVERS[params["kind"]][params["solver"]].flops(sizes)
 
 
 def _columns(design: Unit, facts: Sizes) -> int:

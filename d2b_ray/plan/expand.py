@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from d2b_ray.catalog.solvers import RIDGE_SOLVERS, SOLVERS
 from d2b_ray.plan.axes import cells, chosen_subjects, unknown_columns
 from d2b_ray.plan.comparisons import compare_units, pairs
 from d2b_ray.plan.keys import unit_key
@@ -139,7 +140,7 @@ def _identity(sweep: Sweep, cell: Cell) -> dict[str, Any]:
         identity["unique"] = cell.fit.unique
         if cell.fit.unique and sweep.significance.bootstrap is not None:
             identity["without"] = True  # predictions without each band, for its intervals
-    elif "predictions" in sweep.output.save and cell.fit.solver != "himalaya":
+    elif "predictions" in sweep.output.save and RIDGE_SOLVERS[cell.fit.solver].nested is not None:
         identity["nested"] = True
     if cell.fit.coef_space == "features" and cell.reduce is not None:
         identity["coef_space"] = "features"
@@ -186,13 +187,13 @@ def _model_units(
 
 
 def _factorize(design: Unit, variant: _Variant) -> Unit | None:
-    """The factorization a fit shares with all subjects; none for himalaya, which makes its own."""
-    solver = variant.params["solver"]
-    if solver == "himalaya":
+    """The factorization a fit shares with all subjects; none where the solver prepares nothing."""
+    kind, solver = variant.params["kind"], variant.params["solver"]
+    if SOLVERS[kind][solver].prepare is None:
         return None
     params = {"design": design.key, "solver": solver}
-    if variant.params["kind"] != "ridge":
-        params["kind"] = variant.params["kind"]
+    if kind != "ridge":
+        params["kind"] = kind
     label = design.label.replace("design", "factorize", 1)
     key = unit_key("factorize", params)
     return Unit("factorize", key, params, (design.key,), label, model=design.model)

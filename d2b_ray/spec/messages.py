@@ -9,7 +9,7 @@ import difflib
 import json
 from typing import TYPE_CHECKING, Any, TypeAlias, get_args, get_origin
 
-from d2b_ray.spec.closed import Allowed, Closed
+from d2b_ray.spec.closed import Allowed, Closed, NameIn
 from d2b_ray.spec.features import MODALITY_BLOCKS
 from d2b_ray.spec.fits import FIT_KINDS
 
@@ -80,6 +80,9 @@ def _line(detail: ErrorDetails, document: Document, root: type[Closed]) -> tuple
         trail = (*trail, detail["loc"][-1])
         block = block_at(root, detail["loc"][:-1])
         problem = f"missing; must be {_allowed(block.model_fields[str(detail['loc'][-1])])}"
+    elif detail["type"] == "unusable":  # a plug-in's row cannot be had, and says why
+        trail, _ = _resolve(detail["loc"], document.data)
+        problem = context["words"]
     elif detail["loc"][-1:] == ("[key]",):
         trail = detail["loc"][:-1]
         problem = f"got the name {shown(trail[-1])}; must be {context.get('words', 'text')}"
@@ -132,7 +135,7 @@ def _block_in(annotation: Any) -> type[Closed] | None:
 
 def _allowed(info: FieldInfo) -> str:
     for part in (*info.metadata, *get_args(info.annotation)):
-        if isinstance(part, Allowed):
+        if isinstance(part, Allowed | NameIn):
             return part.words
     for part in get_args(info.annotation):  # an axis: the words of its entries
         for inner in getattr(part, "__metadata__", ()):
