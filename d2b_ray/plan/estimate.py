@@ -6,11 +6,11 @@ round numbers for one CPU core and one data-centre GPU. Good to a factor of abou
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from d2b_ray.catalog.significance_tests import TESTS, CorrelationSizes
 from d2b_ray.catalog.solvers import EIGH_FLOPS, SOLVERS, FitSizes
 from d2b_ray.plan.keys import feature_key
 from d2b_ray.plan.units import KINDS, Kind, Plan, Unit
@@ -162,7 +162,8 @@ def _cost(
     if unit.kind == "null":
         voxels = facts.voxels[unit.subject or ""]
         count = unit.params["stop"] - unit.params["start"]
-        return 2.0 * voxels * facts.n_valid * count, rates.null_flops, 0
+        sizes = CorrelationSizes(facts.n_valid, voxels, count)
+        return _test_flops(unit.params["test"], sizes), rates.null_flops, 0
     if unit.kind == "compare":
         voxels = facts.voxels[unit.subject or ""]
         blocks = facts.n_valid / unit.params["block_trs"]
@@ -181,7 +182,11 @@ def _cost(
     if unit.kind == "commit":
         fit = plan[unit.params["fit"]]
         width = _columns(plan[fit.params["design"]], facts)
-        return _test_flops(unit, fit, facts), rates.null_flops, _commit_bytes(unit, facts, width)
+        test, flops = unit.params["significance"]["test"], 0.0
+        if TESTS[test].p_values is not None:
+            series = facts.voxels[unit.subject or ""] * (1 + len(fit.params.get("bands") or ()))
+            flops = _test_flops(test, CorrelationSizes(facts.n_valid, series))
+        return flops, rates.null_flops, _commit_bytes(unit, facts, width)
     design = unit if unit.kind == "design" else plan[unit.params["design"]]
     p = _columns(design, facts)
     if unit.kind == "design":
@@ -195,12 +200,9 @@ def _cost(
     return _fit_flops(unit, facts, p), fast, 0
 
 
-def _test_flops(commit: Unit, fit: Unit, facts: Sizes) -> float:
-    """Four Fourier transforms a series, where the test is a formula."""
-    if commit.params["significance"]["test"] != "parametric":
-        return 0.0
-    series = facts.voxels[commit.subject or ""] * (1 + len(fit.params.get("bands") or ()))
-    return series * 10.0 * facts.n_valid * math.log2(max(facts.n_valid, 2))
+def _test_flops(test: str, sizes: CorrelationSizes) -> float:
+    flops = TESTS[test].flops
+    return 0.0 if flops is None else flops(sizes)
 
 
 def _extraction(unit: Unit, facts: Sizes) -> tuple[float, int, Mapping[str, Any]]:
