@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,28 @@ def test_check_needs_neither_ray_nor_torch():
 def test_plan_needs_neither_ray_nor_torch(tmp_path):
     names, _ = loaded_after("import d2b_ray.engine.session, d2b_ray.cli.planning")
     assert not names & {"ray", "torch", "transformers", "matplotlib", "himalaya", "numba"}
+
+
+def test_what_a_sweep_may_choose_is_asked_without_what_computes_it():
+    names, _ = loaded_after(
+        "from d2b_ray.catalog.significance_tests import TESTS\n"
+        "from d2b_ray.catalog.solvers import BANDED_SOLVERS, RIDGE_SOLVERS\n"
+        "for table in (RIDGE_SOLVERS, BANDED_SOLVERS, TESTS):\n"
+        "    assert len([table[name] for name in table.names]) >= 4"
+    )
+    assert not names & {*HEAVY, "numpy", "scipy"}
+
+
+@pytest.mark.parametrize("room", ["encoding", "significance"])
+def test_names_of_a_room_are_imported_when_they_are_asked_for(room):
+    """In whatever order: a module of the same name would take the place of what it exports."""
+    found = import_module(f"d2b_ray.{room}")
+    modules = {path.stem for path in (PACKAGE / room).iterdir()}
+    assert not modules & set(found.__all__)
+    assert sorted(name for names in found.HOMES.values() for name in names) == sorted(found.__all__)
+    assert all(getattr(found, name) is not None for name in found.__all__)
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        found.nothing  # noqa: B018  # asking is the test
 
 
 def test_ten_thousand_units_are_planned_within_two_seconds():

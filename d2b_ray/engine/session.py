@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from d2b_ray.engine.code import check_code, code_now
+from d2b_ray.engine.code import check_code, code_now, plug_ins
 from d2b_ray.engine.on_ray.environment import set_ray_environment
 from d2b_ray.engine.run_log import RunLog
 from d2b_ray.engine.sweep_run import Observer, SweepRun
@@ -162,7 +162,7 @@ def run_sweep(
         observer.message(f"stale {reason}; doing it again")
     run_log: str | None = None
     if not sweep_run.control.finished:
-        check_code(store, accept=accept_code_change)
+        check_code(store, code_now(plug_ins(sweep)), accept=accept_code_change)
         with Lease(store, sweep.name, observer.message) as lease:
             if lease.before is not None and (before != lease.before or not before.ended):
                 # what another run has finished since this one looked is not done again
@@ -220,7 +220,7 @@ def _write_head(sweep: Sweep, store: Store) -> None:
         Layout.ENVIRONMENT,
         {
             "versions": versions(),
-            "code": dict(code_now()),
+            "code": dict(code_now(plug_ins(sweep))),
             "host": platform.node(),
             "platform": platform.platform(),
             "command": " ".join(Path(sys.argv[0]).name.split() + sys.argv[1:]),

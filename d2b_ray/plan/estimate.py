@@ -6,12 +6,13 @@ round numbers for one CPU core and one data-centre GPU. Good to a factor of abou
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from d2b_ray.catalog.modalities import MODALITIES
+from d2b_ray.catalog.significance_tests import TESTS, CorrelationSizes
+from d2b_ray.catalog.solvers import EIGH_FLOPS, SOLVERS, FitSizes
 from d2b_ray.plan.keys import feature_key
 from d2b_ray.plan.units import KINDS, Kind, Plan, Unit
 
@@ -25,8 +26,6 @@ __all__ = ["CPU_CORE", "GPU", "Estimate", "Rates", "estimate", "value_bytes"]
 
 TOKENS_PER_TEXT = 20  # a caption of a second
 CHARACTERS_PER_TOKEN = 4
-EIGH_FLOPS = 9.0  # a symmetric eigendecomposition of order p costs about 9 p^3
-DISTINCT_ALPHAS = 0.7  # share of (fold, alpha) pairs that are computed: the others are saturated
 UNIT_OVERHEAD_S = 0.02  # scheduling, one record
 FLOAT32_BYTES = 4
 
@@ -146,7 +145,8 @@ def _cost(
     if unit.kind == "null":
         voxels = sizes.voxels[unit.subject or ""]
         count = unit.params["stop"] - unit.params["start"]
-        return 2.0 * voxels * sizes.n_valid * count, rates.null_flops, 0
+        drawn = CorrelationSizes(sizes.n_valid, voxels, count)
+        return _test_flops(unit.params["test"], drawn), rates.null_flops, 0
     if unit.kind == "compare":
         voxels = sizes.voxels[unit.subject or ""]
         blocks = sizes.n_valid / unit.params["block_trs"]
@@ -165,7 +165,11 @@ def _cost(
     if unit.kind == "commit":
         fit = plan[unit.params["fit"]]
         width = _columns(plan[fit.params["design"]], sizes)
-        return _test_flops(unit, fit, sizes), rates.null_flops, _commit_bytes(unit, sizes, width)
+        test, flops = unit.params["significance"]["test"], 0.0
+        if TESTS[test].p_values is not None:
+            series = sizes.voxels[unit.subject or ""] * (1 + len(fit.params.get("bands") or ()))
+            flops = _test_flops(test, CorrelationSizes(sizes.n_valid, series))
+        return flops, rates.null_flops, _commit_bytes(unit, sizes, width)
     design = unit if unit.kind == "design" else plan[unit.params["design"]]
     p = _columns(design, sizes)
     if unit.kind == "design":
@@ -179,12 +183,9 @@ def _cost(
     return _fit_flops(unit, sizes, p), fast, 0
 
 
-def _test_flops(commit: Unit, fit: Unit, sizes: Sizes) -> float:
-    """Four Fourier transforms a series, where the test is a formula."""
-    if commit.params["significance"]["test"] != "parametric":
-        return 0.0
-    series = sizes.voxels[commit.subject or ""] * (1 + len(fit.params.get("bands") or ()))
-    return series * 10.0 * sizes.n_valid * math.log2(max(sizes.n_valid, 2))
+def _test_flops(test: str, series: CorrelationSizes) -> float:
+    flops = TESTS[test].flops
+    return 0.0 if flops is None else flops(series)
 
 
 def _extraction(unit: Unit, sizes: Sizes) -> tuple[float, int, Mapping[str, Any]]:
@@ -228,20 +229,21 @@ def _width(feature: Mapping[str, Any], sizes: Sizes) -> int:
 
 
 def _fit_flops(unit: Unit, sizes: Sizes, p: int) -> float:
-    voxels, n = sizes.voxels[unit.params["subject"]], sizes.n_train
-    pairs = sizes.n_groups * len(unit.params["alphas"])
-    order = min(n, p)
-    if unit.params["solver"] == "himalaya":  # an SVD a fold, and predictions for every alpha
-        return 2.0 * n * p * voxels * len(unit.params["alphas"]) + sizes.n_groups * 9.0 * n * p**2
-    held_out = min(order, n // sizes.n_groups)
-    scores = 2.0 * DISTINCT_ALPHAS * pairs * order * held_out * voxels
-    if unit.params["kind"] == "banded":  # all of it for every candidate, and without each band
-        search = unit.params["search"]
+    """As many as the solver says, for all searches of band weights together."""
+    params, searched = unit.params, 1
+    if params["kind"] == "banded":  # all of it for every candidate, and without each band
+        search = params["search"]
         candidates = search["n_iter"] + search["refine"] * search["n_refine"]
-        rounds = candidates * (1 + len(unit.params["bands"]) * unit.params["unique"])
-        eigen = (sizes.n_groups + 1) * EIGH_FLOPS * order**3
-        return float(rounds * (scores + eigen + sizes.n_groups * 4.0 * order**2 * voxels))
-    return 2.0 * n * p * voxels + (sizes.n_groups + 2) * 2.0 * order**2 * voxels + scores
+        searched = candidates * (1 + len(params["bands"]) * params["unique"])
+    fit = FitSizes(
+        samples=sizes.n_train,
+        columns=p,
+        folds=sizes.n_groups,
+        voxels=sizes.voxels[params["subject"]],
+        alphas=len(params["alphas"]),
+        searched=searched,
+    )
+    return SOLVERS[params["kind"]][params["solver"]].flops(fit)
 
 
 def _columns(design: Unit, sizes: Sizes) -> int:

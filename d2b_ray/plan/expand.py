@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from d2b_ray.catalog.solvers import SOLVERS
 from d2b_ray.plan.axes import chosen_subjects
 from d2b_ray.plan.comparisons import compare_units, pairs
 from d2b_ray.plan.extraction import shards_of
@@ -108,13 +109,13 @@ def _group_units(
 
 
 def _factorize(design: Unit, variant: Variant) -> Unit | None:
-    """The factorization a fit shares with all subjects; none for himalaya, which makes its own."""
-    solver = variant.params["solver"]
-    if solver == "himalaya":
+    """The factorization a fit shares with all subjects; none where the solver prepares nothing."""
+    kind, solver = variant.params["kind"], variant.params["solver"]
+    if SOLVERS[kind][solver].prepare is None:
         return None
     params = {"design": design.key, "solver": solver}
-    if variant.params["kind"] != "ridge":
-        params["kind"] = variant.params["kind"]
+    if kind != "ridge":
+        params["kind"] = kind
     label = design.label.replace("design", "factorize", 1)
     key = unit_key("factorize", params)
     return Unit("factorize", key, params, (design.key,), label, model=design.model)

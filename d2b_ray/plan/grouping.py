@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from d2b_ray.catalog.solvers import RIDGE_SOLVERS
 from d2b_ray.plan.axes import cells
 from d2b_ray.plan.keys import unit_key
 from d2b_ray.plan.places import Places, cell_place, space_words
@@ -94,7 +95,7 @@ def _identity(sweep: Sweep, cell: Cell) -> dict[str, Any]:
         identity["unique"] = cell.fit.unique
         if cell.fit.unique and sweep.significance.bootstrap is not None:
             identity["without"] = True  # predictions without each band, for its intervals
-    elif "predictions" in sweep.output.save and cell.fit.solver != "himalaya":
+    elif "predictions" in sweep.output.save and RIDGE_SOLVERS[cell.fit.solver].nested is not None:
         identity["nested"] = True
     if cell.fit.coef_space == "features" and cell.reduce is not None:
         identity["coef_space"] = "features"

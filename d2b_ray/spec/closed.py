@@ -19,6 +19,8 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from d2b_ray.errors import SpecError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -68,9 +70,14 @@ class Allowed:
 
 @dataclass(frozen=True, slots=True)
 class NameIn:
-    """Allows the names of a table of choices, those of plug-ins too; imports none of them."""
+    """Allows the names of a table, those of plug-ins included; stands where `Allowed` would.
+
+    The row that is named is imported, so that a plug-in that cannot be is told here, once; `row` False
+    leaves that to who opens it. The table is looked at when a sweep is checked, not before.
+    """
 
     table: Table[Any]
+    row: bool = True
 
     @property
     def words(self) -> str:
@@ -80,13 +87,18 @@ class NameIn:
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
     ) -> CoreSchema:
-        """Put the check before that of the key, so that there is one error with these words."""
-        return core_schema.no_info_before_validator_function(self._validate, handler(source))
+        """Wrap the schema of the key: the value is a name, and its row can be imported."""
+        return core_schema.no_info_wrap_validator_function(self._validate, handler(source))
 
-    def _validate(self, value: Any) -> Any:
+    def _validate(self, value: Any, inner: Callable[[Any], Any]) -> Any:
         if not isinstance(value, str) or value not in self.table:
             raise PydanticCustomError("allowed", "{words}", {"words": self.words})
-        return value
+        try:
+            if self.row:
+                self.table[value]
+        except SpecError as error:
+            raise PydanticCustomError("unusable", "{words}", {"words": str(error)}) from None
+        return inner(value)
 
 
 def elsewhere(at: str, got: Any, words: str) -> PydanticCustomError:

@@ -24,7 +24,7 @@ Subjects: TypeAlias = Annotated[
 class DatasetBlock(Closed):
     """Which data set, whose responses, and which split of the runs into training and validation."""
 
-    layout: Annotated[str, NameIn(LAYOUTS)]
+    layout: Annotated[str, NameIn(LAYOUTS, row=False)]
     """How the files lie: `drama2brain` (its tree), `arrays` (plain .npy), or a layout of a plug-in."""
     root: Text
     """Folder or URL of the data; a relative path starts at the working directory."""

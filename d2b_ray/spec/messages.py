@@ -85,6 +85,9 @@ def _line(detail: ErrorDetails, document: Document, root: type[Closed]) -> tuple
         trail = (*trail, detail["loc"][-1])
         block = block_at(root, detail["loc"][:-1], document.data)
         problem = f"missing; must be {_allowed(block.model_fields[str(detail['loc'][-1])])}"
+    elif detail["type"] == "unusable":  # a plug-in's row cannot be had, and says why
+        trail, _ = _resolve(detail["loc"], document.data)
+        problem = context["words"]
     elif detail["loc"][-1:] == ("[key]",):
         trail = detail["loc"][:-1]
         problem = f"got the name {shown(trail[-1])}; must be {context.get('words', 'text')}"

@@ -142,6 +142,19 @@ def test_an_option_of_its_own_is_part_of_the_key(site, spec):
     np.testing.assert_array_equal(squared, plain**2)
 
 
+def test_results_begun_with_other_code_of_a_plugin_are_not_continued_unasked(site, spec):
+    run(site, spec, "--engine", "inline")
+    about = json.loads((spec.parent / "data" / "out" / "environment.json").read_text())["code"]
+    assert about["plug_ins"] == {"layout tables": "toy-lab 0.1", "modality loudness": "toy-lab 0.1"}
+    with (site / "toy_lab" / "loudness.py").open("a") as file:
+        file.write("# another formula, perhaps\n")
+    more = ("run", spec, "--engine", "inline", "--set", "significance.permutations=30")
+    done = d2b_ray(site, *more)
+    assert done.returncode == 2
+    assert "computes with other code; --accept-code-change" in done.stderr
+    assert d2b_ray(site, *more, "--accept-code-change").returncode == 0
+
+
 def test_layers_are_those_that_the_plugin_says(site, spec):
     done = d2b_ray(site, "plan", spec, "--set", "features.loud.layers=3")
     assert done.returncode == 2
