@@ -30,6 +30,7 @@ PACKAGE = Path(__file__).resolve().parent.parent
 # What can change a number. A new figure or a new message does not make old results another's.
 COMPUTES = (
     "arrays.py",
+    "catalog",
     "data",
     "features",
     "modalities",
