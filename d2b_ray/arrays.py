@@ -149,8 +149,10 @@ class Fit:
 
     `r` (V,) correlation on the validation rows; `cv_r` (V,) best mean CV correlation; `alpha` (V,)
     chosen penalty; `coef` (p, V); `prediction` (n_valid, V). All float32 except `alpha` (float64).
-    `details` says which solver made it. `nested` (n, V): predictions of the training rows by models
-    that did not see their group, when asked for. `bands` of a banded fit.
+    `intercept` (V,) is the mean response, which `prediction` (that of the bands, too) does not hold,
+    so that a large baseline costs it no digits; None without one. `details` says which solver made
+    it. `nested` (n, V): predictions of the training rows, intercept included, by models that did not
+    see their group, when asked for. `bands` of a banded fit.
     """
 
     r: FloatArray
@@ -161,6 +163,7 @@ class Fit:
     details: dict[str, Any]
     nested: FloatArray | None = None
     bands: BandShares | None = None
+    intercept: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,8 +50,10 @@ class Search:
 class Problem:
     """What a solver is given: one subject's responses and the design they are fitted on.
 
-    `train` (n, p) float32, not centred: a solver centres it by its mean, and adds no intercept.
-    `response` (n, V) float32, taken as it is. `groups` (n,) non-decreasing, each is held out once.
+    `train` (n, p) float32, not centred: a solver centres it by the mean of all rows. `response` (n, V)
+    float32. `groups` (n,) non-decreasing, each is held out once. With `intercept`, each fold has a
+    constant of its own: rows and responses less the means of the rows it is trained on; without,
+    responses are taken as they are.
     `alphas` (A,) penalties to choose from. `bands` cover the columns in order, and `search` says how
     their weights are found (banded fits). `device` "cpu" or "cuda"; `memory_budget_bytes` bound on
     the working memory beside inputs and outputs.
@@ -65,11 +67,14 @@ class Problem:
     search: Search = field(default_factory=Search)
     device: str = "cpu"
     memory_budget_bytes: int = 1 << 30
+    intercept: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Solution:
     """What a solver finds: `alpha` (V,), `cv_r` (V,) mean CV score at it, `coef` (p, V) primal.
+
+    They predict (x - mean of the training rows) coef, to which a fit adds the mean response.
 
     `solver` names who found it in the summary of a fit, if not the name that the sweep gave.
     """
@@ -125,16 +130,16 @@ class Solver(Generic[Found]):
 
     `solve` (problem, prepared) -> solution. `flops` operations of a fit, for the estimate of a plan.
 
-    None where a solver has no such thing: `prepare` (train, groups, bands, device) -> what depends on
-    the design alone, made once for all subjects, pickled (without it, `prepared` is None); `nested`
-    (problem, prepared) -> predictions (n, V) of the training rows, each by a model that did not see
-    its group; `without` (problem, prepared, number) -> solution for the columns of all bands but one,
+    None where a solver has no such thing: `prepare` (train, groups, bands, device, intercept) -> what
+    depends on the design alone, made once for all subjects, pickled (without it, `prepared` is None);
+    `nested` (problem, prepared) -> predictions (n, V) of the training rows, each by a model that did
+    not see its group; `without` (problem, prepared, number) -> solution for the columns of all bands but one,
     for its unique variance.
     """
 
     solve: Callable[[Problem, Any], Found]
     flops: Callable[[FitSizes], float]
-    prepare: Callable[[FloatArray, IntArray, Sequence[Band], str], Any] | None = None
+    prepare: Callable[[FloatArray, IntArray, Sequence[Band], str, bool], Any] | None = None
     nested: Callable[[Problem, Any], FloatArray] | None = None
     without: Callable[[Problem, Any, int], Found] | None = None
 

@@ -14,6 +14,7 @@ import torch
 
 from d2b_ray.catalog.solvers import BandedSolution
 from d2b_ray.encoding.batches import batches
+from d2b_ray.encoding.centring import centred
 from d2b_ray.encoding.dual import primal_coefficients
 from d2b_ray.encoding.fold_scores import best_alphas, fold_scores
 from d2b_ray.encoding.grams import Grams
@@ -72,7 +73,8 @@ def solve_banded(
         parts = parts.rotated(train, device)
     per_voxel = 4 * (2 * n + (len(parts.folds) + 12) * (p + n) + 3 * len(alphas))
     for start, stop in batches(voxels, per_voxel, memory_budget_bytes):
-        y = to_tensor(response[:, start:stop], device, torch.float32)
+        deviation = centred(response[:, start:stop], parts.folds, intercept=parts.intercept)
+        y = to_tensor(deviation, device, torch.float32)
         own = BandedSolution(
             alpha=out.alpha[start:stop],
             gamma=out.gamma[:, start:stop],

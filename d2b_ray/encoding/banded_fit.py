@@ -10,6 +10,7 @@ import numpy as np
 
 from d2b_ray.arrays import BandShares, Fit
 from d2b_ray.catalog.solvers import BANDED_SOLVERS, Problem
+from d2b_ray.encoding.centring import mean_response
 from d2b_ray.encoding.fit import BUDGET_BYTES, check, prepared_for
 from d2b_ray.encoding.products import predicted
 from d2b_ray.encoding.scoring import correlation
@@ -40,6 +41,7 @@ def fit_banded(
     memory_budget_bytes: int = BUDGET_BYTES,
     unique: bool = False,
     without: bool = False,
+    intercept: bool = True,
 ) -> Fit:
     """Banded ridge on the bands of a design, named `names`; otherwise as `fit_ridge`.
 
@@ -55,7 +57,7 @@ def fit_banded(
         raise FitError(f"unique variance is not computed by solver {solver}; use auto")
     problem = Problem(
         design.train, train, design.groups, penalties, design.bands, search,
-        device, memory_budget_bytes,
+        device, memory_budget_bytes, intercept,
     )  # fmt: skip
     prepared = prepared_for(row, problem, parts)
     solution = row.solve(problem, prepared)
@@ -79,6 +81,7 @@ def fit_banded(
             "samples": len(train),
         },
         bands=shares,
+        intercept=mean_response(train) if intercept else None,
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from d2b_ray.encoding.batches import batches
+from d2b_ray.encoding.centring import centred
 from d2b_ray.encoding.fold_scores import empty_solution, fold_scores, keep_best
 from d2b_ray.encoding.products import row_products
 from d2b_ray.encoding.tensors import to_array, to_tensor
@@ -38,10 +39,12 @@ def solve_dual(
     """
     n, p = train.shape
     penalties = to_tensor(alphas, device, torch.float64)
+    folds = [factor.fold for factor in factorization.folds]
     out = empty_solution(p, response.shape[1])
     per_voxel = 4 * (12 * n + 2 * p + 3 * len(alphas))
     for start, stop in batches(response.shape[1], per_voxel, memory_budget_bytes):
-        y = to_tensor(response[:, start:stop], device, torch.float32)
+        own = centred(response[:, start:stop], folds, intercept=factorization.intercept)
+        y = to_tensor(own, device, torch.float32)
         scores = torch.zeros((len(alphas), stop - start), dtype=torch.float32, device=device)
         for factor in factorization.folds:
             held = y[factor.fold.start : factor.fold.stop]

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from d2b_ray.arrays import Band
-from d2b_ray.catalog.solvers import BANDED_SOLVERS, Problem, Search
-from d2b_ray.encoding.fit import BUDGET_BYTES, prepared_for, solve
+from d2b_ray.catalog.solvers import BANDED_SOLVERS, RIDGE_SOLVERS, Problem, Search
+from d2b_ray.encoding.centring import mean_response
+from d2b_ray.encoding.fit import BUDGET_BYTES, check_alphas, prepared_for
+from d2b_ray.encoding.products import predicted
 from d2b_ray.encoding.scoring import correlation
 from d2b_ray.encoding.split import split_correlation, split_prediction
+from d2b_ray.encoding.validation import check_device, check_response, check_training
 from d2b_ray.errors import FitError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from d2b_ray.arrays import Array, FloatArray, IntArray
+    from d2b_ray.arrays import Array, FloatArray
+    from d2b_ray.catalog.solvers import Solution
 
 __all__ = ["ALPHAS", "BandedRidgeCV", "KernelRidgeCV", "RidgeCV"]
 
@@ -28,11 +33,19 @@ class RidgeCV(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     """Ridge regression with one penalty a voxel, chosen by leave-one-group-out cross-validation.
 
     min ||Y - X B||^2 + alpha_v ||B_v||^2, score = mean over folds of the correlation on the
-    held-out group. X is centred by its mean over all rows; there is no intercept.
+    held-out group. X is centred by its mean over all rows and, with `fit_intercept`, X and Y by those
+    of the training rows in each fold, as in himalaya.
 
-    Parameters: `alphas` penalties to choose from; `device` "cpu" or "cuda"; `memory_budget_bytes`
-    bound on the working memory. Attributes after `fit`: `coef_` (p, V), `best_alphas_` (V,),
-    `cv_scores_` (V,), `feature_mean_` (p,), `n_features_in_`. See `KernelRidgeCV` for n < p.
+    Parameters: `alphas` penalties to choose from; `fit_intercept`; `cv` folds of consecutive rows where
+    `fit` is given no groups; `device` "cpu" or "cuda"; `memory_budget_bytes` bound on the working
+    memory. Attributes after `fit`: `coef_` (p, V), `intercept_` (V,), so that X coef_ + intercept_
+    predicts; `best_alphas_` (V,), `cv_scores_` (V,), `feature_mean_` (p,), `response_mean_` (V,),
+    `n_features_in_`, `feature_names_in_`. Of y (n,) `coef_` is (p,) and predictions are (n,).
+    See `KernelRidgeCV` for n < p.
+
+    In `cross_validate` and in searches ask for the groups first: `sklearn.set_config(
+    enable_metadata_routing=True)`, `RidgeCV().set_fit_request(groups=True)`; in a Pipeline, pass
+    `ridgecv__groups` to `fit`.
     """
 
     _solver = "ridge"
@@ -41,45 +54,93 @@ class RidgeCV(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self,
         alphas: Sequence[float] = ALPHAS,
         *,
+        fit_intercept: bool = True,
+        cv: int = 5,
         device: str = "cpu",
         memory_budget_bytes: int = BUDGET_BYTES,
     ) -> None:
         self.alphas = alphas
+        self.fit_intercept = fit_intercept
+        self.cv = cv
         self.device = device
         self.memory_budget_bytes = memory_budget_bytes
 
-    def fit(self, X: Array, y: Array, groups: IntArray) -> Self:
-        """Fit on X (n, p), y (n, V); `groups` (n,) of whole titles, in any order."""
-        rows, response, sorted_groups = _sorted(X, y, groups)
-        solution, _ = solve(
-            rows,
-            response,
-            sorted_groups,
-            factorization=None,
-            alphas=self.alphas,
-            solver=self._solver,
-            device=self.device,
-            memory_budget_bytes=self.memory_budget_bytes,
-        )
-        self.coef_ = solution.coef
-        self.best_alphas_ = solution.alpha
-        self.cv_scores_ = solution.cv_r
-        self.feature_mean_ = rows.mean(0, dtype=np.float64)
-        self.n_features_in_ = rows.shape[1]
+    def fit(self, X: Array, y: Array, groups: Array | None = None) -> Self:
+        """Fit on X (n, p), y (n, V) or (n,); `groups` (n,) of whole titles, in any order, any labels.
+
+        Rows of a group are held out together. Raises ValueError for lengths that differ, values that
+        are not finite, fewer than two groups.
+        """
+        rows, response, sorted_groups = self._validated(X, y, groups)
+        problem = Problem(
+            rows, response, sorted_groups, np.asarray(self.alphas, np.float64), self._bands(rows),
+            self._search(), self.device, self.memory_budget_bytes, self.fit_intercept,
+        )  # fmt: skip
+        row = self._row()
+        self._keep(problem, row.solve(problem, prepared_for(row, problem)))
         return self
 
     def predict(self, X: Array) -> FloatArray:
-        """(X - feature_mean_) coef_, (n, V) float32."""
-        found: FloatArray = self._rows(X) @ self.coef_
+        """(X - feature_mean_) coef_ + response_mean_, (n, V) float32, or (n,)."""
+        rows = self._rows(X)
+        found: FloatArray = rows @ self.coef_
+        if self.fit_intercept:
+            found = (found + self._like_y(self.response_mean_)).astype(np.float32)
         return found
 
-    def score(self, X: Array, y: Array) -> FloatArray:
+    def score(self, X: Array, y: Array) -> float:
+        """Mean over voxels of `score_voxels`: one number, as searches need it."""
+        return float(np.mean(self.score_voxels(X, y), dtype=float))
+
+    def score_voxels(self, X: Array, y: Array) -> FloatArray:
         """Correlation of prediction and response, (V,)."""
-        return correlation(self.predict(X), np.asarray(y, np.float32))
+        return correlation(_columns(self.predict(X)), _columns(check_response(y)))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
+
+    def _row(self) -> Any:
+        return RIDGE_SOLVERS[self._solver]
+
+    def _search(self) -> Search:
+        return Search()
+
+    def _bands(self, rows: FloatArray) -> tuple[Band, ...]:
+        return (Band("", 0, rows.shape[1]),)
+
+    def _validated(
+        self, X: Array, y: Array, groups: Array | None
+    ) -> tuple[FloatArray, FloatArray, Array]:
+        """Rows and responses float32, stably sorted by group, and the groups as numbers."""
+        check_device(self.device)
+        check_alphas(np.asarray(self.alphas, np.float64))
+        rows, response, numbers = check_training(self, X, y, groups, self.cv)
+        self._one_dimensional = response.ndim == 1
+        order = np.argsort(numbers, kind="stable")
+        return rows[order], _columns(response)[order], numbers[order]
+
+    def _keep(self, problem: Problem, solution: Solution) -> None:
+        coef = solution.coef
+        self.coef_ = coef[:, 0] if self._one_dimensional else coef
+        self.best_alphas_ = solution.alpha
+        self.cv_scores_ = solution.cv_r
+        self.feature_mean_ = problem.train.mean(0, dtype=np.float64)
+        self.response_mean_ = np.zeros(coef.shape[1])
+        if self.fit_intercept:
+            self.response_mean_ = mean_response(problem.response)
+        level = predicted(self.feature_mean_[None], coef, "cpu")[0]
+        self.intercept_ = self._like_y(self.response_mean_ - level)
+
+    def _like_y(self, values: Array) -> Any:
+        return values[0] if self._one_dimensional else values
 
     def _rows(self, X: Array) -> FloatArray:
-        rows: FloatArray = (np.asarray(X, np.float32) - self.feature_mean_).astype(np.float32)
-        return rows
+        check_is_fitted(self)
+        rows = validate_data(self, X, reset=False, dtype=np.float32)
+        centred: FloatArray = (rows - self.feature_mean_).astype(np.float32)
+        return centred
 
 
 class KernelRidgeCV(RidgeCV):
@@ -95,75 +156,78 @@ class BandedRidgeCV(RidgeCV):
     `search.refine`, around what it found. `form` is the solver: `auto` is primal for n >= p, else by
     kernels; `primal` and `kernel` force one.
 
-    Parameters: `widths` columns of each band, in order; `search` a `Search`; others as `RidgeCV`.
-    Attributes after `fit`: those of `RidgeCV`, and `deltas_` (bands, V) log(gamma / alpha),
+    Parameters: `widths` columns of each band, in order (None: one band); `search` a `Search` (None: its
+    defaults); others as `RidgeCV`. Attributes after `fit`: those of `RidgeCV`, `deltas_` (bands, V)
+    log(gamma / alpha),
     `gammas_` (bands, V), `search_scores_` (candidates, V).
     """
 
     def __init__(
         self,
-        widths: Sequence[int],
+        widths: Sequence[int] | None = None,
         alphas: Sequence[float] = ALPHAS,
         *,
-        search: Search = Search(),  # noqa: B008  # frozen
+        search: Search | None = None,
         form: str = "auto",
+        fit_intercept: bool = True,
+        cv: int = 5,
         device: str = "cpu",
         memory_budget_bytes: int = BUDGET_BYTES,
     ) -> None:
-        super().__init__(alphas, device=device, memory_budget_bytes=memory_budget_bytes)
+        super().__init__(
+            alphas,
+            fit_intercept=fit_intercept,
+            cv=cv,
+            device=device,
+            memory_budget_bytes=memory_budget_bytes,
+        )
         self.widths = widths
         self.search = search
         self.form = form
 
-    def fit(self, X: Array, y: Array, groups: IntArray) -> Self:
-        """Fit on X (n, p), y (n, V); `groups` (n,) of whole titles, in any order."""
-        rows, response, sorted_groups = _sorted(X, y, groups)
-        if sum(self.widths) != rows.shape[1]:
-            raise FitError(
-                f"bands of widths {list(self.widths)} cover {sum(self.widths)} columns; X has "
-                f"{rows.shape[1]}"
-            )
-        if self.form not in BANDED_SOLVERS:
-            allowed = ", ".join(BANDED_SOLVERS.names)
-            raise FitError(f"form {self.form!r} does not exist; allowed: {allowed}")
-        row = BANDED_SOLVERS[self.form]
-        problem = Problem(
-            rows, response, sorted_groups, np.asarray(self.alphas, np.float64), self.bands,
-            self.search, self.device, self.memory_budget_bytes,
-        )  # fmt: skip
-        solution = row.solve(problem, prepared_for(row, problem))
-        self.coef_ = solution.coef
-        self.best_alphas_ = solution.alpha
-        self.cv_scores_ = solution.cv_r
-        self.deltas_ = solution.deltas
-        self.gammas_ = solution.gamma
-        self.search_scores_ = solution.history
-        self.feature_mean_ = rows.mean(0, dtype=np.float64)
-        self.n_features_in_ = rows.shape[1]
-        return self
-
     @property
     def bands(self) -> tuple[Band, ...]:
-        """The bands as ranges of columns."""
-        edges = np.cumsum([0, *self.widths]).tolist()
+        """The bands as ranges of columns, once the number of columns is known."""
+        widths = [self.n_features_in_] if self.widths is None else self.widths
+        edges = np.cumsum([0, *widths]).tolist()
         return tuple(
-            Band(str(number), edges[number], edges[number + 1])
-            for number in range(len(self.widths))
+            Band(str(number), edges[number], edges[number + 1]) for number in range(len(widths))
         )
 
     def predict_split(self, X: Array) -> FloatArray:
-        """Prediction of each band, (bands, n, V); they add up to `predict`."""
-        return split_prediction(self._rows(X), self.coef_, self.bands)
+        """Prediction of each band, (bands, n, V); with `response_mean_` they add up to `predict`."""
+        rows = self._rows(X)
+        return split_prediction(rows, _columns(self.coef_), self.bands)
 
     def score_split(self, X: Array, y: Array) -> FloatArray:
-        """Share of each band in the correlation, (bands, V); they add up to `score`."""
-        return split_correlation(self.predict_split(X), np.asarray(y, np.float32))
+        """Share of each band in the correlation, (bands, V); they add up to `score_voxels`."""
+        return split_correlation(self.predict_split(X), _columns(check_response(y)))
+
+    def _row(self) -> Any:
+        if self.form not in BANDED_SOLVERS:
+            allowed = ", ".join(BANDED_SOLVERS.names)
+            raise FitError(f"form {self.form!r} does not exist; allowed: {allowed}")
+        return BANDED_SOLVERS[self.form]
+
+    def _search(self) -> Search:
+        return Search() if self.search is None else self.search
+
+    def _bands(self, rows: FloatArray) -> tuple[Band, ...]:
+        bands = self.bands
+        if bands[-1].stop != rows.shape[1]:
+            raise FitError(
+                f"bands of widths {list(self.widths or ())} cover {bands[-1].stop} columns; X has "
+                f"{rows.shape[1]}"
+            )
+        return bands
+
+    def _keep(self, problem: Problem, solution: Any) -> None:
+        super()._keep(problem, solution)
+        self.deltas_ = solution.deltas
+        self.gammas_ = solution.gamma
+        self.search_scores_ = solution.history
 
 
-def _sorted(X: Array, y: Array, groups: IntArray) -> tuple[FloatArray, FloatArray, IntArray]:
-    """Rows stably sorted by group, float32."""
-    rows = np.asarray(X, np.float32)
-    if rows.ndim != 2:
-        raise FitError(f"X has {rows.ndim} dimensions; expected (samples, features)")
-    order = np.argsort(groups, kind="stable")
-    return rows[order], np.asarray(y, np.float32)[order], np.asarray(groups)[order]
+def _columns(values: FloatArray) -> FloatArray:
+    """(n,) as (n, 1)."""
+    return values[:, None] if values.ndim == 1 else values

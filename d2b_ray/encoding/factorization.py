@@ -49,7 +49,8 @@ class FoldFactor:
     coordinates: Z'Y (primal, q columns of Z) or Y (dual, q training rows). A (n_g, r) are
     the held-out rows in these coordinates, their column means removed. `root` (min(n_g, r), r)
     float32 is upper trapezoidal with root'root = A'A. `mean` (q,) of the held-out rows of Z
-    (primal), or `held` A itself (dual), float32.
+    (primal), or `held` A itself (dual), float32. `shift` n_g^2 / n of a fold with an intercept, n its
+    training rows (primal; the eigenvectors of a dual fold are centred themselves).
     """
 
     fold: Fold
@@ -58,19 +59,22 @@ class FoldFactor:
     root: FloatArray
     mean: FloatArray | None = None
     held: FloatArray | None = None
+    shift: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Factorization:
     """Shared part of the fits on one design. `mean` (p,) float64 of the training rows.
 
-    `full` eigenvectors of the Gram (or kernel) of all rows; `rows` Z (n, r) float32 (primal).
+    `full` eigenvectors of the Gram (or kernel) of all rows; `rows` Z (n, r) float32 (primal);
+    `intercept` whether each fold has a constant of its own.
     """
 
     mean: NDArray[np.float64]
     folds: tuple[FoldFactor, ...]
     full: Eigen
     rows: FloatArray | None = None
+    intercept: bool = True
 
     @property
     def primal(self) -> bool:

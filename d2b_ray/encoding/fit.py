@@ -8,6 +8,7 @@ import numpy as np
 
 from d2b_ray.arrays import Band, Fit
 from d2b_ray.catalog.solvers import RIDGE_SOLVERS, Problem, Solver
+from d2b_ray.encoding.centring import mean_response
 from d2b_ray.encoding.products import predicted
 from d2b_ray.encoding.scoring import BLOCK, correlation
 from d2b_ray.errors import FitError
@@ -20,13 +21,26 @@ if TYPE_CHECKING:
     from d2b_ray.arrays import Design, FloatArray, IntArray
     from d2b_ray.catalog.solvers import Solution
 
-__all__ = ["BUDGET_BYTES", "check", "factorize", "fit_ridge", "prepared_for", "solve"]
+__all__ = [
+    "BUDGET_BYTES",
+    "check",
+    "check_alphas",
+    "factorize",
+    "fit_ridge",
+    "prepared_for",
+    "solve",
+]
 
 BUDGET_BYTES = 1 << 30
 
 
 def factorize(
-    train: FloatArray, groups: IntArray, *, solver: str = "auto", device: str = "cpu"
+    train: FloatArray,
+    groups: IntArray,
+    *,
+    solver: str = "auto",
+    device: str = "cpu",
+    intercept: bool = True,
 ) -> Any:
     """All that a fit needs of the design alone: one for every subject that saw the same rows.
 
@@ -38,7 +52,7 @@ def factorize(
         raise FitError(f"solver {solver!r} has no factorization: fits share nothing of the design")
     if len(groups) != len(train):
         raise FitError(f"{len(groups)} groups for {len(train)} rows of the design")
-    return prepare(train, groups, _one_band(train), device)
+    return prepare(train, groups, _one_band(train), device, intercept)
 
 
 def solve(
@@ -51,13 +65,14 @@ def solve(
     solver: str,
     device: str,
     memory_budget_bytes: int,
+    intercept: bool = True,
 ) -> tuple[Solution, str]:
     """The solution and the name of the solver that found it. Shapes as in `fit_ridge`."""
     row, penalties = RIDGE_SOLVERS[solver], np.asarray(alphas, np.float64)
     _check_training(train, response, penalties)
     problem = Problem(
         train, response, groups, penalties, _one_band(train),
-        device=device, memory_budget_bytes=memory_budget_bytes,
+        device=device, memory_budget_bytes=memory_budget_bytes, intercept=intercept,
     )  # fmt: skip
     found = row.solve(problem, prepared_for(row, problem, factorization))
     return found, found.solver or solver
@@ -67,7 +82,9 @@ def prepared_for(row: Solver[Any], problem: Problem, prepared: Any = None) -> An
     """What a solver needs of the design alone: made here if it was not shared and is needed."""
     if prepared is not None or row.prepare is None:
         return prepared
-    return row.prepare(problem.train, problem.groups, problem.bands, problem.device)
+    return row.prepare(
+        problem.train, problem.groups, problem.bands, problem.device, problem.intercept
+    )
 
 
 def _one_band(train: FloatArray) -> tuple[Band]:
@@ -85,11 +102,13 @@ def fit_ridge(
     device: str = "cpu",
     memory_budget_bytes: int = BUDGET_BYTES,
     nested: bool = False,
+    intercept: bool = True,
 ) -> Fit:
     """Ridge with a penalty a voxel, and its score on the validation rows.
 
-    The design is centred by its training mean, not scaled; responses are taken as they are; there
-    is no intercept. Per fold and penalty the correlation on the held-out group; the mean over
+    The design is centred by its training mean, not scaled. With `intercept` each fold, and the fit of
+    all rows, has a constant a voxel: himalaya's `fit_intercept`; without, responses are taken as they
+    are. Per fold and penalty the correlation on the held-out group; the mean over
     folds chooses; refit on all rows. `train` (n, V) and `valid` (n_valid, V) responses;
     `factorization` what `factorize` made of the design, to share it between subjects; `nested` also
     predicts the training rows. Raises FitError when shapes do not fit together or values are not
@@ -101,7 +120,7 @@ def fit_ridge(
         raise FitError(f"nested predictions are not made by solver {solver}; use auto")
     problem = Problem(
         design.train, train, design.groups, penalties, design.bands,
-        device=device, memory_budget_bytes=memory_budget_bytes,
+        device=device, memory_budget_bytes=memory_budget_bytes, intercept=intercept,
     )  # fmt: skip
     prepared = prepared_for(row, problem, factorization)
     solution = row.solve(problem, prepared)
@@ -119,6 +138,7 @@ def fit_ridge(
             "samples": len(train),
         },
         nested=row.nested(problem, prepared) if nested and row.nested is not None else None,
+        intercept=mean_response(train) if intercept else None,
     )
 
 
@@ -141,9 +161,14 @@ def _check_training(train: FloatArray, response: FloatArray, alphas: NDArray[np.
             f"responses have shape {response.shape} for {len(train)} rows of the design; expected "
             f"({len(train)}, voxels)"
         )
+    check_alphas(alphas)
+    _check_finite(response, "training")
+
+
+def check_alphas(alphas: NDArray[np.float64]) -> None:
+    """FitError unless there are penalties, all of them finite and above 0."""
     if alphas.ndim != 1 or not len(alphas) or not (np.isfinite(alphas) & (alphas > 0)).all():
         raise FitError("alphas must be one or more finite numbers above 0")
-    _check_finite(response, "training")
 
 
 def _check_finite(response: FloatArray, part: str) -> None:

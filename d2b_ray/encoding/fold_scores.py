@@ -44,7 +44,10 @@ def fold_scores(
         cross = to_tensor(factor.held, device, torch.float32).T @ held  # A'Y (r, v)
     else:
         offset = to_tensor(factor.mean, device, torch.float32)
-        cross = project @ (part - torch.outer(offset, mean * len(held)))
+        own = torch.outer(offset, mean)
+        cross = project @ (part - own * len(held))
+        if factor.shift:  # of responses whose mean over all rows is 0, as `centred` leaves them
+            trained = trained - own * factor.shift
     filters = make_filters(to_tensor(factor.values, device, torch.float64), penalties)
     root = to_tensor(factor.root, device, torch.float32)
     return alpha_scores(filters, project @ trained, cross, root, norm)[filters.rows]

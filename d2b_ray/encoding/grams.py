@@ -38,7 +38,8 @@ class Grams:
 
     `grams` (folds, p, p); `means` (folds, p) of the centred rows of each fold; `roots` a fold
     (min(n_g, p), p) with root'root = G_g less its mean. `principal`: eigenvectors U of the Gram
-    of all rows, and the rows Z = X U diag(values)^-1/2 (n, r), float32.
+    of all rows, and the rows Z = X U diag(values)^-1/2 (n, r), float32. With `intercept` the rows of
+    each fold are centred by the mean m of those it is trained on: G - G_g less n m m', of rank one.
     """
 
     folds: tuple[Fold, ...]
@@ -47,6 +48,7 @@ class Grams:
     means: NDArray[np.float64]
     roots: tuple[NDArray[np.float64], ...]
     principal: tuple[Eigen, FloatArray] | None = None
+    intercept: bool = True
 
     @property
     def nbytes(self) -> int:
@@ -118,26 +120,38 @@ class Grams:
         turn = values.sqrt()[:, None] * vectors.T * weight  # from Z to the scaled columns (r, p)
         grams = to_tensor(self.grams, device, torch.float64)
         total = _scaled(grams.sum(0), weight)
+        means = to_tensor(self.means, device, torch.float64) * weight
+        samples = sum(fold.stop - fold.start for fold in self.folds)
         made = []
-        for fold, gram, root in zip(self.folds, grams, self.roots, strict=True):
-            own, vectors = eigen(total - _scaled(gram, weight))
+        for fold, gram, root, part in zip(self.folds, grams, self.roots, means, strict=True):
+            trained = total - _scaled(gram, weight)
+            # all rows have mean 0, so n m = -(sum of the held-out rows)
+            held_out = fold.stop - fold.start
+            shift = held_out**2 / (samples - held_out) if self.intercept else 0.0
+            own, vectors = eigen(trained - shift * torch.outer(part, part))
             held = (to_tensor(root, device, torch.float64) * weight) @ vectors
             mean = rows[fold.start : fold.stop].mean(0, dtype=np.float64).astype(np.float32)
             made.append(
-                FoldFactor(fold, own.values, to_array(turn @ vectors), upper_root(held), mean=mean)
+                FoldFactor(
+                    fold, own.values, to_array(turn @ vectors), upper_root(held), mean, shift=shift
+                )
             )
         return tuple(made)
 
     def factorize(self, device: str) -> Factorization:
         """All that the fits of one penalty a voxel share, once `rotated`."""
         assert self.principal is not None
-        return Factorization(self.mean, self.factors(device), *self.principal)
+        return Factorization(
+            self.mean, self.factors(device), *self.principal, intercept=self.intercept
+        )
 
     def _weight(self, device: str, scale: NDArray[np.float64] | None) -> torch.Tensor:
         return to_tensor(np.ones_like(self.mean) if scale is None else scale, device, torch.float64)
 
 
-def make_grams(train: FloatArray, groups: IntArray, device: str) -> Grams:
+def make_grams(
+    train: FloatArray, groups: IntArray, device: str, *, intercept: bool = True
+) -> Grams:
     """Sums and principal rows of `train` (n, p), not centred; `groups` (n,) non-decreasing.
 
     Cost 2 n p^2 multiply-adds. Raises FitError for values that are not finite.
@@ -151,7 +165,7 @@ def make_grams(train: FloatArray, groups: IntArray, device: str) -> Grams:
         grams.append(to_array(gram, np.float64))
         means.append(to_array(own, np.float64))
         roots.append(to_array(_root(train, fold, centre, gram, own), np.float64))
-    made = Grams(folds, mean, np.stack(grams), np.stack(means), tuple(roots))
+    made = Grams(folds, mean, np.stack(grams), np.stack(means), tuple(roots), intercept=intercept)
     return made.rotated(train, device)
 
 

@@ -30,18 +30,22 @@ if TYPE_CHECKING:
 
 __all__ = ["Kernels", "make_kernels"]
 
+CONSTANT = 1e-3  # cosine with the vector of ones that no eigenvector of a centred kernel has
+
 
 @dataclass(frozen=True, slots=True)
 class Kernels:
     """K_b = X_b X_b' (bands, n, n) float64 of columns centred by their training `mean` (p,).
 
-    `means` (folds, p) of the centred rows of each fold.
+    `means` (folds, p) of the centred rows of each fold. With `intercept` the kernel of each fold is
+    centred by the rows it is trained on.
     """
 
     folds: tuple[Fold, ...]
     mean: NDArray[np.float64]
     means: NDArray[np.float64]
     kernels: NDArray[np.float64]
+    intercept: bool = True
 
     @property
     def nbytes(self) -> int:
@@ -89,8 +93,14 @@ class Kernels:
         for fold in self.folds:
             inside = torch.ones(len(kernel), dtype=torch.bool, device=kernel.device)
             inside[fold.start : fold.stop] = False
-            own, vectors = eigen(kernel[inside][:, inside])
-            held = kernel[fold.start : fold.stop][:, inside] @ vectors
+            trained = kernel[inside][:, inside]
+            own, vectors = _centred_eigen(trained) if self.intercept else eigen(trained)
+            held = kernel[fold.start : fold.stop][:, inside]
+            if (
+                self.intercept
+            ):  # the vectors are centred: so is what they meet, before it can cancel
+                held = held - held.mean(1, keepdim=True)
+            held = held @ vectors
             held = held - held.mean(0)
             root = upper_root(held)
             made.append(FoldFactor(fold, own.values, to_array(vectors), root, held=to_array(held)))
@@ -98,7 +108,9 @@ class Kernels:
 
     def factorize(self, device: str) -> Factorization:
         """All that the fits of one penalty a voxel share."""
-        return Factorization(self.mean, self.factors(device), self.full(device))
+        return Factorization(
+            self.mean, self.factors(device), self.full(device), intercept=self.intercept
+        )
 
     def _weighted(self, device: str, gammas: NDArray[np.float64] | None) -> torch.Tensor:
         shares = np.ones(len(self.kernels)) if gammas is None else gammas
@@ -109,7 +121,12 @@ class Kernels:
 
 
 def make_kernels(
-    train: FloatArray, groups: IntArray, device: str, edges: Sequence[int] = ()
+    train: FloatArray,
+    groups: IntArray,
+    device: str,
+    edges: Sequence[int] = (),
+    *,
+    intercept: bool = True,
 ) -> Kernels:
     """Kernels of `train` (n, p), not centred; `edges` the first columns of the second band and on.
 
@@ -122,7 +139,21 @@ def make_kernels(
     kernels = np.stack([to_array(_kernel(band), np.float64) for band in bands])
     folds = folds_of(groups)
     means = np.stack([to_array(rows[f.start : f.stop].mean(0), np.float64) for f in folds])
-    return Kernels(folds, mean, means, kernels)
+    return Kernels(folds, mean, means, kernels, intercept)
+
+
+def _centred_eigen(kernel: torch.Tensor) -> tuple[Eigen, torch.Tensor]:
+    """Eigenvectors of H K H, H = I - 11'/n: the kernel (n, n) of rows less their mean.
+
+    The vector of ones belongs to its null space: it is left out, and out of those that lie so near in
+    eigenvalue that rounding mixes it in.
+    """
+    level = kernel.mean(0)
+    found, vectors = eigen(kernel - level[None, :] - level[:, None] + level.mean())
+    own = vectors.sum(0).abs() < CONSTANT * len(kernel) ** 0.5
+    vectors = vectors[:, own]
+    vectors = vectors - vectors.mean(0)
+    return Eigen(to_array(vectors, np.float64), found.values[own.cpu().numpy()]), vectors
 
 
 def _kernel(band: torch.Tensor) -> torch.Tensor:

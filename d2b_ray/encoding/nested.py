@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from d2b_ray.encoding.centring import mean_response
 from d2b_ray.encoding.dual import solve_dual
 from d2b_ray.encoding.kernels import Kernels
 from d2b_ray.encoding.primal import solve_primal
@@ -31,9 +32,9 @@ def nested_predictions(
 ) -> FloatArray:
     """Leave-one-group-out predictions (n, V): penalties chosen among the other groups, refit on them.
 
-    `train` (n, p) not centred (each model centres by the mean of the rows it saw), `response`
-    (n, V). The Grams or kernels of all rows serve every outer fold. Raises FitError for
-    fewer than 3 groups, where nothing is left to choose by.
+    `train` (n, p) not centred (each model centres by the mean of the rows it saw, and with an
+    intercept responses too), `response` (n, V). The Grams or kernels of all rows serve every outer
+    fold. Raises FitError for fewer than 3 groups, where nothing is left to choose by.
     """
     if len(parts.folds) < 3:
         raise FitError(
@@ -52,5 +53,8 @@ def nested_predictions(
         solve = solve_primal if factorization.primal else solve_dual
         solution = solve(seen, known, alphas, factorization, device, memory_budget_bytes)
         held = (train[fold.start : fold.stop] - inner.mean).astype(np.float32)
-        out[fold.start : fold.stop] = predicted(held, solution.coef, device)
+        found = predicted(held, solution.coef, device)
+        if inner.intercept:
+            found = (found + mean_response(known, inner.folds)).astype(np.float32)
+        out[fold.start : fold.stop] = found
     return out

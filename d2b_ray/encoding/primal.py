@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from d2b_ray.encoding.batches import batches
+from d2b_ray.encoding.centring import centred
 from d2b_ray.encoding.fold_scores import empty_solution, fold_scores, keep_best
 from d2b_ray.encoding.products import cross_products
 from d2b_ray.encoding.tensors import to_array, to_tensor
@@ -44,7 +45,8 @@ def solve_primal(
     out = empty_solution(p, response.shape[1])
     per_voxel = 4 * (3 * n + (len(factorization.folds) + 10) * p + 3 * len(alphas))
     for start, stop in batches(response.shape[1], per_voxel, memory_budget_bytes):
-        y = to_tensor(response[:, start:stop], device, torch.float32)
+        own = centred(response[:, start:stop], folds, intercept=factorization.intercept)
+        y = to_tensor(own, device, torch.float32)
         parts = cross_products(factorization.rows, y, folds)
         total = parts.sum(0)  # Z'Y (r, v)
         scores = torch.zeros((len(alphas), stop - start), dtype=torch.float32, device=device)

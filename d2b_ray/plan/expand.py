@@ -116,6 +116,8 @@ def _factorize(design: Unit, variant: Variant) -> Unit | None:
     params = {"design": design.key, "solver": solver}
     if kind != "ridge":
         params["kind"] = kind
+    if variant.params.get("intercept"):
+        params["intercept"] = True
     label = design.label.replace("design", "factorize", 1)
     key = unit_key("factorize", params)
     return Unit("factorize", key, params, (design.key,), label, model=design.model)

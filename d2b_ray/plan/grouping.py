@@ -97,6 +97,8 @@ def _identity(sweep: Sweep, cell: Cell) -> dict[str, Any]:
             identity["without"] = True  # predictions without each band, for its intervals
     elif "predictions" in sweep.output.save and RIDGE_SOLVERS[cell.fit.solver].nested is not None:
         identity["nested"] = True
+    if cell.fit.intercept != "none":
+        identity["intercept"] = True
     if cell.fit.coef_space == "features" and cell.reduce is not None:
         identity["coef_space"] = "features"
     return identity

@@ -39,6 +39,7 @@ Exponent: TypeAlias = Annotated[
 ]
 
 
+Intercept: TypeAlias = Annotated[Literal["fold", "none"], Allowed("one of: fold, none")]
 CoefSpace: TypeAlias = Annotated[Literal["design", "features"], Allowed("one of: design, features")]
 
 
@@ -158,6 +159,8 @@ class RidgeFit(Closed):
     """Penalties, one is chosen per voxel."""
     solver: Annotated[str, NameIn(RIDGE_SOLVERS)] = "auto"
     """`auto`: ridge if samples >= columns, else kernel ridge. `himalaya`: that library (slow)."""
+    intercept: Intercept = "fold"
+    """A constant a voxel, in each fold and in the fit of all rows; `none`: responses as they are."""
     coef_space: CoefSpace = "design"
     """Coefficients of the columns of the design, or of the features before their reduction."""
     label: Name | None = None
@@ -217,6 +220,8 @@ class BandedFit(Closed):
     """Whether to fit without each band in turn, for its unique variance."""
     solver: Annotated[str, NameIn(BANDED_SOLVERS)] = "auto"
     """`auto`: primal if samples >= columns, else kernels. `himalaya`: that library (slow)."""
+    intercept: Intercept = "fold"
+    """A constant a voxel, in each fold and in the fit of all rows; `none`: responses as they are."""
     coef_space: CoefSpace = "design"
     """Coefficients of the columns of the design, or of the features before their reduction."""
     label: Name | None = None

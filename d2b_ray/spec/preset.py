@@ -34,6 +34,9 @@ SIGNIFICANCE: dict[str, dict[str, Any]] = {
 }
 
 
+FITS: dict[str, dict[str, Any]] = {"drama2brain": {"intercept": "none"}}
+
+
 def filled(sweep: Sweep) -> Sweep:
     """The sweep with its preset applied; options that were set by hand stay as they are."""
     if sweep.preset is None:
@@ -41,7 +44,7 @@ def filled(sweep: Sweep) -> Sweep:
     features = {
         name: _fill(block, block.of_preset(sweep.preset)) for name, block in sweep.features.items()
     }
-    fits = tuple(part for fit in sweep.fits for part in _with_boundary(fit))
+    fits = tuple(part for fit in sweep.fits for part in _filled_fits(fit, sweep.preset))
     significance = _fill(sweep.significance, SIGNIFICANCE[sweep.preset])
     return sweep.model_copy(
         update={"features": features, "fits": fits, "significance": significance}
@@ -53,13 +56,14 @@ def _fill(block: Block, options: Mapping[str, Any]) -> Block:
     return block.model_copy(update=missing)
 
 
-def _with_boundary(fit: AnyFit) -> Iterator[AnyFit]:
+def _filled_fits(fit: AnyFit, preset: str) -> Iterator[AnyFit]:
     """drama2brain delays whole videos, but single runs once the features were reduced.
 
     An entry that has both kinds of reduction becomes two entries.
     """
     plain = tuple(entry for entry in fit.reduce if entry.as_plain() == "none")
     reduced = tuple(entry for entry in fit.reduce if entry.as_plain() != "none")
+    fit = _fill(fit, FITS[preset])
     if all("boundary" in entry.model_fields_set for entry in fit.delays):
         yield fit
         return

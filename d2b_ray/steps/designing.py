@@ -46,7 +46,8 @@ def factorize(task: Task, values: Sequence[Any], cache: WorkerCache, device: str
     params = task.unit.params
     prepare = SOLVERS[params.get("kind", "ridge")][params["solver"]].prepare
     assert prepare is not None  # else the plan has no such unit
-    return prepare(made.train, made.groups, made.bands, device)
+    intercept = params.get("intercept", False)
+    return prepare(made.train, made.groups, made.bands, device, intercept)
 
 
 def _read_features(

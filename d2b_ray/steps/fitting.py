@@ -36,6 +36,7 @@ def fit(task: Task, values: Sequence[Any], cache: WorkerCache, device: str) -> F
     options: dict[str, Any] = {
         "alphas": params["alphas"],
         "solver": params["solver"],
+        "intercept": params.get("intercept", False),
         "device": device,
         "memory_budget_bytes": int(cache.settings.memory_budget_bytes * task.memory_factor),
     }

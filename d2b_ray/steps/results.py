@@ -71,15 +71,18 @@ def fit_arrays(
     place: FitPlace, save: Sequence[str], fit: Fit, tests: FitPValues, bounds: Intervals
 ) -> dict[str, Array]:
     """Path -> array of what the sweep asks to keep."""
+    predicted = fit.prediction
+    if fit.intercept is not None:
+        predicted = (predicted + fit.intercept).astype(np.float32)
     offered: dict[str, dict[str, Array | None]] = {
         "scores": {place.cc: fit.r, place.cv_cc: fit.cv_r, **bounds.arrays(place, fit.r)},
         "pvalues": {
             place.pvalues_corrected: None if tests.joint is None else tests.joint.corrected
         },
-        "coef": {place.coef: fit.coef},
-        "predictions": {place.predictions: fit.prediction, place.nested_predictions: fit.nested},
+        "coef": {place.coef: fit.coef, place.intercept: fit.intercept},
+        "predictions": {place.predictions: predicted, place.nested_predictions: fit.nested},
         "alphas": {place.alphas: fit.alpha},
-        "compared": {place.predictions: fit.prediction},
+        "compared": {place.predictions: predicted},
     }
     if fit.bands is not None:
         offered["scores"][place.band_scores] = fit.bands.r

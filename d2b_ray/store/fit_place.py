@@ -131,6 +131,11 @@ class FitPlace:
         return self.array("coef")
 
     @property
+    def intercept(self) -> str:
+        """Mean training responses (V,), which coefficients of centred features are added to."""
+        return self.array("intercept")
+
+    @property
     def alphas(self) -> str:
         """Chosen penalties (V,)."""
         return self.array("alphas")

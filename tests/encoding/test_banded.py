@@ -37,11 +37,12 @@ def golden(case):
 def test_golden(case, form):
     found, x, held, widths, groups = golden(case)
     search = Search(n_iter=description(case)["n_iter"])
-    model = BandedRidgeCV(widths, ALPHAS, search=search, form=form).fit(x, found["y_train"], groups)
+    model = BandedRidgeCV(widths, ALPHAS, search=search, form=form, fit_intercept=False)
+    model.fit(x, found["y_train"], groups)
     # The old kernels are float32: penalties below their rounding were barred, or were rounding.
     sure = model.best_alphas_ >= (1e-2 if case == "banded_kernel" else 0)
     assert sure.mean() > 0.8
-    score = model.score(held, found["y_val"])
+    score = model.score_voxels(held, found["y_val"])
     np.testing.assert_allclose(score[sure], found["score_all"][sure], atol=5e-4)
     np.testing.assert_allclose(
         model.predict(held)[:, sure], found["pred_all"][:, sure], atol=3e-3, rtol=1e-3
@@ -82,22 +83,26 @@ def test_samples_are_himalayas():
 
 
 @pytest.mark.parametrize("form", ["primal", "kernel"])
-def test_against_himalaya(form):
+@pytest.mark.parametrize("intercept", [True, False])
+def test_against_himalaya(form, intercept):
     x, y, groups = problem()
+    y += np.linspace(-8, 8, y.shape[1]).astype(np.float32)  # a baseline a voxel
     widths = (12, 20, 8)
     cv = [(np.flatnonzero(groups != g), np.flatnonzero(groups == g)) for g in range(4)]
     backend = set_backend("torch")
     centred = (x - x.mean(0)).astype(np.float32)
     edges = np.cumsum((0, *widths))
     theirs = GroupRidgeCV(
-        groups="input", cv=cv, random_state=3, fit_intercept=False,
+        groups="input", cv=cv, random_state=3, fit_intercept=intercept,
         solver_params={
             "n_iter": 12, "alphas": np.logspace(-3, 5, 9), "score_func": correlation_score,
             "progress_bar": False, "warn": False,
         },
     ).fit([centred[:, a:b] for a, b in itertools.pairwise(edges)], y)  # fmt: skip
     search = Search(n_iter=12, seed=3)
-    mine = BandedRidgeCV(widths, np.logspace(-3, 5, 9), search=search, form=form).fit(x, y, groups)
+    mine = BandedRidgeCV(
+        widths, np.logspace(-3, 5, 9), search=search, form=form, fit_intercept=intercept
+    ).fit(x, y, groups)
     np.testing.assert_allclose(mine.search_scores_, backend.to_numpy(theirs.cv_scores_), atol=2e-5)
     deltas = backend.to_numpy(theirs.deltas_)
     same = (np.isclose(mine.deltas_, deltas, atol=1e-3) | (deltas < -60)).all(0)
@@ -169,7 +174,7 @@ def test_refinement_finds_what_a_hundred_samples_miss():
 
     def held_out(search):
         model = BandedRidgeCV((width,) * 5, alphas, search=search).fit(x[:300], y[:300], groups)
-        return model, model.score(x[300:], y[300:]).mean()
+        return model, model.score(x[300:], y[300:])
 
     coarse, before = held_out(Search(n_iter=100))
     refined, after = held_out(Search(n_iter=100, refine=4, n_refine=25))

@@ -20,7 +20,7 @@ BUDGET = 1 << 28
 def test_golden(case, make):
     golden = arrays(case)
     groups = np.repeat(np.arange(4), golden["fold_sizes"])
-    parts = make(golden["x_train"], groups, "cpu")
+    parts = make(golden["x_train"], groups, "cpu", intercept=False)
     found = nested_predictions(
         golden["x_train"], golden["y_train"], golden["alphas"], parts, "cpu", BUDGET
     )
@@ -30,16 +30,19 @@ def test_golden(case, make):
 
 
 @pytest.mark.parametrize("make", [make_grams, make_kernels])
-def test_each_group_is_predicted_by_a_fit_of_the_others(make):
+@pytest.mark.parametrize("intercept", [True, False])
+def test_each_group_is_predicted_by_a_fit_of_the_others(make, intercept):
     rng = np.random.default_rng(0)
     x = rng.standard_normal((120, 15)).astype(np.float32) + 2
-    y = (x @ rng.standard_normal((15, 6)) + rng.standard_normal((120, 6))).astype(np.float32)
+    y = (x @ rng.standard_normal((15, 6)) + rng.standard_normal((120, 6)) + 5).astype(np.float32)
     groups = np.arange(120) // 30
     alphas = np.logspace(-2, 4, 7)
-    found = nested_predictions(x, y, alphas, make(x, groups, "cpu"), "cpu", BUDGET)
+    found = nested_predictions(
+        x, y, alphas, make(x, groups, "cpu", intercept=intercept), "cpu", BUDGET
+    )
     for group in range(4):
         inner = groups != group
-        model = RidgeCV(alphas).fit(x[inner], y[inner], groups[inner])
+        model = RidgeCV(alphas, fit_intercept=intercept).fit(x[inner], y[inner], groups[inner])
         np.testing.assert_allclose(found[~inner], model.predict(x[~inner]), atol=1e-4)
 
 

@@ -36,8 +36,9 @@ def arrays(seed, n, p, voxels, rank, folds, scale):
     share=st.floats(0.3, 1.0),
     folds=st.integers(2, 5),
     power=st.integers(-6, 6),
+    intercept=st.booleans(),
 )
-def test_the_best_of_himalaya_is_found(seed, n, p, voxels, share, folds, power):
+def test_the_best_of_himalaya_is_found(seed, n, p, voxels, share, folds, power, intercept):
     scale = 10.0**power
     x, y, groups = arrays(seed, n, p, voxels, max(1, int(share * p)), folds, scale)
     alphas = scale**2 * np.logspace(-1, 4, 6)  # penalties that float32 can tell apart
@@ -46,7 +47,7 @@ def test_the_best_of_himalaya_is_found(seed, n, p, voxels, share, folds, power):
     if any(len(held) < 3 for _, held in cv):
         return  # a correlation over two rows is a sign
     centred = (x.astype(np.float64) - x.mean(0, dtype=np.float64)).astype(np.float32)
-    options = {"alphas": alphas, "cv": cv, "fit_intercept": False}
+    options = {"alphas": alphas, "cv": cv, "fit_intercept": intercept}
     solver_params = {"score_func": correlation_score}
     if n >= p:
         theirs = TheirRidgeCV(solver_params=solver_params, **options).fit(centred, y)
@@ -56,7 +57,8 @@ def test_the_best_of_himalaya_is_found(seed, n, p, voxels, share, folds, power):
             centred, y
         )
         coef = backend.to_numpy(theirs.get_primal_coef())
-    mine = (RidgeCV if n >= p else KernelRidgeCV)(alphas).fit(x, y, groups)
+    estimator = RidgeCV if n >= p else KernelRidgeCV
+    mine = estimator(alphas, fit_intercept=intercept).fit(x, y, groups)
     np.testing.assert_allclose(mine.cv_scores_, backend.to_numpy(theirs.cv_scores_), atol=2e-3)
     same = np.isclose(mine.best_alphas_, backend.to_numpy(theirs.best_alphas_), rtol=1e-3, atol=0)
     size = np.abs(coef).max()
@@ -154,4 +156,4 @@ def test_unique_variance_is_that_of_the_band():
         np.testing.assert_allclose(lost, fit.r * abs(fit.r) - r * abs(r), atol=1e-5)
     model = BandedRidgeCV((6, 6, 6), np.logspace(-1, 3, 5), search=Search(n_iter=20))
     model.fit(x[:600], y[:600], np.arange(600) // 150)
-    np.testing.assert_allclose(model.score(x[600:], y[600:]), fit.r, atol=1e-5)
+    np.testing.assert_allclose(model.score_voxels(x[600:], y[600:]), fit.r, atol=1e-5)

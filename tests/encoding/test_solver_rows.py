@@ -28,7 +28,7 @@ def prepared(row, given):
     """As it comes to a fit: once through an object store, where there is one."""
     if row.prepare is None:
         return None
-    made = row.prepare(given.train, given.groups, given.bands, given.device)
+    made = row.prepare(given.train, given.groups, given.bands, given.device, given.intercept)
     return pickle.loads(pickle.dumps(made))
 
 

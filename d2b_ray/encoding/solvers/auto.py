@@ -18,11 +18,13 @@ if TYPE_CHECKING:
 __all__ = ["SOLVER", "nested", "prepare", "solve"]
 
 
-def prepare(train: FloatArray, groups: IntArray, bands: Sequence[Band], device: str) -> Any:
+def prepare(
+    train: FloatArray, groups: IntArray, bands: Sequence[Band], device: str, intercept: bool
+) -> Any:
     """What the solver of this shape prepares."""
     make = RIDGE_SOLVERS[_name(primal=train.shape[0] >= train.shape[1])].prepare
     assert make is not None
-    return make(train, groups, bands, device)
+    return make(train, groups, bands, device, intercept)
 
 
 def solve(problem: Problem, prepared: Factorization) -> Solution:

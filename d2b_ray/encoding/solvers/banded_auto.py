@@ -16,11 +16,13 @@ if TYPE_CHECKING:
 __all__ = ["SOLVER", "prepare", "solve", "without"]
 
 
-def prepare(train: FloatArray, groups: IntArray, bands: Sequence[Band], device: str) -> Any:
+def prepare(
+    train: FloatArray, groups: IntArray, bands: Sequence[Band], device: str, intercept: bool
+) -> Any:
     """What the solver of this shape prepares."""
     make = BANDED_SOLVERS["primal" if train.shape[0] >= train.shape[1] else "kernel"].prepare
     assert make is not None
-    return make(train, groups, bands, device)
+    return make(train, groups, bands, device, intercept)
 
 
 def solve(problem: Problem, prepared: Any) -> BandedSolution:

@@ -43,13 +43,20 @@ def solve(problem: Problem, prepared: None) -> BandedSolution:
     y = np.array(problem.response, np.float32)
     if x.shape[0] >= x.shape[1]:
         model = GroupRidgeCV(
-            groups="input", fit_intercept=False, solver_params=options | {"warn": False}, **given
+            groups="input",
+            fit_intercept=problem.intercept,
+            solver_params=options | {"warn": False},
+            **given,
         ).fit(parts, y)
         coef = backend.to_numpy(model.coef_)
     else:
         kernels = np.stack([part @ part.T for part in parts])
         model = MultipleKernelRidgeCV(
-            kernels="precomputed", solver="random_search", solver_params=options, **given
+            kernels="precomputed",
+            solver="random_search",
+            fit_intercept=problem.intercept,
+            solver_params=options,
+            **given,
         ).fit(kernels, y)
         weights = np.exp(backend.to_numpy(model.deltas_))
         dual = backend.to_numpy(model.dual_coef_)

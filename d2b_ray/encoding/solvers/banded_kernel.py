@@ -18,11 +18,14 @@ if TYPE_CHECKING:
 __all__ = ["SOLVER", "prepare", "solve", "without"]
 
 
-def prepare(train: FloatArray, groups: IntArray, bands: Sequence[Band], device: str) -> Kernels:
+def prepare(
+    train: FloatArray, groups: IntArray, bands: Sequence[Band], device: str, intercept: bool
+) -> Kernels:
     """The kernel of each band."""
     from d2b_ray.encoding.kernels import make_kernels
 
-    return make_kernels(train, groups, device, [band.start for band in bands[1:]])
+    edges = [band.start for band in bands[1:]]
+    return make_kernels(train, groups, device, edges, intercept=intercept)
 
 
 def solve(problem: Problem, prepared: Kernels) -> BandedSolution:

@@ -18,11 +18,13 @@ if TYPE_CHECKING:
 __all__ = ["SOLVER", "prepare", "solve", "without"]
 
 
-def prepare(train: FloatArray, groups: IntArray, bands: Sequence[Band], device: str) -> Grams:
+def prepare(
+    train: FloatArray, groups: IntArray, bands: Sequence[Band], device: str, intercept: bool
+) -> Grams:
     """The Gram matrix of each fold, of the columns of all bands."""
     from d2b_ray.encoding.grams import make_grams
 
-    return make_grams(train, groups, device)
+    return make_grams(train, groups, device, intercept=intercept)
 
 
 def solve(problem: Problem, prepared: Grams) -> BandedSolution:

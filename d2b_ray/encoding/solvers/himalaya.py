@@ -40,14 +40,17 @@ def solve(problem: Problem, prepared: None) -> Solution:
     }
     if primal:
         model = RidgeCV(
-            alphas=problem.alphas, cv=cv, fit_intercept=False, solver_params=solver_params
+            alphas=problem.alphas,
+            cv=cv,
+            fit_intercept=problem.intercept,
+            solver_params=solver_params,
         )
     else:
         model = KernelRidgeCV(
             alphas=problem.alphas,
             kernel="linear",
             cv=cv,
-            fit_intercept=False,
+            fit_intercept=problem.intercept,
             solver_params=solver_params,
         )
     model.fit(x, y)

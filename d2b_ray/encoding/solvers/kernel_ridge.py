@@ -18,12 +18,12 @@ __all__ = ["SOLVER", "nested", "prepare", "solve"]
 
 
 def prepare(
-    train: FloatArray, groups: IntArray, bands: Sequence[Band], device: str
+    train: FloatArray, groups: IntArray, bands: Sequence[Band], device: str, intercept: bool
 ) -> Factorization:
     """Eigenvectors of the kernel of the training rows of each fold."""
     from d2b_ray.encoding.kernels import make_kernels
 
-    return make_kernels(train, groups, device).factorize(device)
+    return make_kernels(train, groups, device, intercept=intercept).factorize(device)
 
 
 def solve(problem: Problem, prepared: Factorization) -> Solution:
@@ -45,7 +45,7 @@ def nested(problem: Problem, prepared: Factorization) -> FloatArray:
     from d2b_ray.encoding.kernels import make_kernels
     from d2b_ray.encoding.nested import nested_predictions
 
-    parts = make_kernels(problem.train, problem.groups, problem.device)
+    parts = make_kernels(problem.train, problem.groups, problem.device, intercept=problem.intercept)
     return nested_predictions(
         problem.train,
         problem.response,
