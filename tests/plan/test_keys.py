@@ -17,7 +17,7 @@ fits:
   - {kind: ridge, features: llm, delays: {start: 3, end: 5, combine: mean}, reduce: {pca: 640}}
 output: {root: results}
 """
-PINNED = {
+PINNED = {  # with intercept: none, as fits were before 0.2
     "extract story MiniLM semantic": "5af93f8a44bb9b6e5e4451375fa2ed01",
     "design story MiniLM layer7 TR3-5 pca 640": "e1da9cbe4069f9a6226895977f7ef987",
     "factorize story MiniLM layer7 TR3-5 pca 640": "173830d7f98f35d9238d4e4326f2c0cf",
@@ -31,9 +31,25 @@ PINNED = {
 }
 
 
-def test_keys_of_units_are_pinned() -> None:
-    plan = plan_of(parse(SWEEP), ("DM01",))
-    assert {unit.label: unit.key for unit in plan} == PINNED
+WITH_INTERCEPT = {
+    "factorize story MiniLM layer7 TR3-5 pca 640": "75b604cb4e57e05dcae8b2622018e229",
+    "fit DM01 story MiniLM layer7 TR3-5 pca 640": "c6151283824a4aea54433ea71cceb247",
+    "null DM01 story MiniLM layer7 TR3-5 pca 640 0-250": "0e463a487e11def7d649e388fc255fca",
+    "null DM01 story MiniLM layer7 TR3-5 pca 640 250-500": "57a0ddc41077bd99d670c757a479a1b6",
+    "null DM01 story MiniLM layer7 TR3-5 pca 640 500-750": "4db66102a56b72c46ef3d0ef25515c7c",
+    "null DM01 story MiniLM layer7 TR3-5 pca 640 750-1000": "726f1cd375792874219528d2044431eb",
+    "commit DM01 story MiniLM layer7 TR3-5 pca 640": "10efa82983b0ba67247247ed87c63beb",
+    "gather pinned": "f518ef09f923a5ed8a82c2b7f0155708",
+}
+
+
+@pytest.mark.parametrize(
+    ("override", "pinned"),
+    [("fits.0.intercept=none", PINNED), ("fits.0.intercept=fold", PINNED | WITH_INTERCEPT)],
+)
+def test_keys_of_units_are_pinned(override, pinned) -> None:
+    plan = plan_of(parse(SWEEP, [override]), ("DM01",))
+    assert {unit.label: unit.key for unit in plan} == pinned
 
 
 def test_keys_of_features_are_pinned() -> None:
