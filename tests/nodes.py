@@ -16,15 +16,14 @@ FAST_DEATH = {
 
 
 class Nodes:
-    """A head that runs no units, and worker nodes that may be lost; this process is its driver.
+    """A head that runs no units, and worker nodes that may be lost.
 
-    Workers see the variables `environment`; this process only while a node starts.
+    Workers see the variables `environment`; this process only while it starts a node, or joins.
     """
 
     def __init__(self, folder: str, **environment: str) -> None:
         self.environment = {"RAY_TMPDIR": folder, "RAY_task_oom_retries": "0"} | environment
         with variables(**self.environment):
-            import ray
             from ray.cluster_utils import Cluster
 
             self.cluster = Cluster(
@@ -33,15 +32,22 @@ class Nodes:
                     "num_cpus": 0, "include_dashboard": False, "_system_config": FAST_DEATH
                 },
             )  # fmt: skip
-            ray.init(address=self.cluster.address, log_to_driver=False, logging_level="ERROR")
         self.nodes: dict[str, object] = {}
         self._addresses = (f"127.0.1.{last}" for last in range(2, 250))
 
-    def add(self, num_cpus: int = 1, **more) -> str:
-        """A node joins; its number. Its address is its own, so that a driver joins by the head."""
-        own = {"node_ip_address": next(self._addresses)}
+    def join(self) -> None:
+        """This process becomes a driver."""
+        import ray
+
         with variables(**self.environment):
-            node = self.cluster.add_node(num_cpus=num_cpus, **own | more)
+            ray.init(address=self.cluster.address, log_to_driver=False, logging_level="ERROR")
+
+    def add(self, num_cpus: int = 1, **environment: str) -> str:
+        """A node joins; its number. Its address is its own, so that a driver joins by the head."""
+        with variables(**self.environment | environment):
+            node = self.cluster.add_node(
+                num_cpus=num_cpus, node_ip_address=next(self._addresses)
+            )
         self.nodes[node.node_id] = node
         return node.node_id
 

@@ -28,6 +28,7 @@ def nodes(ray_folder, drill_folder):
         D2B_RAY_INJECT_FAULT="drill:before",
         PYTHONPATH=f"{TESTS}:{os.environ.get('PYTHONPATH', '')}",
     )
+    made.join()
     yield made
     made.end()
 
