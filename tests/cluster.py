@@ -12,6 +12,7 @@ import urllib.request
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
 BIN = Path(sys.executable).parent
 
 

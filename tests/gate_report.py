@@ -1,7 +1,7 @@
 """What the suite tells while it runs: a line a folder, with tests, seconds and CPU seconds.
 
-Not a measurement of speed: seconds depend on what else the machine does. CPU seconds hardly do, but they are
-those of the control group (a container, a login, at worst the machine): only so Ray's detached processes count.
+Not a measurement of speed: seconds depend on what else the machine does. CPU seconds hardly do, but are
+those of the control group (a container, a login, or the machine): so Ray's detached processes count.
 `--cpu` lists the tests that cost most. With `-v` or `-q` pytest's own words are left as they are.
 """
 

@@ -45,9 +45,7 @@ class Nodes:
     def add(self, num_cpus: int = 1, **environment: str) -> str:
         """A node joins; its number. Its address is its own, so that a driver joins by the head."""
         with variables(**self.environment | environment):
-            node = self.cluster.add_node(
-                num_cpus=num_cpus, node_ip_address=next(self._addresses)
-            )
+            node = self.cluster.add_node(num_cpus=num_cpus, node_ip_address=next(self._addresses))
         self.nodes[node.node_id] = node
         return node.node_id
 

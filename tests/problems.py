@@ -57,6 +57,23 @@ def tiny_sweep(root: Path, out: str | Path, *overrides: str):
     return parse(tiny_yaml(root, out), list(overrides))
 
 
+BANDED = """
+fits:
+  - kind: banded
+    bands: {{speech: {{from: llm, annotation: speechTranscription}}, plot: {{from: llm, annotation: story}}}}
+    delays: {{start: 3, end: 5}}
+    search: {{n_iter: 4{more}}}
+    solver: {solver}
+"""
+
+
+def banded_sweep(root, out, *overrides, solver="auto", more=""):
+    """The tiny sweep with a banded fit over its two annotations."""
+    text = tiny_yaml(root, out).split("fits:")
+    rest = "significance:" + text[1].split("significance:")[1]
+    return parse(text[0] + BANDED.format(solver=solver, more=more) + rest, list(overrides))
+
+
 WORDS = """
 name: words
 dataset: {{layout: drama2brain, root: {root}, subjects: [DM01, DM03], split: all}}
@@ -76,7 +93,8 @@ def write_words(folder: Path) -> Path:
     said = " ".join(path.read_text() for path in sorted((folder / "annotations").iterdir()))
     words = sorted(set(re.findall("[a-z]+", said.lower())))
     vectors = np.random.default_rng(11).standard_normal((len(words), 16)).round(4)
-    lines = [f"{len(words)} 16", *(f"{w} {' '.join(map(str, v))}" for w, v in zip(words, vectors, strict=True))]
+    lines = [f"{len(words)} {vectors.shape[1]}"]
+    lines += [f"{w} {' '.join(map(str, v))}" for w, v in zip(words, vectors, strict=True)]
     (folder / "words.txt").write_text("\n".join(lines) + "\n")
     return folder
 

@@ -91,9 +91,7 @@ def test_run_tells_what_to_open(spec):
     ],
 )
 @pytest.mark.parametrize("verb", ["plan", "run"])
-def test_bad_input_is_one_line_and_loses_nothing(
-    spec, verb, override, words, monkeypatch, capsys
-):
+def test_bad_input_is_one_line_and_loses_nothing(spec, verb, override, words, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["d2b-ray", verb, str(spec), "--set", override])
     with pytest.raises(SystemExit) as ended:
         main()

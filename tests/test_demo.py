@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import resource
 import subprocess
@@ -130,7 +129,7 @@ def test_a_second_run_is_quick_and_does_nothing(base, results):
     assert "up to date" in status.stdout
 
 
-@pytest.mark.slow  # a job that is submitted runs it on Ray below; a cluster is started here in engine/test_parity.py
+@pytest.mark.slow  # a submitted job runs it on Ray below; engine/test_parity.py starts a cluster so
 @pytest.mark.ray
 def test_ray_on_this_machine_gives_the_same_store(base, results, tmp_path):
     done = d2b_ray(

@@ -53,7 +53,15 @@ def test_check_needs_neither_ray_nor_torch():
 
 def test_plan_needs_neither_ray_nor_torch(tmp_path):
     names, _ = loaded_after("import d2b_ray.engine.session, d2b_ray.cli.planning")
-    assert not names & {"ray", "torch", "transformers", "matplotlib", "himalaya", "numba", "sklearn"}
+    assert not names & {
+        "ray",
+        "torch",
+        "transformers",
+        "matplotlib",
+        "himalaya",
+        "numba",
+        "sklearn",
+    }
 
 
 def test_a_worker_that_reads_a_data_set_and_fits_needs_no_sklearn():

@@ -58,7 +58,7 @@ def until(happened, going) -> None:
         time.sleep(0.02)
 
 
-def assert_started_once(drill: Drill, but: dict[str, int]) -> None:
+def assert_started_once(drill, but: dict[str, int]) -> None:
     """Every unit started once, except for those named."""
     wrong = {k: n for k, n in drill.counts().items() if n != but.get(k, 1)}
     assert not wrong, wrong
@@ -84,13 +84,13 @@ def test_intervals_ceilings_and_comparisons_are_those_of_the_inline_engine(
 ):
     summary = on_ray(common_sweep(common_root, tmp_path / "out")).result()
     assert summary.ok
-    counts = {kind: summary.executed[kind] for kind in ("bootstrap", "ceiling", "commit", "compare")}
-    assert counts == {"bootstrap": 16, "ceiling": 4, "commit": 16, "compare": 8}
+    counts = {"bootstrap": 16, "ceiling": 4, "commit": 16, "compare": 8}
+    assert {kind: summary.executed[kind] for kind in counts} == counts
     assert_equal_stores(common_store, tmp_path / "out")
 
 
 def test_a_killed_worker_costs_the_unit_that_it_ran(run, drill, words_store, labels):
-    once = dict.fromkeys((labels.fit, labels.commit, labels.extract), ["kill"])
+    once = {label: ["kill"] for label in (labels.fit, labels.commit, labels.extract)}
     drill.script({**once, labels.null: ["kill", "kill"]})
     assert run().result().ok
     assert_equal_stores(words_store, run.out)

@@ -12,12 +12,19 @@ import time
 import h5py
 import numpy as np
 import pytest
-from problems import MODEL, Quiet, tiny_sweep, tiny_yaml, words_sweep, words_yaml, write_tiny
+from problems import (
+    MODEL,
+    Quiet,
+    banded_sweep,
+    tiny_sweep,
+    words_sweep,
+    words_yaml,
+    write_tiny,
+)
 from stores import assert_equal_stores, contents, records
 
 from d2b_ray.engine.session import run_sweep
 from d2b_ray.errors import DataError
-from d2b_ray.spec import parse
 from d2b_ray.store import Store
 
 
@@ -234,22 +241,6 @@ def test_interrupted_it_says_how_to_go_on(words_root, words_store, tmp_path):
     assert "Traceback" not in told
     assert run_sweep(words_sweep(words_root, out), Quiet(), engine="inline").ok
     assert_equal_stores(words_store, out)
-
-
-BANDED = """
-fits:
-  - kind: banded
-    bands: {{speech: {{from: llm, annotation: speechTranscription}}, plot: {{from: llm, annotation: story}}}}
-    delays: {{start: 3, end: 5}}
-    search: {{n_iter: 4{more}}}
-    solver: {solver}
-"""
-
-
-def banded_sweep(root, out, *overrides, solver="auto", more=""):
-    text = tiny_yaml(root, out).split("fits:")
-    rest = "significance:" + text[1].split("significance:")[1]
-    return parse(text[0] + BANDED.format(solver=solver, more=more) + rest, list(overrides))
 
 
 def test_banded_fits(tiny_root, tmp_path):

@@ -22,9 +22,7 @@ def drill(nodes, shared_drill):
     if limit > 0.9:
         pytest.skip("this machine has too little memory left for a drill that eats some")
     nodes.keep(0)
-    node = nodes.add(
-        RAY_memory_usage_threshold=f"{limit:.4f}", RAY_memory_monitor_refresh_ms="100"
-    )
+    node = nodes.add(RAY_memory_usage_threshold=f"{limit:.4f}", RAY_memory_monitor_refresh_ms="100")
     yield shared_drill
     nodes.lose(node)
 

@@ -18,7 +18,6 @@ from d2b_ray.errors import SpecError
 from d2b_ray.store import Store, holder
 
 
-
 def d2b_ray(*arguments):
     return subprocess.run(
         [sys.executable, "-m", "d2b_ray.cli", *map(str, arguments)], text=True,
