@@ -53,9 +53,9 @@ def before(task) -> None:
     elif action == "error":
         raise ValueError("drill")
     elif action == "store":
-        from d2b_ray.store.faults import told
+        from d2b_ray.store.faults import as_store_error
 
-        with told("drill://"):
+        with as_store_error("drill://"):
             raise ConnectionError("drill")
     elif action == "wait":
         _wait(folder, label)

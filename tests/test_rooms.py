@@ -7,9 +7,11 @@ import json
 import subprocess
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
 
 import pytest
+from worlds import world_of
 
 PACKAGE = Path(__file__).resolve().parents[1] / "d2b_ray"
 HEAVY = ("ray", "torch", "transformers", "matplotlib", "himalaya", "pyarrow", "numba", "pandas")
@@ -66,41 +68,49 @@ def test_plan_needs_neither_ray_nor_torch(tmp_path):
 
 def test_a_worker_that_reads_a_data_set_and_fits_needs_no_sklearn():
     """What all processes of a sweep import, hundreds of times in a large one."""
-    names, _ = loaded_after("import d2b_ray.data, d2b_ray.encoding, d2b_ray.steps.table")
+    names, _ = loaded_after(
+        "import d2b_ray.steps.table\n"
+        "from d2b_ray.data import open_dataset\n"
+        "from d2b_ray.encoding import factorize, fit_banded, fit_ridge"
+    )
     assert "torch" in names
     assert not names & {"ray", "sklearn", "pandas", "transformers", "numba", "matplotlib"}
 
 
-def test_the_estimators_are_there_when_asked_for():
-    import d2b_ray.encoding as encoding
+def test_what_a_sweep_may_choose_is_asked_without_what_computes_it():
+    names, _ = loaded_after(
+        "from d2b_ray.catalog.significance_tests import TESTS\n"
+        "from d2b_ray.catalog.solvers import BANDED_SOLVERS, RIDGE_SOLVERS\n"
+        "for table in (RIDGE_SOLVERS, BANDED_SOLVERS, TESTS):\n"
+        "    assert len([table[name] for name in table.names]) >= 4"
+    )
+    assert not names & {*HEAVY, "numpy", "scipy"}
 
-    for name in encoding.__all__:
-        assert getattr(encoding, name) is not None
-    assert encoding.RidgeCV.__module__ == "d2b_ray.encoding.estimators"
-    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
-        encoding.Nothing  # noqa: B018  # asking is the test
+
+@pytest.mark.parametrize("room", ["encoding", "significance"])
+def test_names_of_a_room_are_imported_when_they_are_asked_for(room):
+    """In whatever order: a module of the same name would take the place of what it exports."""
+    found = import_module(f"d2b_ray.{room}")
+    modules = {path.stem for path in (PACKAGE / room).iterdir()}
+    assert not modules & set(found.__all__)
+    assert sorted(name for names in found.HOMES.values() for name in names) == sorted(found.__all__)
+    assert all(getattr(found, name) is not None for name in found.__all__)
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        found.nothing  # noqa: B018  # asking is the test
 
 
 def test_ten_thousand_units_are_planned_within_two_seconds():
-    from d2b_ray.plan import Sizes, estimate, expand
+    from d2b_ray.plan import estimate, make_plan
     from d2b_ray.spec import load
 
     sweep = load(PACKAGE.parent / "jobs/levels.yaml")
     subjects = tuple(f"DM{n:02d}" for n in range(6))
+    world = world_of(sweep, subjects, layers=13)
     began = time.process_time()
-    plan = expand(sweep, n_layers=lambda modality, model: 13, subjects=subjects)
-    facts = Sizes(
-        n_train=22_262, n_valid=7_737, seconds=30_000, n_groups=4,
-        voxels=dict.fromkeys(subjects, 88_000), width=dict.fromkeys(plan_models(plan), 4096),
-        depth=dict.fromkeys(plan_models(plan), 13),
-    )  # fmt: skip
-    estimate(plan, facts, frozenset())
+    plan = make_plan(sweep, world)
+    estimate(plan, world.sizes, frozenset())
     assert len(plan) > 10_000
     assert time.process_time() - began < 2
-
-
-def plan_models(plan):
-    return {(unit.params["modality"], unit.params["model"]) for unit in plan.of("extract")}
 
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: p.name)

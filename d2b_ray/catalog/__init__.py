@@ -2,3 +2,9 @@
 
 A row names the file that has the choice, and that file is imported when a sweep names it, not before.
 """
+
+from d2b_ray.catalog.layouts import LAYOUTS
+from d2b_ray.catalog.modalities import MODALITIES, Modality
+from d2b_ray.catalog.table import Table
+
+__all__ = ["LAYOUTS", "MODALITIES", "Modality", "Table"]

@@ -51,6 +51,11 @@ class Table(Generic[Row]):
         """All names: those of this package in the order of the table, then those of plug-ins, sorted."""
         return (*self._rows, *sorted(self._added.keys() - self._rows.keys()))
 
+    @property
+    def own(self) -> tuple[str, ...]:
+        """Names of this package, in the order of the table."""
+        return tuple(self._rows)
+
     def __contains__(self, name: object) -> bool:
         return name in self._rows or name in self._added
 
@@ -92,11 +97,12 @@ class Table(Generic[Row]):
         origin = self.origin(name)
         try:
             row: Row = getattr(import_module(origin.module), origin.attribute)
-        except (ImportError, AttributeError) as error:
+        except Exception as error:  # whatever the code of another package does when imported
             if origin.package == OURS:
                 raise
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
             raise SpecError(
                 f"{self.what} {name!r}: {origin.module}:{origin.attribute} of the package "
-                f"{origin.package} {origin.version} cannot be imported ({error}); mend or uninstall it"
+                f"{origin.package} {origin.version} cannot be imported ({reason}); mend or uninstall it"
             ) from error
         return row

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from d2b_ray.catalog.modalities import MODALITIES
 from d2b_ray.data import write_demo
-from d2b_ray.features import MODALITIES, resolve
+from d2b_ray.features import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

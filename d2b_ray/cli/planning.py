@@ -9,7 +9,6 @@ import typer
 from d2b_ray.engine.session import prepare
 from d2b_ray.plan import KINDS, Kind, estimate, feature_key
 from d2b_ray.plan.describe import HEADINGS, rows, summary
-from d2b_ray.survey.sizes import facts
 
 if TYPE_CHECKING:
     from d2b_ray.engine.sweep_run import SweepRun
@@ -31,11 +30,9 @@ class Silent:
 def show_plan(sweep: Sweep) -> None:
     """Print units by kind with what is done, and what the rest will cost."""
     sweep_run = prepare(sweep, Silent()).sweep_run
-    plan = sweep_run.survey.plan
+    plan = sweep_run.plan
     typer.echo(f"{sweep.name}: {summary(plan)}")
-    estimates = estimate(
-        plan, facts(sweep, sweep_run.survey, sweep_run.settings.base), finished(sweep_run)
-    )
+    estimates = estimate(plan, sweep_run.world.sizes, finished(sweep_run))
     print_table(HEADINGS, rows(estimates))
     _tell_state(sweep_run)
 
@@ -49,7 +46,7 @@ def show_status(sweep: Sweep) -> int:
     table = []
     durable: tuple[Kind, ...] = ("shard", "extract", "commit", "compare", "gather")
     for kind in durable:
-        if kind in ("shard", "compare") and not sweep_run.survey.plan.of(kind):
+        if kind in ("shard", "compare") and not sweep_run.plan.of(kind):
             continue
         left = counts[kind, "waiting"] + counts[kind, "ready"]
         cells = [counts[kind, "done"], counts[kind, "failed"], counts[kind, "skipped"], left]
@@ -68,7 +65,7 @@ def show_status(sweep: Sweep) -> int:
 def finished(sweep_run: SweepRun) -> set[str]:
     """Keys of finished units and of finished layers."""
     keys = set(sweep_run.state.done)
-    for unit in sweep_run.survey.plan.of("extract"):
+    for unit in sweep_run.plan.of("extract"):
         missing = sweep_run.state.missing_layers[unit.key]
         keys |= {feature_key(unit.params, layer) for layer in unit.layers if layer not in missing}
     return keys

@@ -1,4 +1,8 @@
-"""Caption files: tab-separated, a row a second, a column an annotator, a header row first."""
+"""Caption files: tab-separated, a row a second, a column an annotator, a header row first.
+
+A cell may stand in quotes, with quotes inside doubled, as pandas and spreadsheets write cells that hold a
+quote or a tab. A quote that does not end on its line is a part of the caption, like any other sign.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +12,17 @@ from typing import TYPE_CHECKING
 from d2b_ray.errors import DataError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from d2b_ray.arrays import Run, RunTable
 
 __all__ = ["CaptionFolder"]
 
+QUOTED = re.compile(
+    r'"((?:[^"]|"")*+)"([^\t]*)'
+)  # as CSV readers do, what follows the quotes is kept
+WHOLE = re.compile(r'"(?:[^"]|"")*+"(?=\t|\n|$)')
 NAME = re.compile(r"(?P<title>.+)_run(?P<part>\d+)_(?P<level>.+)_each1sec_en\.txt")
 
 
@@ -60,12 +69,14 @@ class CaptionFolder:
             raise DataError(f"{path}: captions cannot be read; the file must be UTF-8") from error
         if lines and not lines[-1]:
             lines.pop()
-        rows = [line.rstrip("\r").split("\t") for line in lines[1:]]
+        lines = [line.rstrip("\r") for line in lines]
+        rows = [_cells(line) for line in lines[1:]]
         if len(rows) < run.seconds:
             raise DataError(
                 f"{path}: {len(rows)} rows of captions; the run lasts {run.seconds} s and needs a "
                 "row a second below the header"
             )
+        _check_lines(path, lines)
         width = len(rows[0])
         for number, row in enumerate(rows, start=2):
             if len(row) != width:
@@ -74,3 +85,40 @@ class CaptionFolder:
                     "are separated by one tab, `..` marks an empty one"
                 )
         return rows[: run.seconds]
+
+
+def _parts(line: str) -> Iterator[tuple[int, str, bool]]:
+    """First sign, content, and whether it is plain text, of each cell of a line."""
+    start = 0
+    while start <= len(line):
+        quoted = QUOTED.match(line, start)
+        if quoted:
+            stop, content = quoted.end(), quoted[1].replace('""', '"') + quoted[2]
+        else:
+            end = line.find("\t", start)
+            stop = len(line) if end < 0 else end
+            content = line[start:stop]
+        yield start, content, quoted is None
+        start = stop + 1
+
+
+def _cells(line: str) -> list[str]:
+    return [content for _, content, _ in _parts(line)] if '"' in line else line.split("\t")
+
+
+def _check_lines(path: Path, lines: list[str]) -> None:
+    """DataError where lines from a quote on make one row of as many columns as others have."""
+    widths = {line.count("\t") for line in lines if '"' not in line}
+    for number, line in enumerate(lines):
+        opened = [s for s, content, plain in _parts(line) if plain and content.startswith('"')]
+        for start in opened if '"' in line else ():
+            closed = WHOLE.match("\n".join([line[start:], *lines[number + 1 :]]))
+            if closed is None:
+                continue
+            last = number + 1 + closed[0].count("\n")
+            columns = sum(1 for _ in _parts("\n".join(lines[number:last])))
+            if not widths or columns - 1 in widths:
+                raise DataError(
+                    f"{path}:{number + 1}: a quoted caption that ends on line {last}; a row is a "
+                    "second, so captions have no line breaks: write it on one line"
+                )

@@ -1,22 +1,21 @@
-"""What every layout offers, and the table of layouts."""
+"""What every layout offers, and the door to a data set. Which layouts there are: `catalog.layouts`."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from d2b_ray.data.arrays_layout import ArraysDataset
-from d2b_ray.data.drama2brain import DramaDataset
+from d2b_ray.catalog.layouts import LAYOUTS
 from d2b_ray.errors import DataError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from d2b_ray.arrays import FloatArray, Run, RunTable, Voxels
     from d2b_ray.data.media import MediaFolder
     from d2b_ray.data.release import ReleaseFeatures
 
-__all__ = ["LAYOUTS", "Dataset", "open_dataset"]
+__all__ = ["Dataset", "open_dataset"]
 
 
 class Dataset(Protocol):
@@ -61,20 +60,18 @@ class Dataset(Protocol):
         """Where the columns of the responses lie, and their ROIs."""
 
 
-LAYOUTS: dict[str, Callable[[Path], Dataset]] = {
-    "drama2brain": DramaDataset,
-    "arrays": ArraysDataset,
-}
-
-
 def open_dataset(layout: str, root: str) -> Dataset:
-    """Open the data set at `root`. Raises DataError when it is not there or not of that layout."""
+    """Open the data set at `root`. Raises DataError when it is not there or not of that layout.
+
+    SpecError for a plug-in that cannot be imported.
+    """
     if layout not in LAYOUTS:
-        raise DataError(f"layout {layout!r} does not exist; allowed: {', '.join(LAYOUTS)}")
+        raise DataError(f"layout {layout!r} does not exist; allowed: {', '.join(LAYOUTS.names)}")
     folder = Path(root)
     if not folder.is_dir():
         raise DataError(
             f"dataset.root {root} is not a folder; correct it (a demo data set is made by "
             "`d2b-ray demo-data DIR`)"
         )
-    return LAYOUTS[layout](folder)
+    dataset: Dataset = LAYOUTS[layout](folder)
+    return dataset

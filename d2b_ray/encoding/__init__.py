@@ -4,41 +4,30 @@
 - `factorize`, `fit_ridge`: the same in two steps, so that subjects share what depends on the design
 - `correlation`, `split_correlation`: the scores
 
-The estimators are imported when they are asked for: they need scikit-learn, which takes a second, and
-the workers of a sweep do without them.
+A name is imported when it is asked for, so that a plan can ask a solver what it costs without torch.
 """
 
+from __future__ import annotations
+
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from d2b_ray.encoding.factorization import Factorization
-from d2b_ray.encoding.fit import band_parts, factorize, fit_ridge
-from d2b_ray.encoding.fit_banded import fit_banded
-from d2b_ray.encoding.scoring import correlation
-from d2b_ray.encoding.search import Search
-from d2b_ray.encoding.solvers import SOLVERS, Solution
-from d2b_ray.encoding.split import split_correlation, split_prediction
-
 if TYPE_CHECKING:
+    from d2b_ray.catalog.solvers import Search, Solution
+    from d2b_ray.encoding.banded_fit import fit_banded
     from d2b_ray.encoding.estimators import BandedRidgeCV, KernelRidgeCV, RidgeCV
-else:
-
-    def __getattr__(name: str) -> Any:
-        if name in {"BandedRidgeCV", "KernelRidgeCV", "RidgeCV"}:
-            from d2b_ray.encoding import estimators
-
-            return getattr(estimators, name)
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
+    from d2b_ray.encoding.factorization import Factorization
+    from d2b_ray.encoding.fit import factorize, fit_ridge
+    from d2b_ray.encoding.scoring import correlation
+    from d2b_ray.encoding.split import split_correlation, split_prediction
 
 __all__ = [
-    "SOLVERS",
     "BandedRidgeCV",
     "Factorization",
     "KernelRidgeCV",
     "RidgeCV",
     "Search",
     "Solution",
-    "band_parts",
     "correlation",
     "factorize",
     "fit_banded",
@@ -46,3 +35,21 @@ __all__ = [
     "split_correlation",
     "split_prediction",
 ]
+
+HOMES = {
+    "d2b_ray.catalog.solvers": ("Search", "Solution"),
+    "d2b_ray.encoding.estimators": ("BandedRidgeCV", "KernelRidgeCV", "RidgeCV"),
+    "d2b_ray.encoding.factorization": ("Factorization",),
+    "d2b_ray.encoding.fit": ("factorize", "fit_ridge"),
+    "d2b_ray.encoding.banded_fit": ("fit_banded",),
+    "d2b_ray.encoding.scoring": ("correlation",),
+    "d2b_ray.encoding.split": ("split_correlation", "split_prediction"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    """The name from its module, imported now."""
+    for module, names in HOMES.items():
+        if name in names:
+            return getattr(import_module(module), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

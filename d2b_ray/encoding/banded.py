@@ -7,22 +7,19 @@ per candidate and fold only an eigendecomposition is new. Dupré la Tour et al. 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import torch
 
+from d2b_ray.catalog.solvers import BandedSolution
+from d2b_ray.encoding.batches import batches
+from d2b_ray.encoding.dual import primal_coefficients
+from d2b_ray.encoding.fold_scores import best_alphas, fold_scores
 from d2b_ray.encoding.grams import Grams
 from d2b_ray.encoding.kernels import Kernels
+from d2b_ray.encoding.primal import filter_values
 from d2b_ray.encoding.products import cross_products
-from d2b_ray.encoding.solvers import (
-    batches,
-    best_alphas,
-    filter_values,
-    fold_scores,
-    primal_coefficients,
-)
 from d2b_ray.encoding.tensors import to_array, to_tensor
 from d2b_ray.errors import FitError
 
@@ -34,32 +31,10 @@ if TYPE_CHECKING:
     from d2b_ray.arrays import Band, FloatArray
     from d2b_ray.encoding.factorization import FoldFactor
 
-__all__ = ["BandedSolution", "solve_banded"]
+__all__ = ["solve_banded"]
 
 Factors: TypeAlias = "tuple[FoldFactor, ...]"
 EPSILON = float(np.finfo(np.float32).eps)  # a candidate must be better by this, as in himalaya
-
-
-@dataclass(frozen=True, slots=True)
-class BandedSolution:
-    """`alpha` (V,), `gamma` (bands, V) the chosen candidate, `cv_r` (V,), `coef` (p, V).
-
-    `deltas` log(gamma / alpha) (bands, V), as himalaya names them; `history` (candidates, V) best
-    CV score of every candidate.
-    """
-
-    alpha: NDArray[np.float64]
-    gamma: NDArray[np.float64]
-    cv_r: FloatArray
-    coef: FloatArray
-    history: FloatArray = field(repr=False)
-
-    @property
-    def deltas(self) -> NDArray[np.float64]:
-        """Log ratio of band weight and penalty; -inf for a band that takes no part."""
-        with np.errstate(divide="ignore"):
-            found: NDArray[np.float64] = np.log(self.gamma / self.alpha)
-        return found
 
 
 def solve_banded(
@@ -99,11 +74,11 @@ def solve_banded(
     for start, stop in batches(voxels, per_voxel, memory_budget_bytes):
         y = to_tensor(response[:, start:stop], device, torch.float32)
         own = BandedSolution(
-            out.alpha[start:stop],
-            out.gamma[:, start:stop],
-            out.cv_r[start:stop],
-            out.coef[:, start:stop],
-            out.history[:, start:stop],
+            alpha=out.alpha[start:stop],
+            gamma=out.gamma[:, start:stop],
+            cv_r=out.cv_r[start:stop],
+            coef=out.coef[:, start:stop],
+            history=out.history[:, start:stop],
         )
         solve(train, y, parts, alphas, candidates, scales, device, own)  # type: ignore[arg-type]
     return out

@@ -8,9 +8,9 @@ import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
 
 from d2b_ray.arrays import Band
-from d2b_ray.encoding.fit import BUDGET_BYTES, band_parts, solve
+from d2b_ray.catalog.solvers import BANDED_SOLVERS, Problem, Search
+from d2b_ray.encoding.fit import BUDGET_BYTES, prepared_for, solve
 from d2b_ray.encoding.scoring import correlation
-from d2b_ray.encoding.search import Search, search_bands
 from d2b_ray.encoding.split import split_correlation, split_prediction
 from d2b_ray.errors import FitError
 
@@ -92,7 +92,8 @@ class BandedRidgeCV(RidgeCV):
     """Ridge with a penalty a band and voxel (himalaya's GroupRidgeCV and MultipleKernelRidgeCV).
 
     min ||Y - sum_b X_b B_b||^2 + sum_b (alpha / gamma_b) ||B_b||^2; gamma by random search and, if
-    `search.refine`, around what it found. Primal for n >= p, else by kernels; `form` forces one.
+    `search.refine`, around what it found. `form` is the solver: `auto` is primal for n >= p, else by
+    kernels; `primal` and `kernel` force one.
 
     Parameters: `widths` columns of each band, in order; `search` a `Search`; others as `RidgeCV`.
     Attributes after `fit`: those of `RidgeCV`, and `deltas_` (bands, V) log(gamma / alpha),
@@ -122,16 +123,15 @@ class BandedRidgeCV(RidgeCV):
                 f"bands of widths {list(self.widths)} cover {sum(self.widths)} columns; X has "
                 f"{rows.shape[1]}"
             )
-        solution = search_bands(
-            rows,
-            response,
-            self.bands,
-            np.asarray(self.alphas, np.float64),
-            self.search,
-            band_parts(rows, sorted_groups, self.bands, form=self.form, device=self.device),
-            self.device,
-            self.memory_budget_bytes,
-        )
+        if self.form not in BANDED_SOLVERS:
+            allowed = ", ".join(BANDED_SOLVERS.names)
+            raise FitError(f"form {self.form!r} does not exist; allowed: {allowed}")
+        row = BANDED_SOLVERS[self.form]
+        problem = Problem(
+            rows, response, sorted_groups, np.asarray(self.alphas, np.float64), self.bands,
+            self.search, self.device, self.memory_budget_bytes,
+        )  # fmt: skip
+        solution = row.solve(problem, prepared_for(row, problem))
         self.coef_ = solution.coef
         self.best_alphas_ = solution.alpha
         self.cv_scores_ = solution.cv_r

@@ -10,7 +10,7 @@ relative to each direction and not, as in X'Y, to the largest.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -67,11 +67,15 @@ class Factorization:
     `full` eigenvectors of the Gram (or kernel) of all rows; `rows` Z (n, r) float32 (primal).
     """
 
-    kind: Literal["ridge", "kernel_ridge"]
     mean: NDArray[np.float64]
     folds: tuple[FoldFactor, ...]
     full: Eigen
     rows: FloatArray | None = None
+
+    @property
+    def primal(self) -> bool:
+        """Whether it was made of Grams, not of a kernel."""
+        return self.rows is not None
 
     @property
     def nbytes(self) -> int:

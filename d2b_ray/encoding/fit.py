@@ -1,19 +1,15 @@
-"""One subject's fit on one design: choose the solver, solve, predict the validation rows, score."""
+"""One subject's fit on one design: solve by the solver of a name, predict the validation rows, score."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from d2b_ray.arrays import Fit
-from d2b_ray.encoding.grams import make_grams
-from d2b_ray.encoding.kernels import make_kernels
-from d2b_ray.encoding.nested import nested_predictions
+from d2b_ray.arrays import Band, Fit
+from d2b_ray.catalog.solvers import RIDGE_SOLVERS, Problem, Solver
 from d2b_ray.encoding.products import predicted
-from d2b_ray.encoding.reference import solve_by_himalaya
 from d2b_ray.encoding.scoring import BLOCK, correlation
-from d2b_ray.encoding.solvers import SOLVERS, Solution
 from d2b_ray.errors import FitError
 
 if TYPE_CHECKING:
@@ -21,58 +17,28 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from d2b_ray.arrays import Band, Design, FloatArray, IntArray
-    from d2b_ray.encoding.factorization import Factorization
-    from d2b_ray.encoding.grams import Grams
-    from d2b_ray.encoding.kernels import Kernels
+    from d2b_ray.arrays import Design, FloatArray, IntArray
+    from d2b_ray.catalog.solvers import Solution
 
-__all__ = [
-    "BUDGET_BYTES",
-    "band_parts",
-    "check",
-    "factorize",
-    "fit_ridge",
-    "solve",
-]
+__all__ = ["BUDGET_BYTES", "check", "factorize", "fit_ridge", "prepared_for", "solve"]
 
 BUDGET_BYTES = 1 << 30
-NAMES = ("auto", "ridge", "kernel_ridge", "himalaya")
 
 
 def factorize(
     train: FloatArray, groups: IntArray, *, solver: str = "auto", device: str = "cpu"
-) -> Factorization:
+) -> Any:
     """All that a fit needs of the design alone: one for every subject that saw the same rows.
 
-    `train` (n, p) not centred; `groups` (n,) non-decreasing. `solver`: `ridge`, `kernel_ridge`, or
-    `auto`, which takes the first for n >= p. Raises FitError for another name.
+    `train` (n, p) not centred; `groups` (n,) non-decreasing. Raises FitError for a `solver` that has
+    none, SpecError for one that does not exist.
     """
-    if solver not in ("auto", "ridge", "kernel_ridge"):
-        raise FitError(f"solver {solver!r} has no factorization; allowed: {', '.join(NAMES[:3])}")
+    prepare = RIDGE_SOLVERS[solver].prepare
+    if prepare is None:
+        raise FitError(f"solver {solver!r} has no factorization: fits share nothing of the design")
     if len(groups) != len(train):
         raise FitError(f"{len(groups)} groups for {len(train)} rows of the design")
-    primal = solver == "ridge" or (solver == "auto" and train.shape[0] >= train.shape[1])
-    make = make_grams if primal else make_kernels
-    return make(train, groups, device).factorize(device)
-
-
-def band_parts(
-    train: FloatArray,
-    groups: IntArray,
-    bands: Sequence[Band],
-    *,
-    form: str = "auto",
-    device: str = "cpu",
-) -> Grams | Kernels:
-    """All that a banded fit needs of the design alone: Grams (`primal`) or a kernel a band.
-
-    `form` `auto` takes the first for n >= p.
-    """
-    if form not in ("auto", "primal", "kernel"):
-        raise FitError(f"form {form!r} does not exist; allowed: auto, primal, kernel")
-    if form == "primal" or (form == "auto" and train.shape[0] >= train.shape[1]):
-        return make_grams(train, groups, device)
-    return make_kernels(train, groups, device, [band.start for band in bands[1:]])
+    return prepare(train, groups, _one_band(train), device)
 
 
 def solve(
@@ -80,25 +46,32 @@ def solve(
     response: FloatArray,
     groups: IntArray,
     *,
-    factorization: Factorization | None,
+    factorization: Any,
     alphas: Sequence[float],
     solver: str,
     device: str,
     memory_budget_bytes: int,
 ) -> tuple[Solution, str]:
     """The solution and the name of the solver that found it. Shapes as in `fit_ridge`."""
-    penalties = np.asarray(alphas, np.float64)
-    if solver not in NAMES:
-        raise FitError(f"solver {solver!r} does not exist; allowed: {', '.join(NAMES)}")
+    row, penalties = RIDGE_SOLVERS[solver], np.asarray(alphas, np.float64)
     _check_training(train, response, penalties)
-    if solver == "himalaya":
-        return solve_by_himalaya(train, response, groups, penalties, device), "himalaya"
-    if factorization is None:
-        factorization = factorize(train, groups, solver=solver, device=device)
-    found = SOLVERS[factorization.kind](
-        train, response, penalties, factorization, device, memory_budget_bytes
-    )
-    return found, factorization.kind
+    problem = Problem(
+        train, response, groups, penalties, _one_band(train),
+        device=device, memory_budget_bytes=memory_budget_bytes,
+    )  # fmt: skip
+    found = row.solve(problem, prepared_for(row, problem, factorization))
+    return found, found.solver or solver
+
+
+def prepared_for(row: Solver[Any], problem: Problem, prepared: Any = None) -> Any:
+    """What a solver needs of the design alone: made here if it was not shared and is needed."""
+    if prepared is not None or row.prepare is None:
+        return prepared
+    return row.prepare(problem.train, problem.groups, problem.bands, problem.device)
+
+
+def _one_band(train: FloatArray) -> tuple[Band]:
+    return (Band("", 0, train.shape[1]),)
 
 
 def fit_ridge(
@@ -106,7 +79,7 @@ def fit_ridge(
     train: FloatArray,
     valid: FloatArray,
     *,
-    factorization: Factorization | None = None,
+    factorization: Any = None,
     alphas: Sequence[float],
     solver: str = "auto",
     device: str = "cpu",
@@ -117,38 +90,35 @@ def fit_ridge(
 
     The design is centred by its training mean, not scaled; responses are taken as they are; there
     is no intercept. Per fold and penalty the correlation on the held-out group; the mean over
-    folds chooses; refit on all rows. `train` (n, V) and `valid` (n_valid, V) responses; `nested`
-    also predicts the training rows. Raises FitError when shapes do not fit together or values are
-    not finite.
+    folds chooses; refit on all rows. `train` (n, V) and `valid` (n_valid, V) responses;
+    `factorization` what `factorize` made of the design, to share it between subjects; `nested` also
+    predicts the training rows. Raises FitError when shapes do not fit together or values are not
+    finite, or when the solver has no nested predictions.
     """
-    check(design, train, valid, np.asarray(alphas, np.float64))
-    solution, name = solve(
-        design.train,
-        train,
-        design.groups,
-        factorization=factorization,
-        alphas=alphas,
-        solver=solver,
-        device=device,
-        memory_budget_bytes=memory_budget_bytes,
-    )
+    row, penalties = RIDGE_SOLVERS[solver], np.asarray(alphas, np.float64)
+    check(design, train, valid, penalties)
+    if nested and row.nested is None:
+        raise FitError(f"nested predictions are not made by solver {solver}; use auto")
+    problem = Problem(
+        design.train, train, design.groups, penalties, design.bands,
+        device=device, memory_budget_bytes=memory_budget_bytes,
+    )  # fmt: skip
+    prepared = prepared_for(row, problem, factorization)
+    solution = row.solve(problem, prepared)
     rows = (design.valid - design.train.mean(0, dtype=np.float64)).astype(np.float32)
     prediction = predicted(rows, solution.coef, device)
-    inner = None
-    if nested:
-        make = make_kernels if name == "kernel_ridge" else make_grams
-        parts = make(design.train, design.groups, device)
-        inner = nested_predictions(
-            design.train, train, np.asarray(alphas, np.float64), parts, device, memory_budget_bytes
-        )
     return Fit(
         r=correlation(prediction, valid),
         cv_r=solution.cv_r,
         alpha=solution.alpha,
         coef=solution.coef,
         prediction=prediction,
-        details={"solver": name, "features": design.train.shape[1], "samples": len(train)},
-        nested=inner,
+        details={
+            "solver": solution.solver or solver,
+            "features": design.train.shape[1],
+            "samples": len(train),
+        },
+        nested=row.nested(problem, prepared) if nested and row.nested is not None else None,
     )
 
 

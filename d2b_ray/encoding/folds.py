@@ -10,9 +10,11 @@ import numpy as np
 from d2b_ray.errors import FitError
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from d2b_ray.arrays import IntArray
 
-__all__ = ["Fold", "folds_of"]
+__all__ = ["Fold", "folds_of", "splits_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +42,15 @@ def folds_of(groups: IntArray) -> tuple[Fold, ...]:
             "have one (column cv_group of the run table)"
         )
     return tuple(Fold(start, stop) for start, stop in zip(starts, stops, strict=True))
+
+
+def splits_of(groups: IntArray) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Training and held-out rows of each fold, as scikit-learn and himalaya take them."""
+    everything = np.arange(len(groups))
+    return [
+        (
+            np.concatenate([everything[: f.start], everything[f.stop :]]),
+            everything[f.start : f.stop],
+        )
+        for f in folds_of(groups)
+    ]

@@ -131,7 +131,7 @@ class Grams:
     def factorize(self, device: str) -> Factorization:
         """All that the fits of one penalty a voxel share, once `rotated`."""
         assert self.principal is not None
-        return Factorization("ridge", self.mean, self.factors(device), *self.principal)
+        return Factorization(self.mean, self.factors(device), *self.principal)
 
     def _weight(self, device: str, scale: NDArray[np.float64] | None) -> torch.Tensor:
         return to_tensor(np.ones_like(self.mean) if scale is None else scale, device, torch.float64)

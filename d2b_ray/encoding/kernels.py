@@ -98,7 +98,7 @@ class Kernels:
 
     def factorize(self, device: str) -> Factorization:
         """All that the fits of one penalty a voxel share."""
-        return Factorization("kernel_ridge", self.mean, self.factors(device), self.full(device))
+        return Factorization(self.mean, self.factors(device), self.full(device))
 
     def _weighted(self, device: str, gammas: NDArray[np.float64] | None) -> torch.Tensor:
         shares = np.ones(len(self.kernels)) if gammas is None else gammas

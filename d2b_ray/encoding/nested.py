@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from d2b_ray.encoding.dual import solve_dual
 from d2b_ray.encoding.kernels import Kernels
+from d2b_ray.encoding.primal import solve_primal
 from d2b_ray.encoding.products import predicted
-from d2b_ray.encoding.solvers import SOLVERS
 from d2b_ray.errors import FitError
 
 if TYPE_CHECKING:
@@ -48,9 +49,8 @@ def nested_predictions(
         else:
             inner = inner.rotated(train, device)
         factorization = inner.factorize(device)
-        solution = SOLVERS[factorization.kind](
-            seen, known, alphas, factorization, device, memory_budget_bytes
-        )
+        solve = solve_primal if factorization.primal else solve_dual
+        solution = solve(seen, known, alphas, factorization, device, memory_budget_bytes)
         held = (train[fold.start : fold.stop] - inner.mean).astype(np.float32)
         out[fold.start : fold.stop] = predicted(held, solution.coef, device)
     return out

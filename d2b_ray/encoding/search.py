@@ -7,12 +7,12 @@ voxels share every candidate, so a refined candidate costs what a random one cos
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from d2b_ray.encoding.banded import BandedSolution, solve_banded
+from d2b_ray.catalog.solvers import BandedSolution
+from d2b_ray.encoding.banded import solve_banded
 from d2b_ray.encoding.dirichlet import dirichlet_samples
 
 if TYPE_CHECKING:
@@ -21,24 +21,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from d2b_ray.arrays import Band, FloatArray
+    from d2b_ray.catalog.solvers import Search
     from d2b_ray.encoding.grams import Grams
     from d2b_ray.encoding.kernels import Kernels
 
-__all__ = ["Search", "search_bands"]
+__all__ = ["search_bands"]
 
 WIDTHS = (1.0, 0.5, 0.25, 0.125)  # standard deviation of log gamma, a round each; the last repeats
 SMALLEST = 1e-8  # weight below which a band is out of play, and may come back
-
-
-@dataclass(frozen=True, slots=True)
-class Search:
-    """`n_iter` random candidates, then `refine` rounds of `n_refine` candidates near the best."""
-
-    n_iter: int = 100
-    concentration: tuple[float, ...] = (0.1, 1.0)
-    seed: int = 42
-    refine: int = 0
-    n_refine: int = 20
 
 
 def search_bands(

@@ -15,52 +15,40 @@ from d2b_ray.arrays import Band
 from d2b_ray.encoding.grams import Grams
 from d2b_ray.encoding.products import predicted
 from d2b_ray.encoding.scoring import correlation
-from d2b_ray.encoding.search import Search, search_bands
+from d2b_ray.encoding.search import search_bands
 from d2b_ray.encoding.split import signed_square
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from numpy.typing import NDArray
-
-    from d2b_ray.arrays import Design, FloatArray
+    from d2b_ray.arrays import Design, FloatArray, IntArray
+    from d2b_ray.catalog.solvers import BandedSolution, Problem
     from d2b_ray.encoding.kernels import Kernels
 
-__all__ = ["unique_variance"]
+__all__ = ["solve_without", "unique_variance"]
 
 
 def unique_variance(
     design: Design,
-    train: FloatArray,
     valid: FloatArray,
     joint_r: FloatArray,
-    alphas: NDArray[np.float64],
-    search: Search,
-    parts: Grams | Kernels,
+    fit_without: Callable[[int], BandedSolution],
     device: str,
-    memory_budget_bytes: int,
     *,
     keep: bool = False,
 ) -> tuple[FloatArray, FloatArray | None]:
     """r|r| of the joint fit less that of a fit without the band, (bands, V) float32.
 
-    To `keep` the predictions of the fits without a band returns them too, (bands, n_valid, V).
-
-    `joint_r` (V,) validation correlation of the joint fit; `train` (n, V), `valid` (n_valid, V)
-    responses; the fits without a band search their own weights with the same `search`.
+    `valid` (n_valid, V) responses; `joint_r` (V,) validation correlation of the joint fit;
+    `fit_without(number)` the solution for the columns of all bands but one. To `keep` the predictions
+    of these fits returns them too, (bands, n_valid, V).
     """
-    out = np.empty((len(design.bands), train.shape[1]), np.float32)
+    out = np.empty((len(design.bands), valid.shape[1]), np.float32)
     kept = np.empty((len(design.bands), *valid.shape), np.float32) if keep else None
     for number in range(len(design.bands)):
-        others = [n for n in range(len(design.bands)) if n != number]
-        columns = np.concatenate([np.arange(*_edges(design.bands[n])) for n in others])
+        solution = fit_without(number)
+        columns = _others_columns(design.bands, number)
         rows = np.ascontiguousarray(design.train[:, columns])
-        left = parts.columns(columns) if isinstance(parts, Grams) else parts.bands(others, columns)
-        own = search if len(others) > 1 else replace(search, n_iter=1, refine=0)
-        solution = search_bands(
-            rows, train, _packed([design.bands[n] for n in others]), alphas, own, left, device,
-            memory_budget_bytes,
-        )  # fmt: skip
         held = (design.valid[:, columns] - rows.mean(0, dtype=np.float64)).astype(np.float32)
         prediction = predicted(held, solution.coef, device)
         out[number] = signed_square(joint_r) - signed_square(correlation(prediction, valid))
@@ -69,8 +57,30 @@ def unique_variance(
     return out, kept
 
 
-def _edges(band: Band) -> tuple[int, int]:
-    return band.start, band.stop
+def solve_without(problem: Problem, parts: Grams | Kernels, number: int) -> BandedSolution:
+    """The fit of all bands but one, which searches its own weights with the same search.
+
+    `parts` the Grams or kernels of all bands; the coefficients (p - p_band, V) are of the other columns.
+    """
+    others = [n for n in range(len(problem.bands)) if n != number]
+    columns = _others_columns(problem.bands, number)
+    left = parts.columns(columns) if isinstance(parts, Grams) else parts.bands(others, columns)
+    search = problem.search
+    return search_bands(
+        np.ascontiguousarray(problem.train[:, columns]),
+        problem.response,
+        _packed([problem.bands[n] for n in others]),
+        problem.alphas,
+        search if len(others) > 1 else replace(search, n_iter=1, refine=0),
+        left,
+        problem.device,
+        problem.memory_budget_bytes,
+    )
+
+
+def _others_columns(bands: Sequence[Band], number: int) -> IntArray:
+    others = [band for n, band in enumerate(bands) if n != number]
+    return np.concatenate([np.arange(band.start, band.stop) for band in others])
 
 
 def _packed(bands: Sequence[Band]) -> tuple[Band, ...]:

@@ -5,25 +5,35 @@ from __future__ import annotations
 import hashlib
 import subprocess
 from functools import cache
+from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from d2b_ray.catalog.layouts import LAYOUTS
+from d2b_ray.catalog.modalities import MODALITIES
+from d2b_ray.catalog.significance_tests import TESTS
+from d2b_ray.catalog.solvers import SOLVERS
 from d2b_ray.errors import SpecError, StoreError
 from d2b_ray.store import Layout
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from d2b_ray.catalog.table import Origin, Table
+    from d2b_ray.spec import Sweep
     from d2b_ray.store import Store
 
-__all__ = ["check_code", "code_now"]
+__all__ = ["check_code", "code_now", "plug_ins"]
 
 PACKAGE = Path(__file__).resolve().parent.parent
 # What can change a number. A new figure or a new message does not make old results another's.
 COMPUTES = (
     "arrays.py",
+    "catalog",
     "data",
     "features",
+    "modalities",
     "design",
     "encoding",
     "significance",
@@ -31,11 +41,40 @@ COMPUTES = (
 )
 
 
-@cache
-def code_now() -> Mapping[str, Any]:
-    """`version`, `commit` (None outside a checkout) and `digest` (SHA-256) of the running code."""
-    from importlib import metadata
+def plug_ins(sweep: Sweep) -> dict[str, Origin]:
+    """Rows of other packages that a sweep names: what each is, in words -> where it comes from."""
+    chosen: list[tuple[Table[Any], str]] = [
+        (LAYOUTS, sweep.dataset.layout),
+        (TESTS, sweep.significance.test),
+        *((MODALITIES, block.modality) for block in sweep.features.values()),
+        *((SOLVERS[fit.kind], fit.solver) for fit in sweep.fits),
+    ]
+    return {
+        f"{table.what} {name}": table.origin(name)
+        for table, name in chosen
+        if name not in table.own
+    }
 
+
+def code_now(used: Mapping[str, Origin] | None = None) -> Mapping[str, Any]:
+    """`version`, `commit` (None outside a checkout) and `digest` (SHA-256) of the running code.
+
+    Of `used` plug-ins all Python files of their packages count, and `plug_ins` names them.
+    """
+    own = _own_code()
+    if not used:
+        return own
+    content = hashlib.sha256(own["digest"].encode())
+    for origin in sorted(used.values(), key=lambda origin: (origin.module, origin.attribute)):
+        content.update(f"{origin.module}:{origin.attribute}".encode())
+        for file in _files_of(origin.module):
+            content.update(file.name.encode() + b"\0" + file.read_bytes())
+    names = {what: f"{origin.package} {origin.version}" for what, origin in used.items()}
+    return {**own, "digest": content.hexdigest(), "plug_ins": names}
+
+
+@cache
+def _own_code() -> Mapping[str, Any]:
     content = hashlib.sha256()
     for name in COMPUTES:
         place = PACKAGE / name
@@ -49,13 +88,23 @@ def code_now() -> Mapping[str, Any]:
     }
 
 
-def check_code(store: Store, *, accept: bool) -> None:
+def _files_of(module: str) -> list[Path]:
+    """The Python files of the package that a module belongs to, or its own."""
+    spec = find_spec(module.partition(".")[0])  # imports nothing
+    if spec is None:
+        return []
+    folders = [Path(folder) for folder in spec.submodule_search_locations or ()]
+    if folders:
+        return sorted(file for folder in folders for file in folder.rglob("*.py"))
+    return [Path(spec.origin)] if spec.origin else []
+
+
+def check_code(store: Store, now: Mapping[str, Any], *, accept: bool) -> None:
     """SpecError when the results in `store` were begun by code that computes otherwise, unless accepted."""
     try:
         before = store.read_json(Layout.ENVIRONMENT)["code"]
     except (StoreError, KeyError, TypeError):
         return  # nothing was begun here, or by a version that did not say
-    now = code_now()
     if before["digest"] != now["digest"] and not accept:
         raise SpecError(
             f"{store.url} was begun with {_named(before)}, and this is {_named(now)}, which computes "

@@ -15,21 +15,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from d2b_ray.engine.code import check_code, code_now
+from d2b_ray.engine.code import check_code, code_now, plug_ins
 from d2b_ray.engine.on_ray.environment import set_ray_environment
 from d2b_ray.engine.run_log import RunLog
 from d2b_ray.engine.sweep_run import Observer, SweepRun
 from d2b_ray.engine.trace import Trace
 from d2b_ray.errors import LeaseError, SpecError
-from d2b_ray.plan import extended
+from d2b_ray.plan import make_plan
 from d2b_ray.spec import to_yaml
 from d2b_ray.steps.recording import versions
 from d2b_ray.steps.run_settings import RunSettings, Threads
 from d2b_ray.store import Layout, Lease, Ledger, Store, holder
 from d2b_ray.store.text_rows import forget_texts
-from d2b_ray.survey.counts import counted
+from d2b_ray.survey.counts import kept_counts
 from d2b_ray.survey.look import survey
-from d2b_ray.survey.shards import in_shards
 from d2b_ray.survey.state import store_state
 
 if TYPE_CHECKING:
@@ -107,14 +106,14 @@ def prepare(sweep: Sweep, observer: Observer, *, retry_failed: bool = False) -> 
     results = address_of(sweep.output.root)
     features = address_of(sweep.output.features) if sweep.output.features else results
     dataset_root = address_of(sweep.dataset.root)
-    found = survey(sweep, dataset_root, features, base_folder())
     store = Store(results)
     ledger = Ledger.read(store)
-    now = store_state(found, ledger)
-    kept = counted(found.plan, found.fingerprints, now.done, ledger)
-    found = replace(found, plan=extended(found.plan, kept))
+    world = survey(sweep, dataset_root, Store(features), base_folder(), ledger)
+    plan = make_plan(sweep, world)
+    state = store_state(plan, world, ledger)
+    if counts := kept_counts(plan, state, ledger):
+        plan = make_plan(sweep, replace(world, counts=counts))
     wanted = sweep.resources
-    found, now = in_shards(found, now, ledger, Store(features), wanted.extract)
     settings = RunSettings(
         sweep=sweep.name,
         layout=sweep.dataset.layout,
@@ -132,7 +131,9 @@ def prepare(sweep: Sweep, observer: Observer, *, retry_failed: bool = False) -> 
         ),
         commit=code_now()["commit"],
     )
-    sweep_run = SweepRun(sweep, found, now, store, settings, observer, retry_failed=retry_failed)
+    sweep_run = SweepRun(
+        sweep, world, plan, state, store, settings, observer, retry_failed=retry_failed
+    )
     return Prepared(sweep_run, store)
 
 
@@ -161,7 +162,7 @@ def run_sweep(
         observer.message(f"stale {reason}; doing it again")
     run_log: str | None = None
     if not sweep_run.control.finished:
-        check_code(store, accept=accept_code_change)
+        check_code(store, code_now(plug_ins(sweep)), accept=accept_code_change)
         with Lease(store, sweep.name, observer.message) as lease:
             if lease.before is not None and (before != lease.before or not before.ended):
                 # what another run has finished since this one looked is not done again
@@ -177,7 +178,7 @@ def run_sweep(
                 _run(sweep_run, engine, address, num_cpus, num_gpus)
                 if not sweep.output.keep_texts and not sweep_run.unmade_features:
                     features = Store(sweep_run.settings.features).fenced(lease.fence)
-                    forget_texts(sweep_run.survey.plan, features, sweep_run.store)
+                    forget_texts(sweep_run.plan, features, sweep_run.store)
         if trace and sweep_run.trace:
             sweep_run.trace.write(trace)
     stopped = sweep_run.control.stopped
@@ -219,7 +220,7 @@ def _write_head(sweep: Sweep, store: Store) -> None:
         Layout.ENVIRONMENT,
         {
             "versions": versions(),
-            "code": dict(code_now()),
+            "code": dict(code_now(plug_ins(sweep))),
             "host": platform.node(),
             "platform": platform.platform(),
             "command": " ".join(Path(sys.argv[0]).name.split() + sys.argv[1:]),

@@ -7,6 +7,7 @@ failures. Both engines drive the same object; nothing here knows which.
 from __future__ import annotations
 
 import logging
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -18,18 +19,16 @@ from d2b_ray.schedule.lanes import Demand
 from d2b_ray.schedule.throughput import Throughput
 from d2b_ray.steps.task import Task
 from d2b_ray.store import Ledger, digest
-from d2b_ray.survey.sizes import facts
 
 if TYPE_CHECKING:
     from d2b_ray.engine.trace import Trace
-    from d2b_ray.plan import Unit
+    from d2b_ray.plan import Plan, Unit, World
     from d2b_ray.schedule.events import Action
     from d2b_ray.schedule.policy import Failure
     from d2b_ray.spec import Sweep
     from d2b_ray.steps.run_settings import RunSettings
     from d2b_ray.steps.task import Report
     from d2b_ray.store import Lease, Store
-    from d2b_ray.survey.look import Survey
     from d2b_ray.survey.state import StoreState
 
 __all__ = ["Observer", "SweepRun"]
@@ -54,7 +53,8 @@ class SweepRun:
     def __init__(
         self,
         sweep: Sweep,
-        survey: Survey,
+        world: World,
+        plan: Plan,
         state: StoreState,
         store: Store,
         settings: RunSettings,
@@ -63,22 +63,23 @@ class SweepRun:
         retry_failed: bool = False,
     ) -> None:
         self.sweep = sweep
-        self.survey = survey
+        self.world = world
+        self.plan = plan
         self.state = state
         self.store = store
         self.settings = settings
         self.observer = observer
         self.control = Control(
-            survey.plan.units,
+            plan.units,
             done=state.done,
             failed=() if retry_failed else state.failed,
-            value_bytes=value_bytes(survey.plan, facts(sweep, survey, settings.base)),
+            value_bytes=value_bytes(plan, world.sizes),
         )
         self.trace: Trace | None = None
         self._lease: Lease | None = None
-        self.throughput = Throughput()
+        self.throughput = Throughput(time.monotonic)
         self.failures: dict[str, Failure] = {}
-        self._labels = {unit.key: unit.label for unit in survey.plan.units}
+        self._labels = {unit.key: unit.label for unit in plan}
 
     def hold(self, lease: Lease) -> None:
         """From now on write under this lease, here and in every worker."""
@@ -107,11 +108,10 @@ class SweepRun:
     def task(self, key: str) -> Task:
         """The unit with what its next try needs to know."""
         unit = self.control.units[key]
-        survey = self.survey
-        fingerprints = dict(survey.fingerprints.get(key, {}))
+        fingerprints = dict(self.plan.inputs.get(key, {}))
         if unit.kind == "extract":
-            layers = self.state.missing_layers[key]
-            fingerprints = dict(survey.fingerprints[feature_key(unit.params, layers[0])])
+            layer = self.state.missing_layers[key][0]
+            fingerprints = dict(self.world.features[feature_key(unit.params, layer)].inputs)
         return Task(
             unit=unit,
             attempt=self.control.tries.started(key),
@@ -129,7 +129,7 @@ class SweepRun:
         words = ", ".join(f"{n} {kind}" for kind, n in left.items() if n)
         done = len(self.state.done)
         line = f"{self.sweep.name}: {words} to do" + (f"; {done} already done" if done else "")
-        kept = sum("kept" in unit.place for unit in self.survey.plan.of("commit"))
+        kept = sum(unit.kept > 0 for unit in self.plan.of("commit"))
         return line + (f"; {kept} fits keep permutations that are counted" if kept else "")
 
     def progress(self) -> dict[str, Any]:
@@ -151,7 +151,7 @@ class SweepRun:
     @property
     def unmade_features(self) -> bool:
         """Whether features are still to be made: units failed, or the run was stopped."""
-        states = (self.control.state[unit.key] for unit in self.survey.plan.of("extract"))
+        states = (self.control.state[unit.key] for unit in self.plan.of("extract"))
         return any(state != "done" for state in states)
 
     @property
@@ -171,7 +171,7 @@ class SweepRun:
         if unit.kind != "design":
             return {}
         keys = [feature_key(s["feature"], s["layer"]) for s in unit.params["spaces"]]
-        return {key: self.survey.roots[key] for key in keys}
+        return {key: self.world.features[key].root for key in keys}
 
     def workers(self, count: int, gpus: int) -> None:
         """A cluster stands ready."""

@@ -2,7 +2,6 @@
 
 from d2b_ray.features.frames.reader import FrameReader, ImageFolders, Scenes, SoundReader
 from d2b_ray.features.frames.video import VideoFiles
-from d2b_ray.features.modalities import MODALITIES, Modality
 from d2b_ray.features.models.fingerprints import fingerprint, identity
 from d2b_ray.features.models.sources import NAMED, NO_LAYER, ModelSource, resolve
 from d2b_ray.features.reduction import Projection, components_for
@@ -12,12 +11,10 @@ from d2b_ray.features.text.extract import text_rows
 from d2b_ray.features.text.reader import Texts, collect_texts
 
 __all__ = [
-    "MODALITIES",
     "NAMED",
     "NO_LAYER",
     "FrameReader",
     "ImageFolders",
-    "Modality",
     "ModelSource",
     "Projection",
     "Scenes",

@@ -5,14 +5,23 @@ from __future__ import annotations
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
-from d2b_ray.features import MODALITIES, ImageFolders, Projection, Scenes, VideoFiles, WavFiles
+from d2b_ray.catalog.modalities import MODALITIES
+from d2b_ray.features import (
+    ImageFolders,
+    Projection,
+    Scenes,
+    VideoFiles,
+    WavFiles,
+    collect_texts,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from d2b_ray.data import Dataset
+    from d2b_ray.features import Texts
 
-__all__ = ["check", "libraries", "media_of", "options", "stimuli"]
+__all__ = ["check", "libraries", "media_of", "options", "stimuli", "texts_of"]
 
 TOKENS_PER_ITEM = 256  # a frame, a pair or a stretch of sound counts as so many tokens of a batch
 FED_OTHERWISE = ("modality", "model", "annotation", "source", "dtype", "trust_remote_code")
@@ -21,8 +30,12 @@ LIBRARIES = {"captions": "tokenizers", "frames": "pillow", "video": "av", "sound
 
 def media_of(params: Mapping[str, Any]) -> tuple[str, ...]:
     """What of the data set a feature set is made of: `captions`, `frames` or `video`, `sound`."""
-    needs = MODALITIES[params["modality"]].NEEDS
-    return tuple(params["source"] if need == "frames" else need for need in needs)
+    needs = MODALITIES[params["modality"]].needs
+    return tuple(_frames(params) if need == "frames" else need for need in needs)
+
+
+def _frames(params: Mapping[str, Any]) -> str:
+    return str(params.get("source", "frames"))
 
 
 def stimuli(
@@ -30,7 +43,9 @@ def stimuli(
 ) -> Any:
     """The inputs of the modality's `extract`, for `runs`, or all that have a role; reads captions only.
 
-    Raises DataError for captions or media that are missing.
+    Captions are run -> rows[second][annotator], media a reader (`frames.reader`); frames and captions
+    come as `Scenes`, anything else that is read together as a mapping by need. Raises DataError for
+    captions or media that are missing.
     """
     media, needs = dataset.media, media_of(params)
     used = [run for run in dataset.runs.used if runs is None or run.name in runs]
@@ -47,14 +62,23 @@ def stimuli(
             made[need] = WavFiles(media.paths("sound"), seconds)
     if len(needs) == 1:
         return made[needs[0]]
-    return Scenes(made[params["source"]], made["captions"])
+    if made.keys() == {_frames(params), "captions"}:
+        return Scenes(made[_frames(params)], made["captions"])
+    return made
+
+
+def texts_of(dataset: Dataset, params: Mapping[str, Any]) -> Texts:
+    """The distinct texts of a feature set and where they stand; annotators not chosen yet."""
+    captions = {run.name: dataset.captions(run, params["annotation"]) for run in dataset.runs.used}
+    return collect_texts(captions, window=params["window"], join=params["join"])
 
 
 def check(fed: Any) -> None:
     """Raise ExtractionError if frames or sound end before their run, or cannot be read."""
-    reader = fed.frames if isinstance(fed, Scenes) else fed
-    if not isinstance(reader, dict):
-        reader.check()
+    readers = [fed.frames] if isinstance(fed, Scenes) else [fed]
+    for reader in fed.values() if isinstance(fed, dict) else readers:
+        if hasattr(reader, "check"):  # captions were read
+            reader.check()
 
 
 def options(
@@ -64,13 +88,21 @@ def options(
     chosen = {key: value for key, value in params.items() if key not in FED_OTHERWISE}
     if "reduce" in chosen:
         chosen["reduce"] = Projection(**chosen["reduce"])
-    if params["modality"] == "semantic":
-        chosen["batch_tokens"] = max(1, batch_tokens)
-    elif params["modality"] != "wordvectors":
-        chosen["batch_size"] = max(1, batch_tokens // TOKENS_PER_ITEM)
+    batch = MODALITIES[params["modality"]].batch
+    if batch == "batch_tokens":
+        chosen[batch] = max(1, batch_tokens)
+    elif batch == "batch_size":
+        chosen[batch] = max(1, batch_tokens // TOKENS_PER_ITEM)
     return {**chosen, "layers": layers}
 
 
 def libraries(params: Mapping[str, Any]) -> dict[str, str]:
-    """Versions of the libraries that read these stimuli, beside those that every record names."""
-    return {name: metadata.version(name) for name in map(LIBRARIES.__getitem__, media_of(params))}
+    """Versions of what reads these stimuli, beside the libraries that every record names.
+
+    The package of a plug-in is among them.
+    """
+    found = {name: metadata.version(name) for name in map(LIBRARIES.__getitem__, media_of(params))}
+    if params["modality"] not in MODALITIES.own:
+        origin = MODALITIES.origin(params["modality"])
+        found[origin.package] = origin.version
+    return found

@@ -1,48 +1,54 @@
 """Which work a sweep is: units with keys, needs and order. Knows no ray, no torch, no disk."""
 
+from d2b_ray.plan.counted import same_null
 from d2b_ray.plan.estimate import (
     CPU_CORE,
     GPU,
     Estimate,
     Rates,
-    Sizes,
     estimate,
     value_bytes,
 )
-from d2b_ray.plan.expand import expand
-from d2b_ray.plan.extend import extended, same_null
-from d2b_ray.plan.keys import canonical, feature_key, unit_key
-from d2b_ray.plan.places import STIMULI, hparams, layer_word, space_words, stimulus
-from d2b_ray.plan.shards import by_runs, by_texts, reading, run_shards, sharded, text_shards
+from d2b_ray.plan.expand import feature_units, make_plan
+from d2b_ray.plan.extraction import missing_layers, model_input, readings
+from d2b_ray.plan.keys import canonical, digest, feature_key, unit_key
+from d2b_ray.plan.places import hparams, layer_word, space_words, stimulus
+from d2b_ray.plan.shards import by_runs, by_texts, reading_key, run_shards, text_shards
 from d2b_ray.plan.units import KINDS, NO_LAYER, Kind, Plan, Unit
+from d2b_ray.plan.world import FeatureLayer, Sizes, World, text_choice
 
 __all__ = [
     "CPU_CORE",
     "GPU",
     "KINDS",
     "NO_LAYER",
-    "STIMULI",
     "Estimate",
+    "FeatureLayer",
     "Kind",
     "Plan",
     "Rates",
     "Sizes",
     "Unit",
+    "World",
     "by_runs",
     "by_texts",
     "canonical",
+    "digest",
     "estimate",
-    "expand",
-    "extended",
     "feature_key",
+    "feature_units",
     "hparams",
     "layer_word",
-    "reading",
+    "make_plan",
+    "missing_layers",
+    "model_input",
+    "reading_key",
+    "readings",
     "run_shards",
     "same_null",
-    "sharded",
     "space_words",
     "stimulus",
+    "text_choice",
     "text_shards",
     "unit_key",
     "value_bytes",

@@ -5,17 +5,21 @@ A cell holds for all subjects. Not here: keys of units, their order, what they n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
+from d2b_ray.catalog.modalities import MODALITIES
 from d2b_ray.errors import PlanError
 from d2b_ray.plan.units import NO_LAYER
 from d2b_ray.spec.fits import BandedFit
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from d2b_ray.plan.world import World
     from d2b_ray.spec import AnyFeatures, AnyFit, BandSource, Sweep
+    from d2b_ray.spec.features import Layers
 
 __all__ = [
     "Cell",
@@ -23,21 +27,12 @@ __all__ = [
     "cells",
     "chosen_subjects",
     "feature_sets",
-    "unknown_columns",
+    "used_blocks",
     "wanted_layers",
 ]
 
-LayerCount = Callable[[str, str], int]
-ColumnCount = Callable[[float], int]
 AXES = ("model", "annotation", "window", "annotators")  # of a feature block, outermost first
 APART = ("layers", "reduce", "trust_remote_code", "long_texts")
-
-
-def unknown_columns(eps: float) -> int:
-    """Where the rows of the data set are not known; PlanError."""
-    raise PlanError(
-        f"reduce: srp {eps} depends on the number of rows, which is not known here; give components"
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +72,7 @@ def chosen_subjects(sweep: Sweep, known: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(wanted))
 
 
-def feature_sets(block: AnyFeatures, columns: ColumnCount) -> Iterator[dict[str, Any]]:
+def feature_sets(block: AnyFeatures, world: World) -> Iterator[dict[str, Any]]:
     """The product of a feature block's axes without the layers, as params of extract units.
 
     A projection says how many columns it leaves; trust in a model's code, and windows over long
@@ -87,7 +82,7 @@ def feature_sets(block: AnyFeatures, columns: ColumnCount) -> Iterator[dict[str,
         key: getattr(block, key) for key in type(block).model_fields if key not in (*AXES, *APART)
     }
     if (reduce := getattr(block, "reduce", None)) is not None and not reduce.is_none:
-        left = reduce.components or columns(reduce.srp)
+        left = reduce.components or world.projected(reduce.srp)
         fixed["reduce"] = {"components": left, "seed": reduce.seed}
     if getattr(block, "trust_remote_code", False):
         fixed["trust_remote_code"] = True
@@ -103,29 +98,39 @@ def wanted_layers(name: str, block: AnyFeatures, model: str, count: int) -> tupl
 
     Raises PlanError naming the allowed range.
     """
-    if block.modality == "wordvectors":
+    if not MODALITIES[block.modality].layered:
         return (NO_LAYER,)
-    if block.layers == "all":
+    wanted: Layers = getattr(block, "layers", "all")
+    if wanted == "all":
         return tuple(range(1, count + 1))
-    beyond = sorted({layer for layer in block.layers if not 1 <= layer <= count})
+    beyond = sorted({layer for layer in wanted if not 1 <= layer <= count})
     if beyond:
         raise PlanError(
             f"features.{name}.layers: {model} has no layer {', '.join(map(str, beyond))}; "
             f"allowed: 1 to {count} (1 = embeddings)"
         )
-    return tuple(sorted(set(block.layers)))
+    return tuple(sorted(set(wanted)))
 
 
-def cells(sweep: Sweep, n_layers: LayerCount, columns: ColumnCount) -> Iterator[Cell]:
+def used_blocks(sweep: Sweep) -> Iterator[AnyFeatures]:
+    """Feature blocks that a fit names, as the fit narrows them; some more than once."""
+    for fit in sweep.fits:
+        if isinstance(fit, BandedFit):
+            for band in fit.bands.values():
+                yield _narrowed(sweep.features[band.source], band)
+        else:
+            for name in fit.features:
+                yield sweep.features[name]
+
+
+def cells(sweep: Sweep, world: World) -> Iterator[Cell]:
     """Every cell the sweep asks for, repeats included, in the order of its axes."""
-    known: dict[tuple[str, str], int] = {}
 
     def spaces(name: str, block: AnyFeatures, band: str | None) -> Iterator[Space]:
-        for feature_set in feature_sets(block, columns):
+        for feature_set in feature_sets(block, world):
             model = (block.modality, feature_set["model"])
-            if model not in known:
-                known[model] = 0 if block.modality == "wordvectors" else n_layers(*model)
-            for layer in wanted_layers(name, block, model[1], known[model]):
+            count = world.layers(*model) if MODALITIES[block.modality].layered else 0
+            for layer in wanted_layers(name, block, model[1], count):
                 yield Space(feature_set, layer, band)
 
     for place, fit in enumerate(sweep.fits):

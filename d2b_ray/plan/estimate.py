@@ -6,11 +6,13 @@ round numbers for one CPU core and one data-centre GPU. Good to a factor of abou
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from d2b_ray.catalog.modalities import MODALITIES
+from d2b_ray.catalog.significance_tests import TESTS, CorrelationSizes
+from d2b_ray.catalog.solvers import EIGH_FLOPS, SOLVERS, FitSizes
 from d2b_ray.plan.keys import feature_key
 from d2b_ray.plan.units import KINDS, Kind, Plan, Unit
 
@@ -18,13 +20,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
-__all__ = ["CPU_CORE", "GPU", "Estimate", "Rates", "Sizes", "estimate", "value_bytes"]
+    from d2b_ray.plan.world import Sizes
+
+__all__ = ["CPU_CORE", "GPU", "Estimate", "Rates", "estimate", "value_bytes"]
 
 TOKENS_PER_TEXT = 20  # a caption of a second
 CHARACTERS_PER_TOKEN = 4
-TOKENS_A_SECOND = {"vision": 2 * 200, "vision_language": 2 * 400, "audio": 600, "wordvectors": 0}
-EIGH_FLOPS = 9.0  # a symmetric eigendecomposition of order p costs about 9 p^3
-DISTINCT_ALPHAS = 0.7  # share of (fold, alpha) pairs that are computed: the others are saturated
 UNIT_OVERHEAD_S = 0.02  # scheduling, one record
 FLOAT32_BYTES = 4
 
@@ -44,25 +45,6 @@ GPU = Rates(float32_flops=3e13, float64_flops=1e13, null_flops=3e9, store_bytes=
 
 
 @dataclass(frozen=True, slots=True)
-class Sizes:
-    """Sizes that a plan does not know.
-
-    `n_train`, `n_valid` rows of the split; `seconds` rows of all runs; `n_groups` CV folds;
-    `voxels` by subject; `width` columns of an averaged feature by (modality, model); `depth` layers
-    by the same, embeddings included; `texts` distinct texts by annotation (left out: one a second).
-    """
-
-    n_train: int
-    n_valid: int
-    seconds: int
-    n_groups: int
-    voxels: Mapping[str, int]
-    width: Mapping[tuple[str, str], int]
-    depth: Mapping[tuple[str, str], int]
-    texts: Mapping[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
 class Estimate:
     """One kind of unit: how many, how many need no work, worker seconds and bytes still to come."""
 
@@ -74,7 +56,7 @@ class Estimate:
 
 
 def estimate(
-    plan: Plan, facts: Sizes, done: AbstractSet[str] = frozenset(), rates: Rates = CPU_CORE
+    plan: Plan, sizes: Sizes, done: AbstractSet[str] = frozenset(), rates: Rates = CPU_CORE
 ) -> tuple[Estimate, ...]:
     """Cost by kind of unit, in the order of the pipeline; kinds without units are left out.
 
@@ -91,7 +73,7 @@ def estimate(
         if unit.key not in waiting:
             continue
         layers = missing.get(unit.key, unit.layers)
-        flops, rate, size = _cost(plan, unit, facts, rates, len(layers))
+        flops, rate, size = _cost(plan, unit, sizes, rates, len(layers))
         left[unit.kind] += 1
         seconds[unit.kind] += flops / rate + size / rates.store_bytes + UNIT_OVERHEAD_S
         written[unit.kind] += size
@@ -127,145 +109,148 @@ def _unfinished(
     return waiting
 
 
-def value_bytes(plan: Plan, facts: Sizes) -> dict[str, int]:
+def value_bytes(plan: Plan, sizes: Sizes) -> dict[str, int]:
     """Bytes in memory of the values of designs, factorizations and fits, by key."""
     found: dict[str, int] = {}
     for unit in plan.units:
         if unit.kind == "design":
             found[unit.key] = (
-                FLOAT32_BYTES * (facts.n_train + facts.n_valid) * _columns(unit, facts)
+                FLOAT32_BYTES * (sizes.n_train + sizes.n_valid) * _columns(unit, sizes)
             )
         elif unit.kind == "factorize":
-            p = _columns(plan[unit.params["design"]], facts)
-            order = min(facts.n_train, p)
-            rows = facts.n_train * order if order == p else 0
-            found[unit.key] = FLOAT32_BYTES * (2 * (facts.n_groups + 1) * order**2 + rows)
+            p = _columns(plan[unit.params["design"]], sizes)
+            order = min(sizes.n_train, p)
+            rows = sizes.n_train * order if order == p else 0
+            found[unit.key] = FLOAT32_BYTES * (2 * (sizes.n_groups + 1) * order**2 + rows)
         elif unit.kind == "fit":
-            p = _columns(plan[unit.params["design"]], facts)
+            p = _columns(plan[unit.params["design"]], sizes)
             bands = len(unit.params.get("bands") or ())
-            nested = facts.n_train if unit.params.get("nested") else 0
+            nested = sizes.n_train if unit.params.get("nested") else 0
             kept = 2 if unit.params.get("without") else 1  # of a band: its own, and all but it
-            rows = p + facts.n_valid * (1 + kept * bands) + nested
-            found[unit.key] = FLOAT32_BYTES * rows * facts.voxels[unit.params["subject"]]
+            rows = p + sizes.n_valid * (1 + kept * bands) + nested
+            found[unit.key] = FLOAT32_BYTES * rows * sizes.voxels[unit.params["subject"]]
     return found
 
 
 def _cost(
-    plan: Plan, unit: Unit, facts: Sizes, rates: Rates, layers: int
+    plan: Plan, unit: Unit, sizes: Sizes, rates: Rates, layers: int
 ) -> tuple[float, float, int]:
     """Operations, operations a second, bytes to the store."""
-    n, fast = facts.n_train, rates.float32_flops
+    n, fast = sizes.n_train, rates.float32_flops
     if unit.kind in ("shard", "extract"):
-        flops, rows, feature = _extraction(unit, facts)
-        return flops, fast, rows * _width(feature, facts) * FLOAT32_BYTES * layers
+        flops, rows, feature = _extraction(unit, sizes)
+        return flops, fast, rows * _width(feature, sizes) * FLOAT32_BYTES * layers
     if unit.kind == "gather":
         return 0.0, fast, 0
     if unit.kind == "null":
-        voxels = facts.voxels[unit.subject or ""]
+        voxels = sizes.voxels[unit.subject or ""]
         count = unit.params["stop"] - unit.params["start"]
-        return 2.0 * voxels * facts.n_valid * count, rates.null_flops, 0
+        drawn = CorrelationSizes(sizes.n_valid, voxels, count)
+        return _test_flops(unit.params["test"], drawn), rates.null_flops, 0
     if unit.kind == "compare":
-        voxels = facts.voxels[unit.subject or ""]
-        blocks = facts.n_valid / unit.params["block_trs"]
+        voxels = sizes.voxels[unit.subject or ""]
+        blocks = sizes.n_valid / unit.params["block_trs"]
         swaps = 6.0 * blocks * unit.params["permutations"] * voxels
         return swaps, rates.null_flops, 2 * FLOAT32_BYTES * voxels
     if unit.kind == "ceiling":  # reads all, a pass over each
         subjects = 1 + len(unit.params["others"])
-        size = FLOAT32_BYTES * facts.n_valid * facts.voxels[unit.subject or ""]
+        size = FLOAT32_BYTES * sizes.n_valid * sizes.voxels[unit.subject or ""]
         return 4.0 * size * subjects, rates.null_flops, 0
     if unit.kind == "bootstrap":
         fit = plan[unit.params["fit"]]
         sums = 5 + 8 * len(fit.params["bands"] if fit.params.get("without") else ())
-        blocks = facts.n_valid / unit.params["block_trs"]
+        blocks = sizes.n_valid / unit.params["block_trs"]
         draws = sums * blocks * unit.params["samples"]
-        return draws * facts.voxels[unit.subject or ""], rates.null_flops, 0
+        return draws * sizes.voxels[unit.subject or ""], rates.null_flops, 0
     if unit.kind == "commit":
         fit = plan[unit.params["fit"]]
-        width = _columns(plan[fit.params["design"]], facts)
-        return _test_flops(unit, fit, facts), rates.null_flops, _commit_bytes(unit, facts, width)
+        width = _columns(plan[fit.params["design"]], sizes)
+        test, flops = unit.params["significance"]["test"], 0.0
+        if TESTS[test].p_values is not None:
+            series = sizes.voxels[unit.subject or ""] * (1 + len(fit.params.get("bands") or ()))
+            flops = _test_flops(test, CorrelationSizes(sizes.n_valid, series))
+        return flops, rates.null_flops, _commit_bytes(unit, sizes, width)
     design = unit if unit.kind == "design" else plan[unit.params["design"]]
-    p = _columns(design, facts)
+    p = _columns(design, sizes)
     if unit.kind == "design":
-        widths = sum(_width(space["feature"], facts) for space in unit.params["spaces"])
+        widths = sum(_width(space["feature"], sizes) for space in unit.params["spaces"])
         reduction = 4.0 * n * widths * p if unit.params["reduce"] else 0.0
         return reduction + 2.0 * n * p, fast, 0
     if unit.kind == "factorize":
         small, large = min(n, p), max(n, p)
-        folds = facts.n_groups + 1
+        folds = sizes.n_groups + 1
         return large * small**2 + folds * EIGH_FLOPS * small**3, rates.float64_flops, 0
-    return _fit_flops(unit, facts, p), fast, 0
+    return _fit_flops(unit, sizes, p), fast, 0
 
 
-def _test_flops(commit: Unit, fit: Unit, facts: Sizes) -> float:
-    """Four Fourier transforms a series, where the test is a formula."""
-    if commit.params["significance"]["test"] != "parametric":
-        return 0.0
-    series = facts.voxels[commit.subject or ""] * (1 + len(fit.params.get("bands") or ()))
-    return series * 10.0 * facts.n_valid * math.log2(max(facts.n_valid, 2))
+def _test_flops(test: str, series: CorrelationSizes) -> float:
+    flops = TESTS[test].flops
+    return 0.0 if flops is None else flops(series)
 
 
-def _extraction(unit: Unit, facts: Sizes) -> tuple[float, int, Mapping[str, Any]]:
+def _extraction(unit: Unit, sizes: Sizes) -> tuple[float, int, Mapping[str, Any]]:
     """Operations, rows that are written, and the feature set, of a shard, a join, or all at once."""
     if unit.kind == "shard" and "texts" in unit.place:
         feature, texts = unit.params["reading"], unit.place["texts"]
-        return _forward_flops(feature, _tokens_of(texts), facts), len(texts), feature
+        return _forward_flops(feature, _tokens_of(texts), sizes), len(texts), feature
     if unit.kind == "shard":
         feature, seconds = unit.params["set"], sum(unit.place["runs"].values())
     else:
-        feature, seconds = unit.params, facts.seconds
-    modality = feature["modality"]
+        feature, seconds = unit.params, sizes.seconds
+    modality = MODALITIES[feature["modality"]]
     if unit.work_kind == "join":  # shards of runs have written all of it
-        return 0.0, seconds if modality == "semantic" else 0, feature
-    if modality == "semantic":
+        return 0.0, seconds if modality.shards == "texts" else 0, feature
+    if modality.tokens_a_second is None:
         tokens = TOKENS_PER_TEXT * feature["window"]
-        tokens *= facts.texts.get(feature["annotation"], seconds)
+        tokens *= sizes.texts.get(feature["annotation"], seconds)
     else:
-        tokens = TOKENS_A_SECOND[modality] * seconds
-    return _forward_flops(feature, tokens, facts), seconds, feature
+        tokens = modality.tokens_a_second * seconds
+    return _forward_flops(feature, tokens, sizes), seconds, feature
 
 
 def _tokens_of(texts: Sequence[str]) -> float:
     return len(texts) + sum(map(len, texts)) / CHARACTERS_PER_TOKEN
 
 
-def _forward_flops(feature: Mapping[str, Any], tokens: float, facts: Sizes) -> float:
+def _forward_flops(feature: Mapping[str, Any], tokens: float, sizes: Sizes) -> float:
     """12 width² multiply-adds a block and token."""
-    modality, model = feature["modality"], (feature["modality"], feature["model"])
-    width = facts.width[model] // (2 if modality == "vision_language" else 1)  # image, text
-    return float(2.0 * 12 * width**2 * (facts.depth[model] - 1) * tokens)
+    model = (feature["modality"], feature["model"])
+    width = sizes.width[model] // MODALITIES[feature["modality"]].parts
+    return float(2.0 * 12 * width**2 * (sizes.depth[model] - 1) * tokens)
 
 
-def _width(feature: Mapping[str, Any], facts: Sizes) -> int:
+def _width(feature: Mapping[str, Any], sizes: Sizes) -> int:
     """Columns of a feature set; flattened, they are as many as the projection leaves."""
-    width = facts.width[feature["modality"], feature["model"]]
+    width = sizes.width[feature["modality"], feature["model"]]
     if "reduce" not in feature:
-        return width * (TOKENS_PER_TEXT if feature["tokens"] == "flat" else 1)
+        return width * (TOKENS_PER_TEXT if feature.get("tokens") == "flat" else 1)
     left = int(feature["reduce"]["components"])
-    return left if feature["tokens"] == "flat" else min(width, left)
+    return left if feature.get("tokens") == "flat" else min(width, left)
 
 
-def _fit_flops(unit: Unit, facts: Sizes, p: int) -> float:
-    voxels, n = facts.voxels[unit.params["subject"]], facts.n_train
-    pairs = facts.n_groups * len(unit.params["alphas"])
-    order = min(n, p)
-    if unit.params["solver"] == "himalaya":  # an SVD a fold, and predictions for every alpha
-        return 2.0 * n * p * voxels * len(unit.params["alphas"]) + facts.n_groups * 9.0 * n * p**2
-    held_out = min(order, n // facts.n_groups)
-    scores = 2.0 * DISTINCT_ALPHAS * pairs * order * held_out * voxels
-    if unit.params["kind"] == "banded":  # all of it for every candidate, and without each band
-        search = unit.params["search"]
+def _fit_flops(unit: Unit, sizes: Sizes, p: int) -> float:
+    """As many as the solver says, for all searches of band weights together."""
+    params, searched = unit.params, 1
+    if params["kind"] == "banded":  # all of it for every candidate, and without each band
+        search = params["search"]
         candidates = search["n_iter"] + search["refine"] * search["n_refine"]
-        rounds = candidates * (1 + len(unit.params["bands"]) * unit.params["unique"])
-        eigen = (facts.n_groups + 1) * EIGH_FLOPS * order**3
-        return float(rounds * (scores + eigen + facts.n_groups * 4.0 * order**2 * voxels))
-    return 2.0 * n * p * voxels + (facts.n_groups + 2) * 2.0 * order**2 * voxels + scores
+        searched = candidates * (1 + len(params["bands"]) * params["unique"])
+    fit = FitSizes(
+        samples=sizes.n_train,
+        columns=p,
+        folds=sizes.n_groups,
+        voxels=sizes.voxels[params["subject"]],
+        alphas=len(params["alphas"]),
+        searched=searched,
+    )
+    return SOLVERS[params["kind"]][params["solver"]].flops(fit)
 
 
-def _columns(design: Unit, facts: Sizes) -> int:
+def _columns(design: Unit, sizes: Sizes) -> int:
     """Columns of a design; of a random projection, the Johnson-Lindenstrauss bound."""
     params: Mapping[str, Any] = design.params
     reduce = params["reduce"] or {}
-    widths = [_width(space["feature"], facts) for space in params["spaces"]]
+    widths = [_width(space["feature"], sizes) for space in params["spaces"]]
     if "pca" in reduce:
         widths = [min(width, reduce["pca"]) for width in widths]
     width = sum(widths)
@@ -274,9 +259,9 @@ def _columns(design: Unit, facts: Sizes) -> int:
     return width * shifts if delays["combine"] == "concat" else width
 
 
-def _commit_bytes(unit: Unit, facts: Sizes, width: int) -> int:
-    rows = {"scores": 2, "pvalues": 1, "alphas": 2, "coef": width, "predictions": facts.n_valid}
-    rows["compared"] = facts.n_valid
+def _commit_bytes(unit: Unit, sizes: Sizes, width: int) -> int:
+    rows = {"scores": 2, "pvalues": 1, "alphas": 2, "coef": width, "predictions": sizes.n_valid}
+    rows["compared"] = sizes.n_valid
     table = 8 if unit.params["table"] == "parquet" else 0
     values = table + sum(rows[name] for name in unit.params["save"])
-    return values * facts.voxels[unit.subject or ""] * FLOAT32_BYTES
+    return values * sizes.voxels[unit.subject or ""] * FLOAT32_BYTES

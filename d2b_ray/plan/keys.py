@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["canonical", "feature_key", "unit_key"]
+__all__ = ["canonical", "digest", "feature_key", "unit_key"]
 
 KEY_DIGITS = 32  # 128 bits: a clash among 10^9 units has a chance below 10^-20
+DIGEST_DIGITS = 12  # 48 bits: guards against accidents, of which there are few
 
 
 def canonical(value: Any) -> str:
@@ -25,6 +26,12 @@ def canonical(value: Any) -> str:
     return json.dumps(
         value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
     )
+
+
+def digest(mapping: Mapping[str, Any]) -> str:
+    """12 hexadecimal digits of the SHA-256 of the canonical JSON; the order of keys is nothing."""
+    text = canonical(dict(mapping))
+    return hashlib.sha256(text.encode("ascii")).hexdigest()[:DIGEST_DIGITS]
 
 
 def unit_key(kind: str, params: Mapping[str, Any]) -> str:

@@ -7,20 +7,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from d2b_ray.catalog.modalities import MODALITIES
 from d2b_ray.errors import PlanError
 from d2b_ray.plan.keys import canonical
 from d2b_ray.plan.units import NO_LAYER
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from d2b_ray.plan.axes import Cell
 
-__all__ = ["STIMULI", "Places", "cell_place", "hparams", "layer_word", "space_words", "stimulus"]
+__all__ = ["Places", "cell_place", "hparams", "layer_word", "level", "space_words", "stimulus"]
 
 TOKENS = {"avg": "avgToken", "last": "lastToken", "flat": "flatToken"}
-STIMULI = {"vision": "frames", "audio": "sound"}
-"""What stands for the caption level where a modality has none."""
+NO_OPTIONS = "plain"  # of a modality that has none of those which name a folder
 
 
 def hparams(feature_set: Mapping[str, Any]) -> list[str]:
@@ -28,23 +28,32 @@ def hparams(feature_set: Mapping[str, Any]) -> list[str]:
 
     Those that a modality has; `{components}srp` last, if its rows are projected.
     """
-    if feature_set["tokens"] not in TOKENS:
-        raise PlanError(
-            f"tokens {feature_set['tokens']!r} has no folder name; allowed: {', '.join(TOKENS)}"
-        )
-    found = [TOKENS[feature_set["tokens"]]]
-    if "window" in feature_set:
-        found.insert(0, f"cw{feature_set['window']}")
+    found = []
     if "annotation" in feature_set:
-        found = [feature_set["annotation"], *found, feature_set["annotators"]]
+        found.append(feature_set["annotation"])
+    if "window" in feature_set:
+        found.append(f"cw{feature_set['window']}")
+    if "tokens" in feature_set:
+        if feature_set["tokens"] not in TOKENS:
+            raise PlanError(
+                f"tokens {feature_set['tokens']!r} has no folder name; allowed: {', '.join(TOKENS)}"
+            )
+        found.append(TOKENS[feature_set["tokens"]])
+    if "annotators" in feature_set:
+        found.append(feature_set["annotators"])
     if "reduce" in feature_set:
         found.append(f"{feature_set['reduce']['components']}srp")
-    return found
+    return found or [NO_OPTIONS]
 
 
 def stimulus(feature_set: Mapping[str, Any]) -> str:
     """What a model is fed with: a caption level, `frames` or `sound`."""
-    return str(feature_set.get("annotation") or STIMULI[feature_set["modality"]])
+    return str(feature_set.get("annotation") or MODALITIES[feature_set["modality"]].stimulus)
+
+
+def level(modality: str, words: Sequence[str]) -> str:
+    """The same of a modality and its hparams, of which the caption level is the first."""
+    return MODALITIES[modality].stimulus or words[0]
 
 
 def layer_word(layer: int) -> str:

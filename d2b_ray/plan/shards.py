@@ -1,4 +1,4 @@
-"""Feature sets in shards, which several extractors share; the extract unit then joins them. Pure.
+"""Shards of feature sets, which several extractors share: whole runs, or distinct texts. Pure.
 
 Frames and sound of a run are worked on by themselves: a shard has some runs in a row, and changes no
 bit of the features. Captions are not: a shard has distinct texts, whatever runs, annotators or
@@ -7,30 +7,29 @@ levels they come from, and each feature set needs the shards that its texts are 
 
 from __future__ import annotations
 
-from dataclasses import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+from d2b_ray.catalog.modalities import MODALITIES
 from d2b_ray.plan.keys import canonical, unit_key
-from d2b_ray.plan.units import Plan, Unit
+from d2b_ray.plan.units import Unit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-__all__ = ["by_runs", "by_texts", "reading", "run_shards", "sharded", "text_shards"]
+__all__ = ["by_runs", "by_texts", "reading", "reading_key", "run_shards", "text_shards"]
 
-BY_RUNS = frozenset({"vision", "audio", "vision_language"})  # modalities
 CHOOSE_TEXTS = ("annotation", "annotators", "window", "join")
 
 
 def by_runs(params: Mapping[str, Any]) -> bool:
     """Whether a feature set can be made run by run."""
-    return params["modality"] in BY_RUNS
+    return MODALITIES[params["modality"]].shards == "runs"
 
 
 def by_texts(params: Mapping[str, Any]) -> bool:
     """Whether a feature set can be made text by text: flat rows depend on the other texts."""
-    return bool(params["modality"] == "semantic" and params["tokens"] != "flat")
+    return MODALITIES[params["modality"]].shards == "texts" and params["tokens"] != "flat"
 
 
 def reading(params: Mapping[str, Any]) -> dict[str, Any]:
@@ -38,18 +37,9 @@ def reading(params: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in params.items() if key not in CHOOSE_TEXTS}
 
 
-def sharded(plan: Plan, shards: Mapping[str, Sequence[Unit]]) -> Plan:
-    """The plan with the `shards` of extract units (by key) before the first that needs them."""
-    units: list[Unit] = []
-    index: dict[str, Unit] = {}
-    for unit in plan:
-        parts = shards.get(unit.key, ())
-        joins = replace(unit, needs=tuple(part.key for part in parts)) if parts else unit
-        for one in (*parts, joins):
-            if one.key not in index:
-                index[one.key] = one
-                units.append(one)
-    return Plan(tuple(units), index, plan.repeats)
+def reading_key(params: Mapping[str, Any], fingerprint: str) -> str:
+    """Key of how the texts of a feature set are read; `fingerprint` of the model."""
+    return unit_key("reading", {"set": reading(params), "model": fingerprint})
 
 
 def run_shards(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from d2b_ray.catalog.significance_tests import TESTS
 from d2b_ray.errors import PlanError
 from d2b_ray.plan.keys import unit_key
 from d2b_ray.plan.units import Unit
@@ -22,24 +23,24 @@ __all__ = [
     "significance_params",
 ]
 
-NULLS = ("block", "gauss")  # tests that draw a null
 
-
-def ranges(sweep: Sweep) -> Iterator[tuple[int, int]]:
-    """Permutation ranges [start, stop) of the null tasks; none without a null."""
-    if sweep.significance.test not in NULLS:
+def ranges(sweep: Sweep, kept: int = 0) -> Iterator[tuple[int, int]]:
+    """Permutation ranges [start, stop) of the null tasks, from `kept` on; none without a null."""
+    if TESTS[sweep.significance.test].null is None:
         return
     count, block = sweep.significance.permutations, sweep.resources.permute.block
     for start in range(0, count, block):
-        yield start, min(start + block, count)
+        if kept < (stop := min(start + block, count)):
+            yield max(start, kept), stop
 
 
 def null_options(block: SignificanceBlock) -> dict[str, Any]:
-    """What a permutation depends on. Block length means nothing to white noise."""
-    options = {"test": block.test, "seed": block.seed, "null": block.null, "rng": block.rng}
-    if block.test != "block":
-        return options
-    return {**options, "block_trs": block.block_trs, **_confined(block)}
+    """What a permutation depends on: a test names it. Block length means nothing to white noise."""
+    named = {name: getattr(block, name) for name in TESTS[block.test].options}
+    if "within_runs" in named:
+        del named["within_runs"]
+        named |= _confined(block)
+    return {"test": block.test, **named}
 
 
 def _confined(block: SignificanceBlock) -> dict[str, Any]:
@@ -49,11 +50,12 @@ def _confined(block: SignificanceBlock) -> dict[str, Any]:
 
 def significance_params(block: SignificanceBlock) -> dict[str, Any]:
     """What is told beside the scores, for a commit: options that change nothing are left out."""
+    test = TESTS[block.test]
     found: dict[str, Any] = {"test": block.test}
-    if block.test != "none":
-        found |= {"correction": block.correction, "level": block.level}
-    if block.test in NULLS:
-        found |= {**null_options(block), "permutations": block.permutations, "rule": block.rule}
+    if test.null is not None or test.p_values is not None:
+        found |= {"correction": block.correction, "level": block.level, **null_options(block)}
+    if test.null is not None:
+        found |= {"permutations": block.permutations, "rule": block.rule}
     if block.bootstrap is not None:
         found["bootstrap"] = bootstrap_options(block)
     if block.ceiling != "none":

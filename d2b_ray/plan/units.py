@@ -26,7 +26,8 @@ class Unit:
     `params` hold exactly what changes the numbers, as JSON values; treat them as read-only. `needs`
     are the keys of the units whose results go in; all of them stand earlier in the plan. `layers`
     (extract and shard) are the layers wanted of the feature set, rising; they are no part of the key.
-    `place` says where the results belong (commit and compare), or the runs of a shard.
+    `place` says where the results belong (commit and compare), or the runs or texts of a shard;
+    `kept` (commit) how many of its permutations lie counted in the store already.
     """
 
     kind: Kind
@@ -38,6 +39,7 @@ class Unit:
     model: str | None = None
     layers: tuple[int, ...] = ()
     place: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    kept: int = 0
 
     @property
     def work_kind(self) -> str:
@@ -54,12 +56,14 @@ class Unit:
 class Plan:
     """Units in an order in which every need comes before its user; each key once.
 
-    `repeats` is how many fits the sweep asked for more than once (removed).
+    `repeats` is how many fits the sweep asked for more than once (removed). `inputs` fingerprints of
+    what durable units are made of, by key and name, as far as the world tells.
     """
 
     units: tuple[Unit, ...]
     index: Mapping[str, Unit] = field(hash=False)
     repeats: int
+    inputs: Mapping[str, Mapping[str, str]] = field(default_factory=dict, hash=False)
 
     def __getitem__(self, key: str) -> Unit:
         """The unit with this key; KeyError if the plan has none."""

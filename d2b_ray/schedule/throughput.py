@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import math
-import time
 from typing import TYPE_CHECKING, Any
 
 from d2b_ray.plan import KINDS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from d2b_ray.schedule.control import Control
 
 __all__ = ["Throughput"]
 
 
 class Throughput:
-    """Units ended and their seconds, by kind; `workers` that share what is left."""
+    """Units ended and their seconds, by kind; `workers` that share what is left. `clock` tells seconds."""
 
-    def __init__(self) -> None:
-        self.began = time.monotonic()
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self.began = clock()
         self.executed: dict[str, int] = {}
         self.workers = 1
         self._seconds: dict[str, float] = {}
@@ -35,7 +37,7 @@ class Throughput:
 
     def rate(self) -> float:
         """Units ended per second since the start."""
-        return sum(self.executed.values()) / max(time.monotonic() - self.began, 1e-9)
+        return sum(self.executed.values()) / max(self._clock() - self.began, 1e-9)
 
     def seconds_left(self, control: Control) -> float | None:
         """Mean seconds per unit of each kind times units left, over the workers; None if unknown."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from d2b_ray.significance.blocks import Blocks
     from d2b_ray.significance.orders import RngName
 
-__all__ = ["CHUNK", "Permuted", "chunks", "straight"]
+__all__ = ["CHUNK", "Permuted", "chunks", "observed_r", "straight"]
 
 CHUNK = 2048  # permutations at a time
 # costs, in multiply-adds of `tabled` that ten rows in registers serve
@@ -52,6 +52,13 @@ def chunks(
 def straight(blocks: Blocks) -> Permuted:
     """The one permutation that changes nothing."""
     return Permuted(np.arange(len(blocks))[None, :], blocks, _runs(blocks, None), None)
+
+
+def observed_r(fixed: FloatArray, moved: FloatArray, blocks: Blocks, voxels: int) -> FloatArray:
+    """Correlations (V,) of two `standardized` series, by the loop that makes the null values."""
+    there = straight(blocks)
+    found = [there.products(one, other)[0] for one, other in zip(fixed, moved, strict=True)]
+    return np.concatenate(found)[:voxels]
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from d2b_ray.spec.closed import Closed
 from d2b_ray.spec.comparisons import Comparison, FitWords
+from d2b_ray.spec.dataset import DatasetBlock
 from d2b_ray.spec.features import AnyFeatures, FeatureBlock
 from d2b_ray.spec.fits import (
     Alphas,
@@ -15,7 +16,6 @@ from d2b_ray.spec.fits import (
 )
 from d2b_ray.spec.load import load, parse, to_yaml
 from d2b_ray.spec.significance import Bootstrap, SignificanceBlock
-from d2b_ray.spec.stimuli import DatasetBlock
 from d2b_ray.spec.sweep import (
     ExtractResources,
     FitResources,

@@ -19,14 +19,19 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from d2b_ray.errors import SpecError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from d2b_ray.catalog.table import Table
 
 __all__ = [
     "Allowed",
     "Axis",
     "Closed",
     "Name",
+    "NameIn",
     "Positive",
     "all_or_axis",
     "as_axis",
@@ -61,6 +66,39 @@ class Allowed:
             return inner(value)
         except ValidationError:
             raise PydanticCustomError("allowed", "{words}", {"words": self.words}) from None
+
+
+@dataclass(frozen=True, slots=True)
+class NameIn:
+    """Allows the names of a table, those of plug-ins included; stands where `Allowed` would.
+
+    The row that is named is imported, so that a plug-in that cannot be is told here, once; `row` False
+    leaves that to who opens it. The table is looked at when a sweep is checked, not before.
+    """
+
+    table: Table[Any]
+    row: bool = True
+
+    @property
+    def words(self) -> str:
+        """All names, in words."""
+        return f"one of: {', '.join(self.table.names)}"
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """Wrap the schema of the key: the value is a name, and its row can be imported."""
+        return core_schema.no_info_wrap_validator_function(self._validate, handler(source))
+
+    def _validate(self, value: Any, inner: Callable[[Any], Any]) -> Any:
+        if not isinstance(value, str) or value not in self.table:
+            raise PydanticCustomError("allowed", "{words}", {"words": self.words})
+        try:
+            if self.row:
+                self.table[value]
+        except SpecError as error:
+            raise PydanticCustomError("unusable", "{words}", {"words": str(error)}) from None
+        return inner(value)
 
 
 def elsewhere(at: str, got: Any, words: str) -> PydanticCustomError:

@@ -17,7 +17,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from d2b_ray.spec.closed import Allowed, Axis, Closed, Name, Positive
+from d2b_ray.catalog.solvers import BANDED_SOLVERS, RIDGE_SOLVERS
+from d2b_ray.spec.closed import Allowed, Axis, Closed, Name, NameIn, Positive
 from d2b_ray.spec.features import Layers
 
 __all__ = [
@@ -155,10 +156,7 @@ class RidgeFit(Closed):
     """Reduction of the columns; a list is an axis."""
     alphas: Alphas = Alphas()
     """Penalties, one is chosen per voxel."""
-    solver: Annotated[
-        Literal["auto", "ridge", "kernel_ridge", "himalaya"],
-        Allowed("one of: auto, ridge, kernel_ridge, himalaya"),
-    ] = "auto"
+    solver: Annotated[str, NameIn(RIDGE_SOLVERS)] = "auto"
     """`auto`: ridge if samples >= columns, else kernel ridge. `himalaya`: that library (slow)."""
     coef_space: CoefSpace = "design"
     """Coefficients of the columns of the design, or of the features before their reduction."""
@@ -217,10 +215,7 @@ class BandedFit(Closed):
     """Search of the weights of the bands."""
     unique: bool = False
     """Whether to fit without each band in turn, for its unique variance."""
-    solver: Annotated[
-        Literal["auto", "primal", "kernel", "himalaya"],
-        Allowed("one of: auto, primal, kernel, himalaya"),
-    ] = "auto"
+    solver: Annotated[str, NameIn(BANDED_SOLVERS)] = "auto"
     """`auto`: primal if samples >= columns, else kernels. `himalaya`: that library (slow)."""
     coef_space: CoefSpace = "design"
     """Coefficients of the columns of the design, or of the features before their reduction."""

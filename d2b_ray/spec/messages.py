@@ -9,8 +9,9 @@ import difflib
 import json
 from typing import TYPE_CHECKING, Any, TypeAlias, get_args, get_origin
 
-from d2b_ray.spec.closed import Allowed, Closed
-from d2b_ray.spec.features import MODALITY_BLOCKS
+from d2b_ray.catalog.modalities import MODALITIES
+from d2b_ray.spec.closed import Allowed, Closed, NameIn
+from d2b_ray.spec.features import FeatureBlock, block_class
 from d2b_ray.spec.fits import FIT_KINDS
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ __all__ = ["lines", "shown"]
 Trail: TypeAlias = tuple[str | int, ...]
 
 DISCRIMINATORS = ("kind", "modality")
-KINDS: dict[str, type[Closed]] = {**FIT_KINDS, **MODALITY_BLOCKS}
 WORDS = {
     "dict_type": "a mapping of names to blocks",
     "model_type": "a mapping of keys",
@@ -74,12 +74,20 @@ def _line(detail: ErrorDetails, document: Document, root: type[Closed]) -> tuple
         problem = f"got {shown(context['got'])}; must be {context['words']}"
     elif detail["type"] == "extra_forbidden":
         trail, _ = _resolve(detail["loc"], document.data)
-        problem = _unknown(str(detail["loc"][-1]), block_at(root, detail["loc"][:-1]))
+        _, value = _resolve(detail["loc"][:-1], document.data)
+        block = block_at(root, detail["loc"][:-1], document.data)
+        problem = _unknown(str(detail["loc"][-1]), block, value)
+    elif detail["type"] == "plugin":  # its message names the package
+        trail, _ = _resolve(detail["loc"], document.data)
+        trail, problem = (*trail, "modality"), context["words"]
     elif detail["type"] == "missing":
         trail, _ = _resolve(detail["loc"][:-1], document.data)
         trail = (*trail, detail["loc"][-1])
-        block = block_at(root, detail["loc"][:-1])
+        block = block_at(root, detail["loc"][:-1], document.data)
         problem = f"missing; must be {_allowed(block.model_fields[str(detail['loc'][-1])])}"
+    elif detail["type"] == "unusable":  # a plug-in's row cannot be had, and says why
+        trail, _ = _resolve(detail["loc"], document.data)
+        problem = context["words"]
     elif detail["loc"][-1:] == ("[key]",):
         trail = detail["loc"][:-1]
         problem = f"got the name {shown(trail[-1])}; must be {context.get('words', 'text')}"
@@ -105,15 +113,17 @@ def _resolve(loc: Trail, data: Any) -> tuple[Trail, Any]:
     return tuple(trail), data
 
 
-def block_at(root: type[Closed], loc: Trail) -> type[Closed]:
-    """The class of the block at a place of the checked form."""
+def block_at(root: type[Closed], loc: Trail, data: Any) -> type[Closed]:
+    """The class of the block at a place of the checked form; `data` is the document as written."""
     block, skip = root, False
-    for part in loc:
+    for place, part in enumerate(loc):
         if isinstance(part, int) or skip:
             skip = False
+            if block is FeatureBlock:  # which class, its modality says
+                block = block_class(_resolve(loc[: place + 1], data)[1])
             continue
-        if part in KINDS and part not in block.model_fields:  # which class of a union it is
-            block = KINDS[str(part)]
+        if part in FIT_KINDS and part not in block.model_fields:  # which class of a union it is
+            block = FIT_KINDS[str(part)]
             continue
         annotation = block.model_fields[part].annotation
         block = _block_in(annotation) or block
@@ -132,7 +142,7 @@ def _block_in(annotation: Any) -> type[Closed] | None:
 
 def _allowed(info: FieldInfo) -> str:
     for part in (*info.metadata, *get_args(info.annotation)):
-        if isinstance(part, Allowed):
+        if isinstance(part, Allowed | NameIn):
             return part.words
     for part in get_args(info.annotation):  # an axis: the words of its entries
         for inner in getattr(part, "__metadata__", ()):
@@ -144,12 +154,14 @@ def _allowed(info: FieldInfo) -> str:
     return f"a mapping with {', '.join(block.model_fields)}"
 
 
-def _unknown(key: str, block: type[Closed]) -> str:
+def _unknown(key: str, block: type[Closed], value: Any) -> str:
     allowed = list(block.model_fields)
     near = difflib.get_close_matches(key, allowed, n=1)
     if near:
         return f"unknown key; did you mean {near[0]}?"
-    elsewhere = any(key in other.model_fields for other in KINDS.values())
-    kind = next((name for name, found in KINDS.items() if found is block), None)
+    told_apart = block in FIT_KINDS.values() or issubclass(block, FeatureBlock)
+    kind = next((value[name] for name in DISCRIMINATORS if told_apart and name in value), None)
+    others = (*FIT_KINDS.values(), *(MODALITIES[name].block for name in MODALITIES.own))
+    elsewhere = any(key in other.model_fields for other in others)
     what = f"means nothing to {kind}" if elsewhere and kind else "unknown key"
     return f"{what}; must be one of: {', '.join(allowed)}"

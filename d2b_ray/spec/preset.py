@@ -1,4 +1,7 @@
-"""Presets: ordinary options filled in where a sweep says nothing. They hold no behaviour."""
+"""Presets: ordinary options filled in where a sweep says nothing. They hold no behaviour.
+
+Those of features stand with the options of each modality (`FeatureBlock.of_preset`).
+"""
 
 from __future__ import annotations
 
@@ -9,18 +12,15 @@ from d2b_ray.spec.closed import Closed
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from d2b_ray.spec.features import AnyFeatures
     from d2b_ray.spec.fits import AnyFit, Delays
     from d2b_ray.spec.sweep import Sweep
 
-__all__ = ["DRAMA2BRAIN", "filled"]
+__all__ = ["filled"]
 
 Block = TypeVar("Block", bound=Closed)
 
-DRAMA2BRAIN: dict[str, dict[str, Any]] = {
-    "semantic": {"join": "sorted", "dtype": "float16"},
-    "wordvectors": {"join": "sorted"},
-    "significance": {
+SIGNIFICANCE: dict[str, dict[str, Any]] = {
+    "drama2brain": {
         "test": "block",
         "block_trs": 10,
         "permutations": 1,
@@ -38,20 +38,14 @@ def filled(sweep: Sweep) -> Sweep:
     """The sweep with its preset applied; options that were set by hand stay as they are."""
     if sweep.preset is None:
         return sweep
-    features = {name: _fill(block, _options(block)) for name, block in sweep.features.items()}
+    features = {
+        name: _fill(block, block.of_preset(sweep.preset)) for name, block in sweep.features.items()
+    }
     fits = tuple(part for fit in sweep.fits for part in _with_boundary(fit))
-    significance = _fill(sweep.significance, DRAMA2BRAIN["significance"])
+    significance = _fill(sweep.significance, SIGNIFICANCE[sweep.preset])
     return sweep.model_copy(
         update={"features": features, "fits": fits, "significance": significance}
     )
-
-
-def _options(block: AnyFeatures) -> dict[str, Any]:
-    """Of a feature block; flattened, drama2brain counts an annotator without a known word as zeros."""
-    options = DRAMA2BRAIN.get(block.modality, {})
-    if block.modality == "wordvectors" and block.tokens == "flat":
-        return {**options, "unknown": "zeros"}
-    return options
 
 
 def _fill(block: Block, options: Mapping[str, Any]) -> Block:

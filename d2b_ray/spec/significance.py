@@ -4,7 +4,8 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field, model_validator
 
-from d2b_ray.spec.closed import Allowed, Closed, Positive, elsewhere
+from d2b_ray.catalog.significance_tests import TESTS
+from d2b_ray.spec.closed import Allowed, Closed, NameIn, Positive, elsewhere
 
 __all__ = ["Bootstrap", "SignificanceBlock"]
 
@@ -31,10 +32,7 @@ class Bootstrap(Closed):
 class SignificanceBlock(Closed):
     """The test of each voxel's correlation, and the correction over voxels."""
 
-    test: Annotated[
-        Literal["block", "gauss", "parametric", "none"],
-        Allowed("one of: block, gauss, parametric, none"),
-    ] = "block"
+    test: Annotated[str, NameIn(TESTS)] = "block"
     """`block`: order of blocks of the measured series is shuffled. `gauss`: white noise.
 
     `parametric`: t-test with effective degrees of freedom, no permutations. `none`.
@@ -71,12 +69,13 @@ class SignificanceBlock(Closed):
 
     @model_validator(mode="after")
     def _max_has_a_null(self) -> "SignificanceBlock":
-        if self.test == "parametric" and self.correction == "max":
-            words = "fdr_bh or fdr_by where test is parametric (max needs permutations)"
+        allowed = TESTS[self.test].corrections
+        if self.correction not in allowed:
+            words = f"{' or '.join(allowed)} where test is {self.test} (max needs permutations)"
             raise elsewhere("significance.correction", self.correction, words)
         return self
 
     @property
     def draws_blocks(self) -> bool:
         """Whether blocks of samples are drawn or shuffled."""
-        return self.test == "block" or self.bootstrap is not None
+        return TESTS[self.test].draws_blocks or self.bootstrap is not None

@@ -1,6 +1,6 @@
 """The sweep as a whole, and its blocks `output` and `resources`.
 
-Not here: the other blocks (`stimuli`, `fits`, `significance`), reading files (`document`, `load`),
+Not here: the other blocks (`dataset`, `fits`, `significance`), reading files (`document`, `load`),
 wording of errors (`messages`), old defaults (`preset`). Annotations are evaluated here, because
 pydantic reads them.
 """
@@ -9,12 +9,13 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from d2b_ray.catalog.modalities import MODALITIES
 from d2b_ray.spec.closed import Allowed, Axis, Closed, Name, Positive, as_axis, elsewhere
 from d2b_ray.spec.comparisons import Comparison
+from d2b_ray.spec.dataset import DatasetBlock
 from d2b_ray.spec.features import AnyFeatures
 from d2b_ray.spec.fits import AnyFit, BandedFit
 from d2b_ray.spec.significance import SignificanceBlock
-from d2b_ray.spec.stimuli import DatasetBlock
 
 __all__ = [
     "ExtractResources",
@@ -158,9 +159,10 @@ class Sweep(Closed):
         for place, fit in enumerate(self.fits):
             for name, band in fit.bands.items() if isinstance(fit, BandedFit) else ():
                 block = self.features[band.source]
+                layered = MODALITIES[block.modality].layered
                 wrong = {
                     "annotation": band.annotation and "annotation" not in type(block).model_fields,
-                    "layers": band.layers not in (None, "all") and block.modality == "wordvectors",
+                    "layers": band.layers not in (None, "all") and not layered,
                 }
                 for key in (key for key, is_wrong in wrong.items() if is_wrong):
                     words = f"left out: modality {block.modality} has no {key}"

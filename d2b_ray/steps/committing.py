@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from d2b_ray.catalog.significance_tests import TESTS
 from d2b_ray.steps.intervals import Intervals
 from d2b_ray.steps.recording import Stopwatch, record
 from d2b_ray.steps.results import FitPValues, fit_arrays, fit_summary, fit_tables
@@ -32,9 +33,9 @@ def commit(task: Task, values: Sequence[Any], cache: WorkerCache, device: str) -
     merged = _merged(store, place, task, counts)
     _undo_earlier_fit(store, place, task.unit.key)
     wanted = params["significance"]
-    if wanted["test"] == "parametric":
+    if TESTS[wanted["test"]].p_values is not None:
         response = cache.responses(str(task.unit.subject), "VALID")
-        tests = FitPValues.parametric(wanted, fit, response)
+        tests = FitPValues.by_formula(wanted, fit, response)
     else:
         tests = FitPValues.of(wanted, fit, merged)
     written: dict[str, Written] = {}
@@ -63,7 +64,7 @@ def _merged(
     """Counts of all permutations, those that an earlier commit left included; joint first, then bands."""
     from d2b_ray.significance import merge
 
-    kept, significance = task.unit.place.get("kept"), task.unit.params["significance"]
+    kept, significance = task.unit.kept, task.unit.params["significance"]
     if kept:
         counts = [read_counts(store, place, kept, significance), *counts]
     return [merge(ranges) for ranges in zip(*counts, strict=True)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from d2b_ray.catalog.solvers import SOLVERS
 from d2b_ray.plan import feature_key, space_words
 from d2b_ray.store import Layout
 from d2b_ray.survey.inputs import RELEASE
@@ -12,9 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from d2b_ray.arrays import Design, Run
-    from d2b_ray.encoding import Factorization
-    from d2b_ray.encoding.grams import Grams
-    from d2b_ray.encoding.kernels import Kernels
     from d2b_ray.steps.task import Task
     from d2b_ray.steps.worker_cache import WorkerCache
 
@@ -42,18 +40,13 @@ def design(task: Task, values: Sequence[Any], cache: WorkerCache, device: str) -
     return build_design(spaces, train, valid, Delays(**params["delays"]), reduce)
 
 
-def factorize(
-    task: Task, values: Sequence[Any], cache: WorkerCache, device: str
-) -> Factorization | Grams | Kernels:
-    """All that a fit needs of the design alone; shared by every subject."""
-    from d2b_ray.encoding import band_parts
-    from d2b_ray.encoding import factorize as factorize_design
-
+def factorize(task: Task, values: Sequence[Any], cache: WorkerCache, device: str) -> Any:
+    """All that a fit needs of the design alone, in the form of its solver; shared by every subject."""
     (made,) = values
     params = task.unit.params
-    if params.get("kind") == "banded":
-        return band_parts(made.train, made.groups, made.bands, form=params["solver"], device=device)
-    return factorize_design(made.train, made.groups, solver=params["solver"], device=device)
+    prepare = SOLVERS[params.get("kind", "ridge")][params["solver"]].prepare
+    assert prepare is not None  # else the plan has no such unit
+    return prepare(made.train, made.groups, made.bands, device)
 
 
 def _read_features(

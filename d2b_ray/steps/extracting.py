@@ -10,8 +10,9 @@ import socket
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from d2b_ray.catalog.modalities import MODALITIES
 from d2b_ray.errors import ExtractionError
-from d2b_ray.plan import by_texts, feature_key
+from d2b_ray.plan import by_texts, feature_key, model_input, reading_key
 from d2b_ray.steps.recording import Stopwatch, record
 from d2b_ray.store import Layout, Written, remove_shards
 
@@ -85,7 +86,6 @@ def _made(
     runs: Mapping[str, int] | None = None,
 ) -> tuple[dict[str, Written], dict[str, Any]]:
     """Run the model on some runs or all: what was written by path, and what it was made with."""
-    from d2b_ray.features import MODALITIES
     from d2b_ray.features.stimuli import libraries, options, stimuli
 
     settings = cache.settings
@@ -107,16 +107,16 @@ def _rows_of_texts(
     task: Task, cache: WorkerCache, device: str
 ) -> tuple[dict[str, Written], dict[str, Any]]:
     """Run the model on the texts of a shard; as `_made`."""
-    from d2b_ray.features import text_rows
     from d2b_ray.features.stimuli import libraries, options
-    from d2b_ray.store import reading_of, write_rows
+    from d2b_ray.store import write_rows
 
     settings, asked = cache.settings, task.unit.params
     params, texts = asked["reading"], task.unit.place["texts"]
     model, known = _model(task, params, cache, device)
     batch_tokens = int(settings.batch_tokens * task.memory_factor)
-    rows = text_rows(model, texts, **options(params, task.layers, batch_tokens))
-    where = (params["model"], reading_of(params, asked["model"]), task.unit.key)
+    modality = MODALITIES[params["modality"]]
+    rows = modality.text_rows(model, texts, **options(params, task.layers, batch_tokens))
+    where = (params["model"], reading_key(params, asked["model"]), task.unit.key)
     about = {"model": known, "libraries": libraries(params)}
     return write_rows(cache.store(settings.features), where, texts, rows, about), about
 
@@ -124,13 +124,13 @@ def _rows_of_texts(
 def _mean_of_texts(task: Task, cache: WorkerCache) -> tuple[dict[str, Written], dict[str, Any]]:
     """Rows of texts in the store -> features of all runs; as `_made`."""
     from d2b_ray.features import mean_of_texts
-    from d2b_ray.store import TextRows, reading_of
-    from d2b_ray.survey.text_shards import texts_of
+    from d2b_ray.features.stimuli import texts_of
+    from d2b_ray.store import TextRows
 
     params = task.unit.params
     store = cache.store(cache.settings.features)
-    fingerprint = next(v for k, v in task.fingerprints.items() if k.startswith("model "))
-    found = TextRows(store, params["model"], reading_of(params, fingerprint))
+    _, fingerprint = model_input(task.fingerprints)
+    found = TextRows(store, params["model"], reading_key(params, fingerprint))
     said = texts_of(cache.dataset, params).of(params["annotators"])
     _undo_other_features(task, params, cache)
     written: dict[str, Written] = {}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from d2b_ray.catalog.significance_tests import TESTS
 from d2b_ray.store import Layout
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class FitPValues:
         """p-values from the counts of all permutations: joint first, then a band after the other."""
         from d2b_ray.significance import p_values
 
-        if wanted["test"] == "none":
+        if TESTS[wanted["test"]].null is None:
             return cls(None)
         scores = [fit.r, *(() if fit.bands is None else fit.bands.r)]
         found = [
@@ -46,13 +47,16 @@ class FitPValues:
         return cls(found[0], tuple(found[1:]), wanted["level"])
 
     @classmethod
-    def parametric(cls, wanted: Mapping[str, Any], fit: Fit, response: FloatArray) -> FitPValues:
+    def by_formula(cls, wanted: Mapping[str, Any], fit: Fit, response: FloatArray) -> FitPValues:
         """p-values by formula, of the joint prediction and of each band's own."""
-        from d2b_ray.significance import corrected_p, parametric_p
+        from d2b_ray.significance import corrected_p
 
+        test = TESTS[wanted["test"]]
+        assert test.p_values is not None
+        options = {name: wanted[name] for name in test.options if name in wanted}
         predictions = [fit.prediction, *(() if fit.bands is None else fit.bands.prediction)]
         found = [
-            corrected_p(parametric_p(one, response)[0], correction=wanted["correction"])
+            corrected_p(test.p_values(one, response, options), correction=wanted["correction"])
             for one in predictions
         ]
         return cls(found[0], tuple(found[1:]), wanted["level"])

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+from d2b_ray.catalog.significance_tests import TESTS, Draws
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,26 +21,21 @@ def null(
     task: Task, values: Sequence[Any], cache: WorkerCache, device: str
 ) -> tuple[NullCounts, ...]:
     """One range of permutations of one fit: counts and maxima, joint, then of each band."""
-    from d2b_ray.significance import block_null
-
     (fitted,) = values
     params = task.unit.params
+    test = TESTS[params["test"]]
+    assert test.null is not None  # else the plan has no such unit
     response = cache.responses(str(task.unit.subject), "VALID")
-    options: dict[str, Any] = {
-        "start": params["start"],
-        "stop": params["stop"],
-        "seed": params["seed"],
-        "block_trs": params.get("block_trs", 1),
-        "kind": params["null"],
-        "rng": params["rng"],
-        "test": params["test"],
-    }
-    if params.get("within_runs"):
-        options["runs"] = cache.run_lengths("VALID")
-    counts = [block_null(fitted.prediction, response, **options)]
+    draws = Draws(
+        params["start"],
+        params["stop"],
+        options={name: params[name] for name in test.options if name in params},
+        runs=cache.run_lengths("VALID") if params.get("within_runs") else None,
+    )
+    counts = [test.null(fitted.prediction, response, draws)]
     if fitted.bands is not None:
         old = params.get("rule") == "drama2brain"  # it compares the share of a band
         for r, prediction in zip(fitted.bands.r, fitted.bands.prediction, strict=True):
-            observed = r if old else None
-            counts.append(block_null(prediction, response, observed=observed, **options))
+            own = replace(draws, observed=r) if old else draws
+            counts.append(test.null(prediction, response, own))
     return tuple(counts)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from d2b_ray.catalog.modalities import MODALITIES
 from d2b_ray.errors import DataError
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class WorkerCache:
         dtype, trusted = params.get("dtype", "float32"), bool(params.get("trust_remote_code"))
         key = f"{modality}:{name}:{dtype}:{device}:{trusted}"
         if self._model is None or self._model[0] != key:
-            from d2b_ray.features import MODALITIES, resolve
+            from d2b_ray.features import resolve
 
             self._model = None
             source = resolve(name, self.settings.base, modality, remote_code=trusted)

@@ -10,7 +10,7 @@ from d2b_ray.store.names import model_folder
 from d2b_ray.store.null_counts import count_arrays, count_paths, read_counts, remove_other_counts
 from d2b_ray.store.records import Ledger, Record
 from d2b_ray.store.shard_records import remove_shards
-from d2b_ray.store.text_rows import TextRows, forget_texts, reading_of, write_rows
+from d2b_ray.store.text_rows import TextRows, forget_texts, write_rows
 
 __all__ = [
     "Fence",
@@ -32,7 +32,6 @@ __all__ = [
     "holder",
     "model_folder",
     "read_counts",
-    "reading_of",
     "remove_other_counts",
     "remove_shards",
     "write_rows",

@@ -14,7 +14,7 @@ from d2b_ray.errors import StoreError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["explain", "told"]
+__all__ = ["as_store_error", "explain"]
 
 RESUME = "then run again, finished units are kept"
 BY_NUMBER = {
@@ -36,7 +36,7 @@ UNREACHABLE = "cannot be reached; check the network and AWS_ENDPOINT_URL, " + RE
 
 
 @contextmanager
-def told(url: str) -> Iterator[None]:
+def as_store_error(url: str) -> Iterator[None]:
     """Run the block; an error of storage becomes a StoreError that names `url` and what to do."""
     try:
         yield

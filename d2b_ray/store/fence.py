@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from d2b_ray.errors import LeaseError
 from d2b_ray.store.drives import open_drive
-from d2b_ray.store.faults import told
+from d2b_ray.store.faults import as_store_error
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,7 +33,7 @@ class Fence:
 
     def check(self) -> None:
         """LeaseError if another generation has taken over; one listing."""
-        with told(self.root):
+        with as_store_error(self.root):
             last = newest(open_drive(self.root, {}).walk("lease/"))
         if last != self.generation:
             raise LeaseError(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from d2b_ray.errors import StoreError
 from d2b_ray.store.drives import open_drive
-from d2b_ray.store.faults import told
+from d2b_ray.store.faults import as_store_error
 from d2b_ray.store.formats import (
     array_from_bytes,
     array_parts,
@@ -79,14 +79,14 @@ class Store:
 
     def read_bytes(self, path: str) -> bytes:
         """Content of a file."""
-        with told(self.address(path)):
+        with as_store_error(self.address(path)):
             return self._drive.read(path)
 
     def read_many(self, paths: Sequence[str]) -> list[bytes]:
         """Contents of many small files, in order; in a bucket, many requests at a time."""
         for path in paths:
             checked_path(path)
-        with told(self.url):
+        with as_store_error(self.url):
             return self._drive.read_many(paths)
 
     def write_bytes(self, path: str, data: bytes) -> Written:
@@ -100,7 +100,7 @@ class Store:
         """
         self._must_be_named(path)
         self._check_fence()
-        with told(self.address(path)):
+        with as_store_error(self.address(path)):
             return self._drive.create(path, data)
 
     # -- values ----------------------------------------------------------------------------------
@@ -139,12 +139,12 @@ class Store:
 
     def exists(self, path: str) -> bool:
         """Whether a file (not a folder) of this name exists."""
-        with told(self.address(path)):
+        with as_store_error(self.address(path)):
             return self._drive.is_file(path)
 
     def size(self, path: str) -> int:
         """Length of a file in bytes."""
-        with told(self.address(path)):
+        with as_store_error(self.address(path)):
             return self._drive.size(path)
 
     def list(self, prefix: str = "") -> tuple[str, ...]:
@@ -153,31 +153,31 @@ class Store:
         Half-written files of killed writers are left out.
         """
         checked_path(f"{prefix}x")  # a prefix may end anywhere in a name
-        with told(self.address("")):
+        with as_store_error(self.address("")):
             return tuple(sorted(self._drive.walk(prefix)))
 
     def remove(self, path: str) -> None:
         """Remove a file; an absent one is fine."""
         self._check_fence()
-        with told(self.address(path)):
+        with as_store_error(self.address(path)):
             self._drive.remove(path)
 
     def remove_tree(self, path: str) -> None:
         """Remove a folder and all below; an absent one is fine."""
         self._check_fence()
-        with told(self.address(path)):
+        with as_store_error(self.address(path)):
             self._drive.remove_tree(path)
 
     def remove_leftovers(self) -> int:
         """Remove what killed writers left half-written; only for who holds the root (`Lease`)."""
         self._check_fence()
-        with told(self.url):
+        with as_store_error(self.url):
             return self._drive.remove_leftovers()
 
     def _write(self, path: str, parts: Sequence[bytes | memoryview]) -> Written:
         self._must_be_named(path)
         self._check_fence()
-        with told(self.address(path)):
+        with as_store_error(self.address(path)):
             self._drive.write(path, parts)
         content = hashlib.sha256()
         for part in parts:

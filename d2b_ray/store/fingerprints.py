@@ -7,29 +7,18 @@ from __future__ import annotations
 
 import hashlib
 import os
-from typing import TYPE_CHECKING, Any
 
 import fsspec
 
-from d2b_ray.store.faults import told
-from d2b_ray.store.formats import canonical_json
+from d2b_ray.plan.keys import digest
+from d2b_ray.store.faults import as_store_error
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-__all__ = ["canonical_json", "digest", "fingerprint_file", "fingerprint_folder"]
+__all__ = ["digest", "fingerprint_file", "fingerprint_folder"]
 
 WHOLE_BYTES = 16 * 2**20
 PIECES = 64
 PIECE_BYTES = 64 * 2**10
 FILES = 16
-DIGEST_DIGITS = 12  # 48 bits: guards against accidents, of which there are few
-
-
-def digest(mapping: Mapping[str, Any]) -> str:
-    """12 hexadecimal digits of the SHA-256 of the canonical JSON; the order of keys is nothing."""
-    text = canonical_json(dict(mapping))
-    return hashlib.sha256(text.encode("ascii")).hexdigest()[:DIGEST_DIGITS]
 
 
 def fingerprint_file(url: str) -> str:
@@ -41,7 +30,7 @@ def fingerprint_file(url: str) -> str:
     more than a fit. `url` is a path or any URL of fsspec. StoreError if it cannot be read.
     """
     protocol, mark, rest = url.partition("://")
-    with told(url):
+    with as_store_error(url):
         if not mark or protocol in ("file", "local"):
             return _of_local_file(rest if mark else url)
         return _of_remote_file(url)
@@ -55,7 +44,7 @@ def fingerprint_folder(path: str) -> str:
     and a few tell whether it was another; to read a million of them would cost more than a fit.
     StoreError if the folder or one of these files cannot be read.
     """
-    with told(path):
+    with as_store_error(path):
         names = sorted(entry.name for entry in os.scandir(path) if entry.is_file())
     content = hashlib.sha256("\n".join(names).encode())
     count = min(FILES, len(names))

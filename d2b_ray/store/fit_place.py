@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from d2b_ray.plan.places import STIMULI, layer_word
+from d2b_ray.plan.places import layer_word, level
 from d2b_ray.store.names import component, fitting, model_folder, reduction
 
 if TYPE_CHECKING:
@@ -43,8 +43,7 @@ class FitPlace:
         options = tuple("_".join(words) for words in parts)
         modalities = place["modality"] if banded else [place["modality"]]
         levels = tuple(
-            STIMULI.get(modality, words[0])
-            for modality, words in zip(modalities, parts, strict=True)
+            level(modality, words) for modality, words in zip(modalities, parts, strict=True)
         )
         return cls(
             subject=place["subject"],

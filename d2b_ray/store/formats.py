@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 __all__ = [
     "array_from_bytes",
     "array_parts",
-    "canonical_json",
     "json_bytes",
     "json_from_bytes",
     "table_bytes",
@@ -30,16 +29,6 @@ __all__ = [
 ]
 
 NO_REASON = "; remove it and run the sweep again"
-
-
-def canonical_json(value: Any) -> str:
-    """JSON on one line with sorted keys, no blanks, ASCII only; equal values give equal text.
-
-    Raises ValueError for NaN and infinities, TypeError for what JSON cannot hold.
-    """
-    return json.dumps(
-        value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
-    )
 
 
 def json_bytes(value: Any) -> bytes:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from d2b_ray.arrays import NullCounts
+from d2b_ray.catalog.significance_tests import TESTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,7 +40,7 @@ def read_counts(
 ) -> tuple[NullCounts, ...]:
     """Counts of permutations 0 to `kept`, joint first, then of each band."""
     values, maxima = (store.read_array(path) for path in count_paths(place, kept))
-    own = significance["test"] == "block" and significance["null"] == "voxel"
+    own = not TESTS[significance["test"]].pools and significance.get("null") != "pooled"
     n_null = kept if own else kept * values.shape[-1]
     return tuple(
         NullCounts(exceed, above, n_null, largest, 0)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from d2b_ray.errors import ExtractionError
-from d2b_ray.plan import by_texts, reading, unit_key
+from d2b_ray.plan import by_texts
 from d2b_ray.store.layout import Layout
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from d2b_ray.plan import Plan
     from d2b_ray.store.files import Store, Written
 
-__all__ = ["TextRows", "forget_texts", "reading_of", "text_key", "write_rows"]
+__all__ = ["TextRows", "forget_texts", "text_key", "write_rows"]
 
 HELD_BYTES = 1 << 28  # rows that are held to be used again
 LAYER = re.compile(r"layer(\d+)\.npy")
@@ -37,11 +37,6 @@ LAYER = re.compile(r"layer(\d+)\.npy")
 def text_key(text: str) -> str:
     """Equal for equal texts."""
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
-
-
-def reading_of(params: Mapping[str, Any], fingerprint: str) -> str:
-    """Digest of how the texts of a feature set are read; `fingerprint` of the model."""
-    return unit_key("reading", {"set": reading(params), "model": fingerprint})
 
 
 def write_rows(
@@ -78,6 +73,7 @@ class TextRows:
         self._where = (model, reading)
         folder = Layout.text_folder(model, reading)
         self._layers: dict[str, set[int]] = defaultdict(set)  # by part
+        self._shared: dict[str, frozenset[int]] = {}
         parts = []
         for path in store.list(folder):
             part, _, name = path.removeprefix(folder).partition("/")
@@ -94,10 +90,14 @@ class TextRows:
                 self._places[key].append((part, row))
         self._held: OrderedDict[tuple[int, str], FloatArray] = OrderedDict()
 
-    def has(self, text: str, layers: Sequence[int]) -> bool:
-        """Whether the rows of a text at all of these layers are there."""
-        places = self._places.get(text_key(text), ())
-        return all(any(layer in self._layers[part] for part, _ in places) for layer in layers)
+    def layers(self, text: str) -> frozenset[int]:
+        """Layers at which the rows of a text are there."""
+        parts = [part for part, _ in self._places.get(text_key(text), ())]
+        if len(parts) != 1:
+            return frozenset().union(*(self._layers[part] for part in parts))
+        if parts[0] not in self._shared:  # texts of a part share the set
+            self._shared[parts[0]] = frozenset(self._layers[parts[0]])
+        return self._shared[parts[0]]
 
     def rows(self, layer: int, texts: Sequence[str]) -> FloatArray:
         """(texts, width) float32; ExtractionError if one of them is not there."""

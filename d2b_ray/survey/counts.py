@@ -4,24 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from d2b_ray.plan import same_null
-from d2b_ray.store import FitPlace, count_paths, digest
+from d2b_ray.plan import digest, same_null
+from d2b_ray.store import FitPlace, count_paths
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from d2b_ray.plan import Plan
     from d2b_ray.store import Ledger
+    from d2b_ray.survey.state import StoreState
 
-__all__ = ["counted"]
+__all__ = ["kept_counts"]
 
 
-def counted(
-    plan: Plan,
-    fingerprints: Mapping[str, Mapping[str, str]],
-    done: frozenset[str],
-    ledger: Ledger,
-) -> dict[str, int]:
+def kept_counts(plan: Plan, state: StoreState, ledger: Ledger) -> dict[str, int]:
     """Commits of the plan that can go on from counts in the store: key -> permutations.
 
     Only records of commits that the plan does not have are read, and only counts of the same null,
@@ -30,7 +24,7 @@ def counted(
     wanted = {
         unit.params["fit"]: unit
         for unit in plan.of("commit")
-        if unit.key not in done and "permutations" in unit.params["significance"]
+        if unit.key not in state.done and "permutations" in unit.params["significance"]
     }
     earlier = [(inputs, path) for key, inputs, path in ledger.of("commit") if key not in plan.index]
     found: dict[str, int] = {}
@@ -46,7 +40,7 @@ def counted(
         paths = count_paths(FitPlace.of(unit.place), have)
         if (
             have <= unit.params["significance"]["permutations"]
-            and inputs == digest(fingerprints[unit.key])
+            and inputs == digest(plan.inputs[unit.key])
             and set(paths) <= set(record["outputs"])
         ):
             found[unit.key] = max(have, found.get(unit.key, 0))

@@ -1,4 +1,4 @@
-"""What each durable unit of a plan is made of: where features are, and fingerprints of all inputs.
+"""What features and fits are made of: where features are, and fingerprints of all inputs.
 
 Reads small files, headers and listings; a large file is read in pieces (`store.fingerprints`).
 """
@@ -11,17 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from d2b_ray.catalog.modalities import MODALITIES
 from d2b_ray.errors import DataError, ExtractionError
 from d2b_ray.features import fingerprint, resolve
 from d2b_ray.features.stimuli import check, media_of, stimuli
-from d2b_ray.plan import feature_key, layer_word, stimulus
-from d2b_ray.store import Layout, Store, digest, fingerprint_file, fingerprint_folder
+from d2b_ray.plan import FeatureLayer, digest, feature_key
+from d2b_ray.store import Layout, Store, fingerprint_file, fingerprint_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from d2b_ray.data import Dataset
-    from d2b_ray.plan import Plan, Unit
+    from d2b_ray.plan import Unit
 
 __all__ = ["RELEASE", "Inputs"]
 
@@ -31,20 +32,16 @@ RELEASE = "release"  # instead of a store's URL: the features of the public rele
 class Inputs:
     """Collects, unit by unit.
 
-    `roots` store URL per feature key; `found` feature keys that lie ready in the data set;
-    `fingerprints` of the inputs by name, per key.
+    `features` by feature key: where each layer is or will be, and fingerprints of its inputs.
     """
 
     def __init__(self, dataset: Dataset, features_url: str, base: str) -> None:
         self.dataset = dataset
         self.features_url = features_url
         self.base = base
-        self.roots: dict[str, str] = {}
-        self.found: set[str] = set()
-        self.fingerprints: dict[str, dict[str, str]] = {}
+        self.features: dict[str, FeatureLayer] = {}
         self._files: dict[str, str] = {}
         self._models: dict[tuple[str, str, bool], tuple[str, str]] = {}
-        self._responses: dict[str, str] = {}
         self._checked: set[str] = set()
         self._own = Store(str(dataset.feature_root))
         self._runs = digest({run.name: repr(run) for run in dataset.runs.runs})
@@ -63,26 +60,7 @@ class Inputs:
         inputs[f"model {name}"] = found
         for layer in missing:
             key = feature_key(unit.params, layer)
-            self.roots[key] = self.features_url
-            self.fingerprints[key] = inputs
-
-    def look_at_commit(self, unit: Unit, plan: Plan) -> None:
-        """A fit's inputs: responses, run table, and what its features are made of."""
-        fit = plan[unit.needs[0]]
-        design = plan[fit.needs[0]]
-        subject = str(unit.subject)
-        inputs = {"runs": self._runs, f"responses {subject}": self._response_digest(subject)}
-        for need in unit.needs:
-            if plan[need].kind == "ceiling":
-                for other in plan[need].params["others"]:
-                    inputs[f"responses {other}"] = self._response_digest(other)
-        for number, space in enumerate(design.params["spaces"], start=1):
-            key = feature_key(space["feature"], space["layer"])
-            name = f"features {stimulus(space['feature'])} {layer_word(space['layer'])}"
-            if name in inputs:  # bands that differ in model or options
-                name = f"{name} of band {number}"
-            inputs[name] = digest(self.fingerprints[key])
-        self.fingerprints[unit.key] = inputs
+            self.features[key] = FeatureLayer(self.features_url, inputs)
 
     def _stimuli(self, unit: Unit) -> dict[str, str]:
         """Fingerprints of captions and media, which must be as long as the runs."""
@@ -155,9 +133,8 @@ class Inputs:
         else:
             return False
         self._check_shapes(files, shapes)
-        self.found.add(key)
-        self.roots[key] = root
-        self.fingerprints[key] = {names[run]: self._file(str(files[run])) for run in files}
+        own = {names[run]: self._file(str(files[run])) for run in files}
+        self.features[key] = FeatureLayer(root, own, given=True)
         return True
 
     def _check_shapes(
@@ -184,18 +161,17 @@ class Inputs:
             self._files[path] = of(path)
         return self._files[path]
 
-    def _response_digest(self, subject: str) -> str:
-        if subject not in self._responses:
-            files = self.dataset.response_files(subject)
-            found = {path: self._file(path) for path in files}
-            self._responses[subject] = digest(dict(enumerate_names(found)))
-        return self._responses[subject]
+    def responses(self, subject: str) -> str:
+        """Digest of the files of a subject's responses."""
+        found = {path: self._file(path) for path in self.dataset.response_files(subject)}
+        return digest(dict(enumerate_names(found)))
 
 
 def is_release(params: Mapping[str, Any]) -> bool:
     """Whether a feature set may be one of the release: the mean over tokens, a second at a time."""
-    wanted = {"modality": "semantic", "tokens": "avg", "window": 1, "annotators": "ALL"}
-    return "reduce" not in params and all(params[key] == value for key, value in wanted.items())
+    wanted = {"tokens": "avg", "window": 1, "annotators": "ALL"}
+    released = MODALITIES[params["modality"]].released and "reduce" not in params
+    return released and all(params[key] == value for key, value in wanted.items())
 
 
 def enumerate_names(files: Mapping[str, str]) -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""What a sweep meets before anything runs: data set, models, features that lie ready, fingerprints.
+"""The look at the world before anything runs: data set, models, features that are there, fingerprints.
 
 Reads small files and listings only; loads neither torch nor ray. Whatever is wrong with the spec's
 view of the world is found here, before a cluster is started.
@@ -6,81 +6,85 @@ view of the world is found here, before a cluster is started.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from d2b_ray.data import open_dataset
-from d2b_ray.errors import DataError, ExtractionError
-from d2b_ray.features import components_for, resolve
-from d2b_ray.plan import NO_LAYER, Plan, expand
-from d2b_ray.store import digest, model_folder
+from d2b_ray.errors import DataError
+from d2b_ray.features import components_for
+from d2b_ray.plan import Sizes, World, digest, feature_units, readings
+from d2b_ray.plan.axes import chosen_subjects, used_blocks
 from d2b_ray.survey.inputs import Inputs
+from d2b_ray.survey.models import model_size
+from d2b_ray.survey.texts import texts_of_readings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from d2b_ray.data import Dataset
     from d2b_ray.spec import Sweep
+    from d2b_ray.store import Ledger, Store
 
-__all__ = ["Survey", "model_size", "survey"]
-
-
-@dataclass(frozen=True, slots=True)
-class Survey:
-    """A sweep laid over the data set it names.
-
-    `roots` store URL per feature key; `found` feature keys that lie ready in the data set's own
-    tree; `fingerprints` of the inputs per durable key (for features: per feature key) by name.
-    """
-
-    plan: Plan
-    dataset: Dataset
-    roots: Mapping[str, str]
-    found: frozenset[str]
-    fingerprints: Mapping[str, Mapping[str, str]]
+__all__ = ["survey"]
 
 
-def survey(sweep: Sweep, dataset_root: str, features_url: str, base: str) -> Survey:
-    """Expand `sweep` against its data set; relative folders of models start at `base`.
+def survey(sweep: Sweep, dataset_root: str, features: Store, base: str, ledger: Ledger) -> World:
+    """What `sweep` meets; relative folders of models start at `base`.
 
-    Raises D2BError with one line for what is not there.
+    `features` is the store of features that are made, `ledger` the records of the results. Raises
+    D2BError with one line for what is not there.
     """
     dataset = open_dataset(sweep.dataset.layout, dataset_root)
-    plan = expand(
-        sweep,
-        n_layers=lambda modality, model: model_size(dataset, modality, model, base)[0],
-        subjects=dataset.subjects,
-        columns=lambda eps: components_for(eps, sum(run.seconds for run in dataset.runs.used)),
-    )
-    _check_common_space(dataset, [str(unit.subject) for unit in plan.of("ceiling")])
-    inputs = Inputs(dataset, features_url, base)
-    for unit in plan.of("extract"):
+    world = _data_and_models(sweep, dataset, base)
+    extracts = feature_units(sweep, world)
+    subjects = chosen_subjects(sweep, dataset.subjects)
+    if sweep.significance.ceiling == "subjects":
+        _check_common_space(dataset, subjects)
+    inputs = Inputs(dataset, features.url, base)
+    for unit in extracts:
         inputs.look_at_features(unit)
-    for unit in plan.of("commit"):
-        inputs.look_at_commit(unit, plan)
-    for unit in (*plan.of("compare"), *plan.of("gather")):
-        needed = {key: digest(inputs.fingerprints[key]) for key in unit.needs}
-        inputs.fingerprints[unit.key] = needed
-    return Survey(plan, dataset, inputs.roots, frozenset(inputs.found), inputs.fingerprints)
+    world = replace(
+        world,
+        features={
+            key: replace(layer, made=ledger.state(key, digest(layer.inputs)) == "done")
+            for key, layer in inputs.features.items()
+        },
+        responses={subject: inputs.responses(subject) for subject in subjects},
+    )
+    voxels = {subject: len(dataset.voxels(subject).index) for subject in sorted(subjects)}
+    texts, rows = texts_of_readings(readings(extracts, world), dataset, features)
+    return replace(world, sizes=replace(world.sizes, voxels=voxels), texts=texts, rows=rows)
 
 
-def model_size(dataset: Dataset, modality: str, model: str, base: str) -> tuple[int, int]:
-    """Layers (embeddings included) and width of a model.
-
-    A model that cannot be found still has a size if features of it lie ready in the data set.
-    """
-    try:
-        source = resolve(model, base, modality)
-    except ExtractionError as error:
-        ready = _ready_layers(dataset, modality, model)
-        if not ready:
-            folder = _ready_folder(dataset, modality) / "OPTIONS" / model_folder(model)
-            raise ExtractionError(f"{error}; features of your own would be in {folder}") from error
-        return max(ready), ready[max(ready)]
-    return source.n_layers, source.width
+def _data_and_models(sweep: Sweep, dataset: Dataset, base: str) -> World:
+    """Runs and subjects of the data set, layers and widths of the models of the sweep."""
+    table, split = dataset.runs, sweep.dataset.split
+    train, valid = table.train(split), table.valid(split)
+    blocks = list(used_blocks(sweep))
+    sizes = {
+        (block.modality, model): model_size(dataset, block.modality, model, base)
+        for block in blocks
+        for model in getattr(block, "model", ())
+    }
+    rows = sum(run.seconds for run in table.used)
+    reduced = {getattr(getattr(block, "reduce", None), "srp", None) for block in blocks}
+    return World(
+        subjects=dataset.subjects,
+        sizes=Sizes(
+            n_train=sum(run.samples for run in train),
+            n_valid=sum(run.samples for run in valid),
+            seconds=sum(run.seconds for run in table.runs),
+            n_groups=len({run.cv_group for run in train}),
+            voxels={},
+            width={name: width for name, (_, width) in sizes.items()},
+            depth={name: depth for name, (depth, _) in sizes.items()},
+        ),
+        columns={eps: components_for(eps, rows) for eps in reduced if eps is not None},
+        run_seconds={run.name: run.seconds for run in table.used},
+        run_table=digest({run.name: repr(run) for run in table.runs}),
+    )
 
 
 def _check_common_space(dataset: Dataset, subjects: Sequence[str]) -> None:
@@ -94,21 +98,3 @@ def _check_common_space(dataset: Dataset, subjects: Sequence[str]) -> None:
                 f"({len(one.index)} and {len(two.index)}); must be none, or bring all subjects to a "
                 "common space (a template or a surface) first"
             )
-
-
-def _ready_folder(dataset: Dataset, modality: str) -> Path:
-    return Path(str(dataset.feature_root)) / "stim_features" / modality
-
-
-def _ready_layers(dataset: Dataset, modality: str, model: str) -> dict[int, int]:
-    """Width by layer of features that lie ready; `layerNone` is layer 0."""
-    found: dict[int, int] = {}
-    for folder in _ready_folder(dataset, modality).glob(f"*/{model_folder(model)}/layer*"):
-        number = folder.name.removeprefix("layer").replace("None", str(NO_LAYER))
-        path = next(folder.glob("*.npy"), None)
-        if number.isdecimal() and path is not None:
-            found[int(number)] = int(np.load(path, mmap_mode="r", allow_pickle=False).shape[-1])
-    if modality == "semantic":
-        layers = dataset.release.layers(model)
-        found |= {layer: dataset.release.shape(path)[-1] for layer, path in layers.items()}
-    return found

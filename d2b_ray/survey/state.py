@@ -5,21 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from d2b_ray.plan import feature_key
-from d2b_ray.store import digest
+from d2b_ray.plan import digest, feature_key, missing_layers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from d2b_ray.plan import Plan, Unit, World
     from d2b_ray.store import Ledger
-    from d2b_ray.survey.look import Survey
 
 __all__ = ["StoreState", "store_state"]
 
 
 @dataclass(frozen=True, slots=True)
 class StoreState:
-    """How a sweep stands before a run: durable units done, why others are stale, earlier failures."""
+    """Durable units that are done, why others are stale, those that failed earlier.
+
+    `missing_layers` of each extract unit.
+    """
 
     done: frozenset[str]
     stale: Mapping[str, str]
@@ -27,29 +29,35 @@ class StoreState:
     missing_layers: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
 
-def store_state(survey: Survey, ledger: Ledger) -> StoreState:
+def store_state(plan: Plan, world: World, ledger: Ledger) -> StoreState:
     """Compare the records in the store with the units and inputs of the plan."""
-    done: set[str] = set()
+    missing = {unit.key: missing_layers(unit, world) for unit in plan.of("extract")}
     stale: dict[str, str] = {}
-    missing: dict[str, tuple[int, ...]] = {}
+    done: set[str] = set()
 
-    def current(key: str, label: str) -> bool:
-        state = ledger.state(key, digest(survey.fingerprints[key]))
-        if state == "stale":
-            stale[key] = f"{label}: {ledger.explain_stale(key, survey.fingerprints[key])}"
-        return state == "done"
+    def note_if_stale(key: str, label: str, inputs: Mapping[str, str]) -> None:
+        if ledger.state(key, digest(inputs)) == "stale":
+            stale[key] = f"{label}: {ledger.explain_stale(key, inputs)}"
 
-    for unit in survey.plan.units:
+    for unit in plan:
         if unit.kind == "extract":
-            keys = {layer: feature_key(unit.params, layer) for layer in unit.layers}
-            missing[unit.key] = tuple(
-                layer
-                for layer, key in keys.items()
-                if key not in survey.found and not current(key, f"{unit.label} layer{layer}")
-            )
-            if not missing[unit.key]:
-                done.add(unit.key)
-        elif unit.durable and current(unit.key, unit.label):
+            for layer in missing[unit.key]:
+                key = feature_key(unit.params, layer)
+                note_if_stale(key, f"{unit.label} layer{layer}", world.features[key].inputs)
+        if _is_done(unit, plan, ledger, missing):
             done.add(unit.key)
-    failed = frozenset(ledger.failures()) & {unit.key for unit in survey.plan.units}
+        elif unit.kind in ("commit", "compare", "gather"):
+            note_if_stale(unit.key, unit.label, plan.inputs[unit.key])
+    failed = frozenset(ledger.failures()) & plan.index.keys()
     return StoreState(frozenset(done), stale, failed - done, missing)
+
+
+def _is_done(
+    unit: Unit, plan: Plan, ledger: Ledger, missing: Mapping[str, tuple[int, ...]]
+) -> bool:
+    """Whether what a durable unit leaves is there, made of the inputs of the plan."""
+    if unit.kind == "extract":
+        return not missing[unit.key]
+    if unit.kind == "shard" and "texts" in unit.place:
+        return not unit.place["texts"]  # finished as long as the rows of its texts are there
+    return unit.durable and ledger.state(unit.key, digest(plan.inputs[unit.key])) == "done"

@@ -19,7 +19,8 @@ import numpy as np
 import torch
 import transformers
 
-from d2b_ray.features import MODALITIES, resolve
+from d2b_ray.catalog import MODALITIES
+from d2b_ray.features import resolve
 from d2b_ray.features.models.linear import linear
 
 WORDS = """a the man woman child dog door car street house kitchen window table letter phone doctor stands

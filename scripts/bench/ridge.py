@@ -13,7 +13,6 @@ import torch
 
 from d2b_ray.encoding import factorize
 from d2b_ray.encoding.fit import solve
-from d2b_ray.encoding.solvers import SOLVERS
 
 SUBJECTS = 6
 
@@ -72,7 +71,10 @@ def six_subjects(
     began = time.perf_counter()
     shared = factorize(x, groups, solver=wanted.solver, device=wanted.device)
     for _ in range(SUBJECTS):
-        SOLVERS[shared.kind](x, y, alphas, shared, wanted.device, wanted.budget_mb * 10**6)
+        solve(
+            x, y, groups, factorization=shared, alphas=alphas, solver=wanted.solver,
+            device=wanted.device, memory_budget_bytes=wanted.budget_mb * 10**6,
+        )  # fmt: skip
     return time.perf_counter() - began
 
 

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import csv
+from dataclasses import replace
+
+import pandas
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from d2b_ray.arrays import Run, RunTable
-from d2b_ray.data.captions import CaptionFolder
+from d2b_ray.data.captions import CaptionFolder, _cells
 from d2b_ray.errors import DataError
 
 FIRST = Run("A_run_1", 1, 3, 0, "TRAIN", "", "", 0)
@@ -78,6 +84,49 @@ def test_empty_captions_of_one_annotator_keep_their_rows(folder):
     rows = [["a"], [""], [""]]
     put(folder, text_of(rows))
     assert folder.read(FIRST, "story") == rows
+
+
+CELLS = ['say "no"', "a\ttab", "plain", 'lone "', "五", "", '""', "'single'", "a,b;c"]
+
+
+@pytest.mark.parametrize("writer", ["csv", "pandas"])
+def test_cells_that_a_table_writer_put_in_quotes_come_back_as_they_were(folder, writer):
+    rows = [[cell, "plain", f"{cell} again"] for cell in CELLS]
+    path, run = folder.path(FIRST, "story"), replace(FIRST, seconds=len(rows))
+    if writer == "csv":
+        with path.open("w", newline="") as file:
+            csv.writer(file, delimiter="\t", lineterminator="\n").writerows(
+                [["x", "y", "z"], *rows]
+            )
+    else:
+        table = pandas.DataFrame(rows, columns=["x", "y", "z"])
+        table.to_csv(path, sep="\t", index=False)
+        back = pandas.read_csv(path, sep="\t", keep_default_na=False)
+        assert back.to_numpy().tolist() == rows
+    assert folder.read(run, "story") == rows
+
+
+@given(st.lists(st.text('ab"\t ', max_size=9), min_size=1, max_size=5))
+def test_lines_that_end_all_their_quotes_are_read_as_csv_reads_them(lines):
+    for line in lines:
+        read = list(csv.reader([line, "next"], delimiter="\t"))
+        if len(read) == 2:
+            assert _cells(line) == (read[0] or [""])
+
+
+def test_a_lone_leading_quote_is_a_part_of_its_caption(folder):
+    """A CSV reader would take all that follows, tabs and lines, for one cell."""
+    rows = [['"He said', "two"], ["..", '"'], ["five", '"six']]
+    put(folder, text_of(rows))
+    assert folder.read(FIRST, "story") == rows
+
+
+def test_a_quoted_caption_of_two_lines_is_refused(folder):
+    path = put(folder, 'x\ty\n"one\nline more"\ttwo\n..\tfour\nfive\tsix\n')
+    assert told(folder) == (
+        f"{path}:2: a quoted caption that ends on line 3; a row is a second, so captions have no "
+        "line breaks: write it on one line"
+    )
 
 
 @pytest.mark.parametrize(("text", "count"), [(text_of(ROWS[:2]), 2), ("x\n", 0), ("", 0)])

@@ -15,10 +15,10 @@ from media_problem import RATE, RUNS, TEXT, media_yaml, rows_of, write_media, wr
 from problems import Quiet
 from stores import assert_equal_stores, records
 
+from d2b_ray.catalog import MODALITIES
 from d2b_ray.engine.session import prepare, run_sweep
 from d2b_ray.errors import D2BError
 from d2b_ray.features import (
-    MODALITIES,
     NO_LAYER,
     ImageFolders,
     Projection,
@@ -241,7 +241,7 @@ def stale_blocks(sweep):
     """Why features are stale, by feature block."""
     sweep_run = prepare(sweep, Quiet()).sweep_run
     found = {}
-    for unit in sweep_run.survey.plan.of("extract"):
+    for unit in sweep_run.plan.of("extract"):
         params, layers = unit.params, sweep_run.state.missing_layers[unit.key]
         if layers:
             source = params["source"] if params["modality"] == "vision" else params["modality"]
@@ -307,7 +307,7 @@ def test_another_model_on_a_worker_is_refused(root, models, tmp_path, known):
     """A machine whose folder of that name holds other weights must not make features."""
     sweep = parse(media_yaml(root, models, tmp_path / "out"))
     sweep_run = prepare(sweep, Quiet()).sweep_run
-    (unit,) = (u for u in sweep_run.survey.plan.of("extract") if u.params["modality"] == "audio")
+    (unit,) = (u for u in sweep_run.plan.of("extract") if u.params["modality"] == "audio")
     task = sweep_run.task(unit.key)
     name = f"model {unit.params['model']}"
     assert name in task.fingerprints
@@ -327,9 +327,9 @@ def test_every_band_counts_among_the_inputs_of_a_fit(root, models, tmp_path):
     bands = "{a: {from: see, layers: 3}, b: {from: film, layers: 3}, c: {from: words}}"
     chosen = [f"fits.1.bands={bands}", "features.film.layers=3"]
     sweep = parse(media_yaml(root, models, tmp_path / "out"), chosen)
-    survey = prepare(sweep, Quiet()).sweep_run.survey
-    (banded,) = (unit for unit in survey.plan.of("commit") if "bands" in unit.place)
-    names = {name for name in survey.fingerprints[banded.key] if name.startswith("features")}
+    plan = prepare(sweep, Quiet()).sweep_run.plan
+    (banded,) = (unit for unit in plan.of("commit") if "bands" in unit.place)
+    names = {name for name in plan.inputs[banded.key] if name.startswith("features")}
     assert names == {
         "features frames layer3", "features frames layer3 of band 2", "features story layerNone",
     }  # fmt: skip

@@ -123,7 +123,7 @@ def test_only_layers_that_lack_are_extracted(root, features):
     from problems import MODEL
 
     chosen = [f"features.mine.model={MODEL}", "features.mine.layers=[1, 2, 3]"]
-    (unit,) = prepare(sweep(root, *chosen), Quiet()).sweep_run.survey.plan.of("extract")
+    (unit,) = prepare(sweep(root, *chosen), Quiet()).sweep_run.plan.of("extract")
     for layer in (1, 3):
         save(root, features, Layout.feature_folder(unit.params, layer))
     sweep_run = prepare(sweep(root, *chosen), Quiet()).sweep_run

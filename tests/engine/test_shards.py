@@ -13,7 +13,6 @@ from stores import assert_equal_stores, records
 from d2b_ray.engine.session import prepare, run_sweep
 from d2b_ray.plan import estimate
 from d2b_ray.spec import parse
-from d2b_ray.survey.sizes import facts
 
 SHARDS = "resources.extract.shard_s=10"  # runs last 8 and 9 seconds: each is a shard
 PER_SET, SETS = len(RUNS), 4  # see, film, hear, both
@@ -69,8 +68,8 @@ def test_extractors_share_shards_and_a_killed_one_costs_its_own(
 def test_records_of_layers_take_the_place_of_shards(root, models, whole, tmp_path):
     sweep = parse(media_yaml(root, models, tmp_path / "out"), [SHARDS])
     sweep_run = prepare(sweep, Quiet()).sweep_run
-    plan = sweep_run.survey.plan
-    (both,) = (e for e in estimate(plan, facts(sweep, sweep_run.survey, ".")) if e.kind == "shard")
+    plan = sweep_run.plan
+    (both,) = (e for e in estimate(plan, sweep_run.world.sizes) if e.kind == "shard")
     assert both.units == SETS * PER_SET + TEXTS
     summary = run_sweep(sweep, Quiet(), engine="inline")
     assert summary.executed["shard"] == SETS * PER_SET + TEXTS
@@ -82,7 +81,7 @@ def test_records_of_layers_take_the_place_of_shards(root, models, whole, tmp_pat
         assert record["extra"].get("model") == expected[path]["extra"].get("model")
     again = prepare(sweep, Quiet()).sweep_run
     assert again.control.finished
-    assert not again.survey.plan.of("shard")
+    assert not again.plan.of("shard")
 
 
 def test_a_shard_that_is_finished_is_not_done_again(root, models, whole, tmp_path, drill):
@@ -113,7 +112,7 @@ def test_a_shard_of_other_layers_is_none(root, models, tmp_path, drill):
     sweep_run = prepare(more, Quiet(), retry_failed=True).sweep_run
     states = Counter(
         (unit.params["set"]["source"], sweep_run.control.state[unit.key])
-        for unit in sweep_run.survey.plan.of("shard")
+        for unit in sweep_run.plan.of("shard")
         if unit.params.get("set", {}).get("modality") == "vision"
     )  # fmt: skip
     assert states == {("frames", "ready"): 4, ("video", "done"): 3, ("video", "ready"): 1}
@@ -133,7 +132,7 @@ def test_other_options_in_the_same_folder_undo_finished_shards(root, models, tmp
     sweep_run = prepare(sweep, Quiet(), retry_failed=True).sweep_run
     states = [
         sweep_run.control.state[unit.key]
-        for unit in sweep_run.survey.plan.of("shard")
+        for unit in sweep_run.plan.of("shard")
         if unit.params.get("set", {}).get("frame_size") == 32
     ]
     assert states == ["ready"] * PER_SET

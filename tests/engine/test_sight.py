@@ -12,7 +12,7 @@ from drill import Drill
 from problems import Quiet, tiny_sweep, words_sweep, words_yaml
 
 from cluster import plain_environment
-from d2b_ray.engine import code
+from d2b_ray.engine import code, session
 from d2b_ray.engine.session import run_sweep
 from d2b_ray.errors import SpecError
 from d2b_ray.store import Store, holder
@@ -85,7 +85,7 @@ def test_results_of_other_code_are_not_continued_unasked(tiny_root, tmp_path, mo
     half = tiny_sweep(tiny_root, out, "features.llm.layers=[1]")
     assert run_sweep(half, Quiet(), engine="inline").ok
     now = code.code_now()
-    monkeypatch.setattr(code, "code_now", lambda: {**now, "digest": "f" * 64})
+    monkeypatch.setattr(session, "code_now", lambda used=None: {**now, "digest": "f" * 64})
     assert run_sweep(half, Quiet(), engine="inline").ok  # nothing to do: nothing to ask
     whole = tiny_sweep(tiny_root, out)
     with pytest.raises(SpecError, match="--accept-code-change") as caught:

@@ -18,7 +18,6 @@ from d2b_ray.spec import parse
 from d2b_ray.store import Store
 from d2b_ray.store import text_rows as textrows
 from d2b_ray.store.text_rows import TextRows, write_rows
-from d2b_ray.survey.sizes import facts
 
 SMALL = "resources.extract.shard_texts=20"
 SECONDS = 30
@@ -154,7 +153,7 @@ def test_changed_weights_read_all_anew(root, tmp_path, monkeypatch):
     fingerprint = inputs.fingerprint
     monkeypatch.setattr(inputs, "fingerprint", lambda source: fingerprint(source)[::-1])
     changed = prepare(sweep(root, tmp_path / "out"), Quiet()).sweep_run
-    (shard,) = changed.survey.plan.of("shard")
+    (shard,) = changed.plan.of("shard")
     assert changed.control.state[shard.key] == "ready"
     assert len(shard.place["texts"]) == once
 
@@ -220,8 +219,8 @@ def test_rows_that_were_removed_are_made_again_when_they_are_needed(root, tmp_pa
 def test_what_it_costs_is_told(root, tmp_path):
     asked = sweep(root, tmp_path / "out", HALVES, SMALL)
     sweep_run = prepare(asked, Quiet()).sweep_run
-    plan = sweep_run.survey.plan
-    found = {e.kind: e for e in estimate(plan, facts(asked, sweep_run.survey, "."))}
+    plan = sweep_run.plan
+    found = {e.kind: e for e in estimate(plan, sweep_run.world.sizes)}
     texts = sum(len(unit.place["texts"]) for unit in plan.of("shard"))
     assert found["shard"].units == -(-texts // 20)
     assert found["shard"].bytes == texts * 32 * 4 * 2
@@ -253,8 +252,8 @@ def test_rows_come_back_by_text_and_few_parts_are_held(tmp_path, monkeypatch):
     order = np.random.default_rng(1).permutation(60)
     np.testing.assert_array_equal(found.rows(2, [f"text {n}" for n in order]), rows_of(order))
     assert len(found._held) == 2
-    assert found.has("text 59", (2,))
-    assert not found.has("text 59", (2, 3))
+    assert found.layers("text 59") == {2}
+    assert found.layers("text 60") == frozenset()
     with pytest.raises(ExtractionError, match=r"no row of layer 2 for text 'text 60'"):
         found.rows(2, ["text 1", "text 60"])
 
@@ -263,7 +262,7 @@ def test_rows_without_their_list_count_for_nothing(tmp_path):
     store = Store(str(tmp_path))
     write_rows(store, ("m", "r", "part"), ["a", "b"], {1: rows_of([1, 2])}, {"model": {}})
     store.remove("stim_features/texts/m/r/part/texts.json")
-    assert not TextRows(store, "m", "r").has("a", (1,))
+    assert not TextRows(store, "m", "r").layers("a")
     store.write_bytes("stim_features/texts/m/r/part/texts.json", b"{")
     with pytest.raises(ExtractionError, match="remove that folder"):
         TextRows(store, "m", "r")

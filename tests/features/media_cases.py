@@ -8,8 +8,9 @@ import json
 import numpy as np
 from text_cases import GOLDEN
 
+from d2b_ray.catalog import MODALITIES
 from d2b_ray.errors import ExtractionError
-from d2b_ray.features import MODALITIES, ImageFolders, Scenes, WavFiles, resolve
+from d2b_ray.features import ImageFolders, Scenes, WavFiles, resolve
 
 
 @functools.cache

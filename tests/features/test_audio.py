@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from media_cases import Sound, extract, random_sound
 
+from d2b_ray.catalog import MODALITIES
 from d2b_ray.errors import ExtractionError
-from d2b_ray.features import MODALITIES, resolve
+from d2b_ray.features import resolve
 
 
 @pytest.mark.parametrize("kind", ["ast", "wav2vec2", "whisper"])

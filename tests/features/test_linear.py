@@ -41,7 +41,7 @@ def test_a_network_gives_what_it_gave(case):
 
     folder = str(GOLDEN / case / "model")
     plain = transformers.AutoModel.from_pretrained(folder).eval()
-    quick = load_network(resolve(folder), device="cpu", dtype="float32", modality="semantic")
+    quick = load_network(resolve(folder), device="cpu", dtype="float32")
     assert any(type(module) in KINDS.values() for module in quick.modules())
     assert not any(type(module) in KINDS for module in quick.modules())
     ids = torch.arange(3, 15).reshape(2, 6)
@@ -55,7 +55,7 @@ def test_a_network_gives_what_it_gave(case):
 
 def test_other_types_keep_torchs_product(tmp_path):
     source = resolve(TINY["vision"]["vit"](tmp_path / "vit"), modality="vision")
-    network = load_network(source, device="cpu", dtype="bfloat16", modality="vision")
+    network = load_network(source, device="cpu", dtype="bfloat16")
     assert not any(type(module) in KINDS.values() for module in network.modules())
 
 

@@ -9,7 +9,8 @@ import pytest
 from media_cases import case, extract, golden_frames, golden_scenes, golden_sound, load
 from text_cases import GOLDEN
 
-from d2b_ray.features import MODALITIES, NO_LAYER, resolve
+from d2b_ray.catalog import MODALITIES
+from d2b_ray.features import NO_LAYER, resolve
 from d2b_ray.features.sound.reader import segments
 
 IMAGES = {"rtol": 1e-5, "atol": 1e-5}  # reached: 7e-7; case.json allows 1e-4 and 5e-5

@@ -8,8 +8,9 @@ import torch
 from media_cases import Scenes, extract, load, random_frames, random_sound
 from text_cases import GOLDEN
 
+from d2b_ray.catalog import MODALITIES
 from d2b_ray.errors import ExtractionError
-from d2b_ray.features import MODALITIES, Projection, resolve
+from d2b_ray.features import Projection, resolve
 
 CLOSE = {"rtol": 1e-5, "atol": 2e-5}
 SECONDS = {"one": 5, "two": 3}

@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 from text_cases import GOLDEN, extract, load
 
-from d2b_ray.features import MODALITIES, ImageFolders
+from d2b_ray.catalog import MODALITIES
+from d2b_ray.features import ImageFolders
 from d2b_ray.features.text import extract as semantic
 from d2b_ray.features.text.extract import stretches
 

@@ -11,15 +11,17 @@ import pytest
 from text_cases import GOLDEN
 
 from cluster import plain_environment
+from d2b_ray.catalog import MODALITIES
 from d2b_ray.errors import ExtractionError
-from d2b_ray.features import MODALITIES, fingerprint, identity, resolve
+from d2b_ray.features import fingerprint, identity, resolve
 from d2b_ray.features.models import checkpoint as checkpoint_module
 
 FOLDER = GOLDEN / "text_bert" / "model"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 ASK = """
 import json, sys
-from d2b_ray.features import MODALITIES, fingerprint, identity, resolve
+from d2b_ray.catalog import MODALITIES
+from d2b_ray.features import fingerprint, identity, resolve
 source = resolve("lab/tiny")
 before = fingerprint(source)
 model = MODALITIES["semantic"].load(source, device="cpu", dtype="float32")
@@ -104,7 +106,7 @@ def test_code_of_a_model_runs_only_if_trusted(coded, tmp_path, monkeypatch):
         MODALITIES["semantic"].load(source, device="cpu", dtype="float32")
     assert "\n" not in str(caught.value)
     program = (
-        "import sys; from d2b_ray.features import MODALITIES, resolve\n"
+        "import sys; from d2b_ray.catalog import MODALITIES; from d2b_ray.features import resolve\n"
         f"source = resolve({str(coded)!r}, remote_code=True)\n"
         "model = MODALITIES['semantic'].load(source, device='cpu', dtype='float32')\n"
         "print(type(model.network).__name__)"

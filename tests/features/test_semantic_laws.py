@@ -7,8 +7,8 @@ import pytest
 import torch
 from text_cases import GOLDEN, case, extract, load
 
+from d2b_ray.catalog import MODALITIES
 from d2b_ray.errors import ExtractionError
-from d2b_ray.features import MODALITIES
 from d2b_ray.features.text.batches import batches
 from d2b_ray.features.text.reader import collect_texts
 
@@ -175,3 +175,19 @@ def test_paraphrases_are_nearer_than_unrelated_sentences():
     assert x.shape == (3, 384)
     x = x / np.linalg.norm(x, axis=1, keepdims=True)
     assert x[0] @ x[1] > max(x[0] @ x[2], x[1] @ x[2]) + 0.3
+
+
+@pytest.mark.parametrize(
+    "blank", ["", " ", "\u00a0", "\u3000", "…", ". .", "...", " .. ", "\u200b", "\ufeff"]
+)
+def test_blank_cells_of_any_script_are_silence(bert, blank):
+    captions = {"run": [["a dog", "rain"], [blank, "rain"], [blank, blank]]}
+    dots = {"run": [["a dog", "rain"], ["..", "rain"], ["..", ".."]]}
+    found, expected = extract(bert, captions), extract(bert, dots)
+    np.testing.assert_array_equal(found["run"][2], expected["run"][2])
+    assert not found["run"][2][2].any()
+
+
+@pytest.mark.parametrize("word", ["NA", "None", "null", "nan", "N/A", "?", ". no"])
+def test_words_that_table_readers_call_missing_are_words(bert, word):
+    assert extract(bert, {"run": [[word]]})["run"][2].any()

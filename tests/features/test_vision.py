@@ -10,8 +10,9 @@ from media_cases import Frames, extract, load, random_frames
 from safetensors.torch import load_file, save_file
 from tiny_models import made
 
+from d2b_ray.catalog import MODALITIES
 from d2b_ray.errors import ExtractionError
-from d2b_ray.features import MODALITIES, resolve
+from d2b_ray.features import resolve
 
 
 def test_a_row_is_the_mean_of_its_two_frames(models, rng):

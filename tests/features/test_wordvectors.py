@@ -8,8 +8,9 @@ import pickle
 import numpy as np
 import pytest
 
+from d2b_ray.catalog import MODALITIES
 from d2b_ray.errors import ExtractionError
-from d2b_ray.features import MODALITIES, NO_LAYER, resolve
+from d2b_ray.features import NO_LAYER, resolve
 from d2b_ray.features.words import model as vectorfiles_module
 
 WORDS = ["the", "girl", "münchen", "b,c", "red"]

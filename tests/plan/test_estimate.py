@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from worlds import plan_of
 
 from d2b_ray.plan import (
     CPU_CORE,
@@ -11,7 +12,6 @@ from d2b_ray.plan import (
     Plan,
     Sizes,
     estimate,
-    expand,
     feature_key,
     value_bytes,
 )
@@ -39,7 +39,7 @@ FACTS = Sizes(
 
 
 def plan(*overrides: str) -> Plan:
-    return expand(parse(SWEEP, overrides), n_layers=lambda _, model: 7, subjects=("S1", "S2"))
+    return plan_of(parse(SWEEP, overrides))
 
 
 def by_kind(made: Plan, done: frozenset[str] = frozenset()) -> dict[str, Estimate]:

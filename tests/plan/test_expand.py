@@ -8,9 +8,10 @@ import time
 from collections import Counter
 
 import pytest
+from worlds import plan_of
 
 from d2b_ray.errors import PlanError
-from d2b_ray.plan import Plan, expand, feature_key, unit_key
+from d2b_ray.plan import Plan, feature_key, unit_key
 from d2b_ray.spec import parse
 
 SMALL = """\
@@ -27,7 +28,7 @@ SUBJECTS = ("S1", "S2", "S3")
 
 
 def plan(*overrides: str, text: str = SMALL) -> Plan:
-    return expand(parse(text, overrides), n_layers=lambda _, model: 4, subjects=SUBJECTS)
+    return plan_of(parse(text, overrides), SUBJECTS, layers=4)
 
 
 def keys(made: Plan) -> set[str]:
@@ -322,7 +323,7 @@ def test_ten_thousand_units_take_less_than_a_second() -> None:
         ["features.llm.layers=all", "features.llm.model=[A, B, C, D]", "dataset.subjects=all"],
     )
     start = time.process_time()
-    made = expand(sweep, n_layers=lambda _, model: 18, subjects=SUBJECTS)
+    made = plan_of(sweep, SUBJECTS, layers=18)
     assert len(made) > 10_000
     assert time.process_time() - start < 1.0
 

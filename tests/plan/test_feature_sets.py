@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from worlds import plan_of
 
 from d2b_ray.errors import PlanError
 from d2b_ray.features import NO_LAYER as NO_LAYER_OF_FEATURES
 from d2b_ray.features import components_for
-from d2b_ray.plan import NO_LAYER, Sizes, estimate, expand, feature_key
+from d2b_ray.plan import NO_LAYER, Sizes, estimate, feature_key
 from d2b_ray.spec import parse
 from d2b_ray.store import FitPlace, Layout
 
@@ -26,10 +27,7 @@ output: {root: results}
 
 
 def plan(*overrides: str, rows: int = 1000):
-    return expand(
-        parse(SWEEP, overrides), n_layers=lambda _, model: 4, subjects=("S",),
-        columns=lambda eps: components_for(eps, rows),
-    )  # fmt: skip
+    return plan_of(parse(SWEEP, overrides), ("S",), layers=4, rows=rows)
 
 
 def keys(*overrides: str, rows: int = 1000) -> dict[str, str]:
@@ -70,7 +68,7 @@ def test_a_projection_by_eps_is_one_by_its_columns() -> None:
 
 def test_without_the_rows_eps_is_refused() -> None:
     with pytest.raises(PlanError, match="give components"):
-        expand(parse(SWEEP), n_layers=lambda _, model: 4, subjects=("S",))
+        plan_of(parse(SWEEP), ("S",), layers=4)
 
 
 def test_folders() -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+from worlds import plan_of
 
-from d2b_ray.plan import expand
 from d2b_ray.spec import Sweep, load, parse, to_yaml
 from d2b_ray.spec.closed import Closed
 from d2b_ray.spec.features import FeatureReduction
@@ -21,7 +21,7 @@ SUBJECTS = ("DM01", "DM03", "DM06", "DM07", "DM09", "DM11")
 def test_a_job_checks_and_expands(path: Path) -> None:
     sweep = load(path)
     assert parse(to_yaml(sweep)) == sweep
-    assert len(expand(sweep, n_layers=lambda _, model: 13, subjects=SUBJECTS)) > 1
+    assert len(plan_of(sweep, SUBJECTS, layers=13)) > 1
 
 
 def test_the_demo_names_every_option() -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from worlds import plan_of
 
-from d2b_ray.plan import canonical, expand, feature_key
+from d2b_ray.plan import canonical, feature_key
 from d2b_ray.spec import parse
 
 SWEEP = """\
@@ -31,12 +32,12 @@ PINNED = {
 
 
 def test_keys_of_units_are_pinned() -> None:
-    plan = expand(parse(SWEEP), n_layers=lambda modality, model: 7, subjects=("DM01",))
+    plan = plan_of(parse(SWEEP), ("DM01",))
     assert {unit.label: unit.key for unit in plan} == PINNED
 
 
 def test_keys_of_features_are_pinned() -> None:
-    plan = expand(parse(SWEEP), n_layers=lambda modality, model: 7, subjects=("DM01",))
+    plan = plan_of(parse(SWEEP), ("DM01",))
     assert feature_key(plan.of("extract")[0].params, 7) == "93bce3d1245c6d14ab48228062acea9c"
 
 

@@ -2,9 +2,26 @@
 
 from __future__ import annotations
 
-import pytest
+from dataclasses import replace
 
-from d2b_ray.plan import Plan, Unit, by_runs, by_texts, run_shards, sharded, text_shards, unit_key
+import pytest
+from worlds import world_of
+
+from d2b_ray.plan import (
+    FeatureLayer,
+    Unit,
+    by_runs,
+    by_texts,
+    feature_key,
+    feature_units,
+    make_plan,
+    reading_key,
+    run_shards,
+    text_choice,
+    text_shards,
+    unit_key,
+)
+from d2b_ray.spec import parse
 
 RUNS = {"A": 300, "B": 200, "C": 500, "D": 700, "E": 100}
 TEXTS = ("a dog", "rain", "a dog runs", "night", "a house")
@@ -14,13 +31,6 @@ def extract(**params) -> Unit:
     params = {"modality": "semantic", "model": "m", "tokens": "avg", **params}
     key = unit_key("extract", params)
     return Unit("extract", key, params, (), "extract m", model="m", layers=(1, 4))
-
-
-def plan_of(*sets: Unit) -> Plan:
-    keys = tuple(unit.key for unit in sets)
-    user = Unit("design", unit_key("design", {"feature": keys[0]}), {}, keys, "design m")
-    units = (*sets, user)
-    return Plan(units, {unit.key: unit for unit in units}, 0)
 
 
 def test_whole_runs_in_a_row_up_to_the_seconds_of_a_shard():
@@ -66,23 +76,73 @@ def test_a_shard_of_texts_is_known_by_how_they_are_read(options, fingerprint, la
     assert here[0].key != text_shards(extract(), "weights", (4,), TEXTS[1:], 9)[0].key
 
 
+SWEEP = """
+name: shared
+dataset: {layout: drama2brain, root: data}
+features:
+  llm: {modality: semantic, annotation: [story, speech], model: m, layers: [1, 4]}
+fits:
+  - {kind: ridge, features: llm, delays: {start: 3, end: 5}}
+output: {root: results}
+resources: {extract: {shard_texts: 2}}
+"""
+
+
+def world_with(*, made=(), rows=()):
+    """Captions of two levels, of which two texts are the same; `made` layers of story, `rows` read."""
+    sweep = parse(SWEEP)
+    world = world_of(sweep)
+    story, speech = feature_units(sweep, world)
+    features = {
+        feature_key(unit.params, layer): FeatureLayer(
+            "features", {"captions": "c", "model m": "weights"},
+            made=unit is story and layer in made,
+        )
+        for unit in (story, speech)
+        for layer in unit.layers
+    }  # fmt: skip
+    texts = {
+        text_choice(story.params): TEXTS[:4],
+        text_choice(speech.params): (TEXTS[3], TEXTS[1], TEXTS[4]),
+    }
+    read = dict.fromkeys(rows, frozenset({1, 4}))
+    reading = reading_key(story.params, "weights")
+    return sweep, replace(world, features=features, texts=texts, rows={reading: read})
+
+
 def test_an_extract_unit_joins_its_shards():
-    one, other = extract(annotation="story"), extract(annotation="speech")
-    plan = plan_of(one, other)
-    shards = text_shards(one, "weights", (4,), TEXTS, 2)
-    found = sharded(plan, {one.key: shards[:2], other.key: shards[1:]})
-    assert [unit.kind for unit in found] == [
-        "shard", "shard", "extract", "shard", "extract", "design",
+    sweep, world = world_with()
+    plan = make_plan(sweep, world)
+    shards = plan.of("shard")
+    assert [shard.place["texts"] for shard in shards] == [
+        ["a dog", "rain"], ["a dog runs", "night"], ["a house"],
     ]  # fmt: skip
-    joins = found.of("extract")
-    assert [unit.needs for unit in joins] == [
-        (shards[0].key, shards[1].key), (shards[1].key, shards[2].key),
+    story, speech = plan.of("extract")
+    assert story.needs == (shards[0].key, shards[1].key)
+    assert set(speech.needs) == {shards[1].key, shards[0].key, shards[2].key}
+    assert {unit.work_kind for unit in (story, speech)} == {"join"}
+    assert [dict(plan.inputs[shard.key]) for shard in shards] == [{"model m": "weights"}] * 3
+    assert all(plan[unit.key] is unit for unit in plan)
+    bare = make_plan(sweep, world_of(sweep))  # nothing is known of any text
+    assert [unit.key for unit in bare.of("extract")] == [story.key, speech.key]
+    assert {unit.work_kind for unit in bare.of("extract")} == {"extract"}
+    assert not bare.of("shard")
+
+
+def test_what_is_read_and_what_is_made_is_not_asked_for_again():
+    sweep, world = world_with(rows=("rain", "a house"))
+    plan = make_plan(sweep, world)
+    keys = [shard.key for shard in make_plan(*world_with()).of("shard")]
+    assert [shard.key for shard in plan.of("shard")] == keys  # the same shards, with less to read
+    assert [shard.place["texts"] for shard in plan.of("shard")] == [
+        ["a dog"], ["a dog runs", "night"], [],
     ]  # fmt: skip
-    assert [unit.key for unit in joins] == [one.key, other.key]  # shards change no features
-    assert {unit.work_kind for unit in joins} == {"join"}
-    assert all(found[unit.key] is unit for unit in found)
-    assert sharded(plan, {}).units == plan.units
-    assert {unit.work_kind for unit in plan.of("extract")} == {"extract"}
+    done = make_plan(*world_with(made=(1, 4)))
+    story, speech = done.of("extract")
+    assert not story.needs
+    assert len(speech.needs) == 3  # cut as if story had not been made
+    half = make_plan(*world_with(made=(1,)))
+    assert [shard.layers for shard in half.of("shard")] == [(4,), (4,), (1, 4), (1, 4)]
 
 
 @pytest.mark.parametrize(

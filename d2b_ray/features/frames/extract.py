@@ -19,6 +19,8 @@ from d2b_ray.features.frames.pictures import PREPARERS, Pictures, collate, load_
 from d2b_ray.features.models.checkpoint import load_network
 from d2b_ray.features.models.pooling import POSITION_POOLS
 from d2b_ray.features.models.shrinking import Shrinking
+from d2b_ray.features.models.sizes import picture_sizes
+from d2b_ray.features.models.sources import checkpoint_source
 from d2b_ray.features.models.states import kept_rows
 from d2b_ray.features.models.streams import encode, keyed_frames
 from d2b_ray.features.text.averages import mean_rows
@@ -33,9 +35,8 @@ if TYPE_CHECKING:
     from d2b_ray.features.models.sources import ModelSource
     from d2b_ray.features.reduction import Projection
 
-__all__ = ["NEEDS", "VisionModel", "extract", "load"]
+__all__ = ["VisionModel", "extract", "load", "source"]
 
-NEEDS = ("frames",)
 
 Prepared = dict[str, "Tensor"]
 Rows = dict[int, "FloatArray"]
@@ -50,9 +51,14 @@ class VisionModel:
     pictures: Pictures
 
 
+def source(model: str, base: str | None, modality: str) -> ModelSource:
+    """What a model's name stands for; its config.json says its layers and widths."""
+    return checkpoint_source(model, base, modality, picture_sizes)
+
+
 def load(source: ModelSource, *, device: str, dtype: str) -> VisionModel:
     """The image model of a source, or the vision tower of a model with text; see `checkpoint`."""
-    network = load_network(source, device=device, dtype=dtype, modality="vision")
+    network = load_network(source, device=device, dtype=dtype)
     return VisionModel(source, network, load_pictures(source))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from d2b_ray.catalog.modalities import MODALITIES
 from d2b_ray.errors import ExtractionError
 from d2b_ray.features.models.shrinking import is_out_of_memory
 from d2b_ray.features.models.sources import ask_hub, hub_config
@@ -21,23 +22,16 @@ if TYPE_CHECKING:
 __all__ = ["DTYPES", "load_network", "load_part"]
 
 DTYPES = ("float32", "float16", "bfloat16")
-TAKEN_BY = {
-    "input_ids": "semantic",
-    "pixel_values": "vision",
-    "input_values": "audio",
-    "input_features": "audio",
-}
-"""Name of a network's main input -> the modality that feeds it."""
-
+PICTURES = "pixel_values"
 UNUSED = ("pooler", "lm_head", "masked_spec_embed")  # no hidden state depends on these weights
 TOWER = r"^(model\.)?(vision_tower\.)?(vision_model\.)?"  # names of a vision tower's weights
 
 
-def load_network(source: ModelSource, *, device: str, dtype: str, modality: str) -> Any:
+def load_network(source: ModelSource, *, device: str, dtype: str) -> Any:
     """The network of a source on `device` ("cpu", "cuda", "cuda:1"), in evaluation mode.
 
-    For vision, only the vision tower of a model that has one (`vision_config`); its other weights
-    are not read.
+    Where its modality feeds pictures, only the vision tower of a model that has one
+    (`vision_config`); its other weights are not read.
 
     Raises ExtractionError for an unknown dtype, a device that is not there, weights that are
     missing, incomplete or not safetensors, and a network that another modality feeds.
@@ -50,9 +44,10 @@ def load_network(source: ModelSource, *, device: str, dtype: str, modality: str)
     if device.startswith("cuda") and not torch.cuda.is_available():
         raise ExtractionError(f"device {device!r}: torch sees no GPU here; use device: cpu")
     options: dict[str, Any] = {}
+    takes = MODALITIES[source.modality].takes
     with _loading(source):
         config = _pretrained(AutoConfig, source)
-        if modality == "vision" and hasattr(config, "vision_config"):
+        if PICTURES in takes and hasattr(config, "vision_config"):
             options = {"config": config.vision_config, "key_mapping": {TOWER: ""}}
         network, found = _pretrained(
             AutoModel,
@@ -62,7 +57,7 @@ def load_network(source: ModelSource, *, device: str, dtype: str, modality: str)
             output_loading_info=True,
             **options,
         )
-    _check(source, network, found["missing_keys"], modality)
+    _check(source, network, found["missing_keys"])
     for part in (network.config, network.config.get_text_config()):
         if hasattr(part, "use_cache"):
             part.use_cache = False  # no next token is asked for, so no keys are kept for it
@@ -98,13 +93,13 @@ def _pretrained(auto_class: Any, source: ModelSource, **options: Any) -> Any:
     return auto_class.from_pretrained(source.location, **options)
 
 
-def _check(source: ModelSource, network: Any, missing: Any, modality: str) -> None:
+def _check(source: ModelSource, network: Any, missing: Any) -> None:
     takes = str(network.main_input_name)
-    allowed = "semantic" if modality == "vision_language" else modality
-    if TAKEN_BY.get(takes) != allowed:
+    if takes not in MODALITIES[source.modality].takes:
+        feeds = (name for name in MODALITIES.own if takes in MODALITIES[name].takes)
         raise ExtractionError(
             f"model {source.name!r}: {source.kind} takes {takes} and cannot be read by modality "
-            f"{modality}; use modality: {TAKEN_BY.get(takes, 'another')}, or another model"
+            f"{source.modality}; use modality: {next(feeds, 'another')}, or another model"
         )
     absent = sorted(name for name in missing if not any(word in name for word in UNUSED))
     if absent:

@@ -33,8 +33,10 @@ def fingerprint(source: ModelSource) -> str:
     File of word vectors: the same of that file alone.
     Hugging Face id: `<id>@<commit>` of the local cache; asked of the hub if the cache has none, so
     that it is the same before and after the weights come; `<id>` where that is impossible.
-    Raises ExtractionError if the folder is unreadable.
+    A model that is no files: its `digest`. Raises ExtractionError if the folder is unreadable.
     """
+    if source.digest:
+        return source.digest
     if source.is_local:
         return _of_files(source, Path(source.location))
     config = hub_config(source.location)
@@ -44,7 +46,7 @@ def fingerprint(source: ModelSource) -> str:
 def identity(source: ModelSource) -> dict[str, Any]:
     """What a loaded model was: `name`, `location`, `kind`, `fingerprint`, `revision` of the hub (None
     for a folder), and `weights`, the digest of its files whatever they are called."""
-    config = None if source.is_local else hub_config(source.location)
+    config = None if source.is_local or source.digest else hub_config(source.location)
     folder = Path(source.location) if config is None else config.parent
     return {
         "name": source.name,
@@ -52,7 +54,7 @@ def identity(source: ModelSource) -> dict[str, Any]:
         "kind": source.kind,
         "fingerprint": fingerprint(source),
         "revision": None if config is None else config.parent.name,
-        "weights": _of_files(source, folder),
+        "weights": source.digest or _of_files(source, folder),
     }
 
 

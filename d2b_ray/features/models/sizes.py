@@ -1,16 +1,30 @@
-"""Layers and widths of a model, read off its config.json. A modality sees one part of a model."""
+"""Layers and widths of a model, read off its config.json, a function for each part that is read.
+
+    f(reader, config) -> (layers, columns of an averaged row in each layer)
+
+Layers count the embedding output first. All raise ExtractionError if the configuration does not say.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from d2b_ray.errors import ExtractionError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["MODEL_MODALITIES", "sizes"]
+__all__ = [
+    "Config",
+    "ConfigReader",
+    "SizesOf",
+    "pair_sizes",
+    "picture_sizes",
+    "sound_sizes",
+    "text_sizes",
+]
 
 LAYER_KEYS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
 WIDTH_KEYS = ("hidden_size", "n_embd", "d_model", "dim")
@@ -18,25 +32,19 @@ ENCODER_KEYS = ("encoder_layers", *LAYER_KEYS)  # the half of an encoder-decoder
 NOT_WRITTEN = {"llama": {"num_hidden_layers": 32, "hidden_size": 4096}}
 """Sizes that a `model_type` has when its configuration leaves them out, as LLaVA's does."""
 
-Config = dict[str, Any]
+Config: TypeAlias = dict[str, Any]
+LayerSizes: TypeAlias = tuple[int, tuple[int, ...]]
 
 
-def sizes(name: str, path: Path, config: Config, modality: str) -> tuple[int, tuple[int, ...]]:
-    """(layers, columns of an averaged row in each layer) as `modality` reads the model.
+class ConfigReader:
+    """Takes a size out of a configuration; `name` and `path` are for its message."""
 
-    Layers count the embedding output first, except for BridgeTower, which has its cross-modal
-    layers only. Vision-language rows are [image, text], hence twice as wide as the model. Raises
-    ExtractionError if the configuration does not say.
-    """
-    return MODEL_MODALITIES[modality](_Reader(name, path), config)
-
-
-class _Reader:
     def __init__(self, name: str, path: Path) -> None:
         self._name = name
         self._path = path
 
     def size(self, config: Mapping[str, Any], keys: tuple[str, ...]) -> int:
+        """The first of `keys` that is there, an integer above 0; ExtractionError without any."""
         for key in keys:
             value = config.get(key)
             if isinstance(value, int) and value > 0:
@@ -55,13 +63,15 @@ def _part(config: Config, key: str) -> Config:
     return {**config, **NOT_WRITTEN.get(str(nested.get("model_type")), {}), **nested}
 
 
-def _semantic(read: _Reader, config: Config) -> tuple[int, tuple[int, ...]]:
+def text_sizes(read: ConfigReader, config: Config) -> LayerSizes:
+    """Of the text of a model, be it all of it or a part."""
     text = _part(config, "text_config")
     n_layers = read.size(text, LAYER_KEYS) + 1
     return n_layers, (read.size(text, WIDTH_KEYS),) * n_layers
 
 
-def _vision(read: _Reader, config: Config) -> tuple[int, tuple[int, ...]]:
+def picture_sizes(read: ConfigReader, config: Config) -> LayerSizes:
+    """Of the vision tower of a model that has one, else of all of it."""
     picture = _part(config, "vision_config")
     stages = picture.get("hidden_sizes")
     if isinstance(stages, list) and stages:  # ResNet and its like: a width a stage
@@ -71,24 +81,20 @@ def _vision(read: _Reader, config: Config) -> tuple[int, tuple[int, ...]]:
     return n_layers, (read.size(picture, WIDTH_KEYS),) * n_layers
 
 
-def _audio(read: _Reader, config: Config) -> tuple[int, tuple[int, ...]]:
+def sound_sizes(read: ConfigReader, config: Config) -> LayerSizes:
+    """Of what hears: of an encoder-decoder, the encoder."""
     sound = _part(config, "audio_config")
     n_layers = read.size(sound, ENCODER_KEYS) + 1
     return n_layers, (read.size(sound, WIDTH_KEYS),) * n_layers
 
 
-def _vision_language(read: _Reader, config: Config) -> tuple[int, tuple[int, ...]]:
+def pair_sizes(read: ConfigReader, config: Config) -> LayerSizes:
+    """Rows are [image, text], hence twice as wide; BridgeTower has its cross-modal layers only."""
     if config["model_type"] == "bridgetower":
         n_layers = read.size(config, LAYER_KEYS)
         return n_layers, (2 * read.size(config, WIDTH_KEYS),) * n_layers
-    n_layers, widths = _semantic(read, config)
+    n_layers, widths = text_sizes(read, config)
     return n_layers, tuple(2 * width for width in widths)
 
 
-MODEL_MODALITIES: dict[str, Callable[[_Reader, Config], tuple[int, tuple[int, ...]]]] = {
-    "semantic": _semantic,
-    "vision": _vision,
-    "audio": _audio,
-    "vision_language": _vision_language,
-}
-"""Modalities whose models have a config.json: f(reader, config) -> (layers, widths)."""
+SizesOf: TypeAlias = Callable[[ConfigReader, Config], LayerSizes]

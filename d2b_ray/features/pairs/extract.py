@@ -18,6 +18,8 @@ from d2b_ray.features.checks import check_choice, check_layers, check_positive
 from d2b_ray.features.frames.pictures import PREPARERS
 from d2b_ray.features.models.pooling import POSITION_POOLS, masked_avg
 from d2b_ray.features.models.shrinking import Shrinking
+from d2b_ray.features.models.sizes import pair_sizes
+from d2b_ray.features.models.sources import checkpoint_source
 from d2b_ray.features.models.states import kept_rows
 from d2b_ray.features.models.streams import encode
 from d2b_ray.features.pairs.model import Pair, PairModel, load_pair_model
@@ -35,12 +37,16 @@ if TYPE_CHECKING:
     from d2b_ray.features.models.sources import ModelSource
     from d2b_ray.features.reduction import Projection
 
-__all__ = ["NEEDS", "extract", "load"]
+__all__ = ["extract", "load", "source"]
 
-NEEDS = ("frames", "captions")
 TOGETHER_S = 64  # seconds whose pairs are kept at once: 10 pairs a second and 33 layers are 0.7 GB
 
 Rows = dict[int, "FloatArray"]
+
+
+def source(model: str, base: str | None, modality: str) -> ModelSource:
+    """What a model's name stands for; its config.json says its layers and widths."""
+    return checkpoint_source(model, base, modality, pair_sizes)
 
 
 def load(source: ModelSource, *, device: str, dtype: str) -> PairModel:

@@ -63,7 +63,7 @@ def load_pair_model(source: ModelSource, *, device: str, dtype: str) -> PairMode
             f"model {source.name!r}: {source.kind} is no vision-language model that d2b_ray knows; "
             f"it must be one of {', '.join(ADAPTERS)}"
         )
-    network = load_network(source, device=device, dtype=dtype, modality="vision_language")
+    network = load_network(source, device=device, dtype=dtype)
     tokenizer = load_part(source, "AutoTokenizer")
     limit = max_tokens(tokenizer, network.config.get_text_config())
     reader = TextModel(source, network, tokenizer, device, limit, pad_id(tokenizer))

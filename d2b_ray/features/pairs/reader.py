@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from d2b_ray.errors import ExtractionError
 from d2b_ray.features.models.streams import keyed_frames
-from d2b_ray.features.text.reader import ABSENT, NOTHING, Texts, collect_texts
+from d2b_ray.features.text.reader import ABSENT, Texts, collect_texts, is_silence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +38,7 @@ def captions_of(scenes: Scenes, silence: str) -> Texts:
     if silence == "skip":
         return collect_texts(captions, window=1, join="time")
     spoken = {
-        run: [[SPOKEN if text in NOTHING else text for text in row] for row in rows]
+        run: [[SPOKEN if is_silence(text) else text for text in row] for row in rows]
         for run, rows in captions.items()
     }
     found = collect_texts(spoken, window=1, join="time")

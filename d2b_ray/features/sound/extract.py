@@ -18,6 +18,8 @@ from d2b_ray.features.checks import check_choice, check_layers, check_positive
 from d2b_ray.features.frames.pictures import collate
 from d2b_ray.features.models.pooling import POSITION_POOLS
 from d2b_ray.features.models.shrinking import Shrinking
+from d2b_ray.features.models.sizes import sound_sizes
+from d2b_ray.features.models.sources import checkpoint_source
 from d2b_ray.features.models.states import kept_rows
 from d2b_ray.features.models.streams import digest, encode
 from d2b_ray.features.sound.model import AudioModel, load_audio_model
@@ -34,13 +36,17 @@ if TYPE_CHECKING:
     from d2b_ray.features.models.sources import ModelSource
     from d2b_ray.features.reduction import Projection
 
-__all__ = ["NEEDS", "extract", "load"]
+__all__ = ["extract", "load", "source"]
 
-NEEDS = ("sound",)
 PREPARERS = 2  # threads that make spectrograms while the model runs
 
 Prepared = dict[str, "Tensor"]
 Rows = dict[int, "FloatArray"]
+
+
+def source(model: str, base: str | None, modality: str) -> ModelSource:
+    """What a model's name stands for; its config.json says its layers and widths."""
+    return checkpoint_source(model, base, modality, sound_sizes)
 
 
 def load(source: ModelSource, *, device: str, dtype: str) -> AudioModel:

@@ -70,7 +70,7 @@ def load_audio_model(source: ModelSource, *, device: str, dtype: str) -> AudioMo
     Raises ExtractionError as `checkpoint.load_network` does, and for an encoder-decoder other than
     Whisper.
     """
-    network = load_network(source, device=device, dtype=dtype, modality="audio")
+    network = load_network(source, device=device, dtype=dtype)
     if network.config.is_encoder_decoder:
         if source.kind != WHISPER:
             raise ExtractionError(

@@ -16,6 +16,8 @@ import numpy as np
 from d2b_ray.errors import ExtractionError
 from d2b_ray.features.checks import check_choice, check_layers, check_positive
 from d2b_ray.features.models.pooling import POOLS
+from d2b_ray.features.models.sizes import text_sizes
+from d2b_ray.features.models.sources import checkpoint_source
 from d2b_ray.features.text.averages import mean_rows
 from d2b_ray.features.text.forward import embed, pad_flat
 from d2b_ray.features.text.long_texts import LONG_TEXTS, Piece, encode
@@ -29,11 +31,15 @@ if TYPE_CHECKING:
     from d2b_ray.features.models.sources import ModelSource
     from d2b_ray.features.reduction import Projection
 
-__all__ = ["NEEDS", "extract", "load", "stretches", "text_rows"]
+__all__ = ["extract", "load", "source", "stretches", "text_rows"]
 
-NEEDS = ("captions",)
 TOGETHER_BYTES = 1 << 30  # rows of distinct texts that are kept at once, for runs of usual length
 FLOAT32_BYTES = 4
+
+
+def source(model: str, base: str | None, modality: str) -> ModelSource:
+    """What a model's name stands for; its config.json says its layers and widths."""
+    return checkpoint_source(model, base, modality, text_sizes)
 
 
 def load(source: ModelSource, *, device: str, dtype: str) -> TextModel:

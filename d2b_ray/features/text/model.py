@@ -66,7 +66,7 @@ def load_text_model(source: ModelSource, *, device: str, dtype: str) -> TextMode
 
     Raises ExtractionError for an encoder-decoder, and as `checkpoint.load_network` does.
     """
-    network = load_network(source, device=device, dtype=dtype, modality="semantic")
+    network = load_network(source, device=device, dtype=dtype)
     tokenizer = load_part(source, "AutoTokenizer")
     if network.config.is_encoder_decoder:
         raise ExtractionError(

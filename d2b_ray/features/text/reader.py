@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
     from d2b_ray.arrays import IntArray
 
-__all__ = ["ABSENT", "ANNOTATORS", "JOINS", "NOTHING", "Texts", "collect_texts"]
+__all__ = ["ABSENT", "ANNOTATORS", "JOINS", "Texts", "collect_texts", "is_silence"]
 
-NOTHING = ("", "..")
 ABSENT = -1
+INVISIBLE = "\u200b\u2060\ufeff"  # zero-width space, word joiner, byte order mark
 
 JOINS: dict[str, Callable[[Sequence[str]], list[str]]] = {
     "time": lambda captions: [text for text, _ in groupby(captions)],
@@ -56,10 +56,15 @@ class Texts:
         return Texts(texts, {run: renumber[rows] for run, rows in index.items()})
 
 
+def is_silence(caption: str) -> bool:
+    """Whether a caption says nothing: blanks of any script and full stops only, as `..`, `…`, `. .`, ''."""
+    return all(sign in ".…" or sign.isspace() or sign in INVISIBLE for sign in caption)
+
+
 def collect_texts(
     captions: Mapping[str, Sequence[Sequence[str]]], *, window: int, join: str
 ) -> Texts:
-    """Texts of all runs: t[s, a] = join(c[max(0, s-w+1), a], ..., c[s, a]), without `..` and ''.
+    """Texts of all runs: t[s, a] = join(c[max(0, s-w+1), a], ..., c[s, a]), without silence.
 
     Args:
         captions: run -> rows[second][annotator].
@@ -83,7 +88,7 @@ def collect_texts(
             column = [row[annotator] for row in rows]
             for second in range(len(rows)):
                 parts = [
-                    c for c in column[max(0, second - window + 1) : second + 1] if c not in NOTHING
+                    c for c in column[max(0, second - window + 1) : second + 1] if not is_silence(c)
                 ]
                 if parts:
                     text = ",".join(JOINS[join](parts))

@@ -17,7 +17,7 @@ import numpy as np
 
 from d2b_ray.errors import ExtractionError
 from d2b_ray.features.checks import check_choice, check_positive
-from d2b_ray.features.models.sources import NO_LAYER
+from d2b_ray.features.models.sources import NO_LAYER, ModelSource
 from d2b_ray.features.text.averages import mean_rows
 from d2b_ray.features.text.reader import ABSENT, ANNOTATORS, JOINS, collect_texts
 from d2b_ray.features.words.model import VectorFile, probe, read_vectors
@@ -26,11 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from d2b_ray.arrays import FloatArray, IntArray
-    from d2b_ray.features.models.sources import ModelSource
 
-__all__ = ["NEEDS", "WordVectors", "extract", "load"]
+__all__ = ["WordVectors", "extract", "load", "source"]
 
-NEEDS = ("captions",)
 TOKENS = ("avg", "flat")
 UNKNOWN = ("missing", "zeros")
 
@@ -41,6 +39,13 @@ class WordVectors:
 
     source: ModelSource
     file: VectorFile
+
+
+def source(model: str, base: str | None, modality: str) -> ModelSource:
+    """The file of a path, which starts at `base` if it is relative: one "layer", as wide as a vector."""
+    path = Path(base or ".") / Path(model).expanduser()
+    found = probe(path)
+    return ModelSource(model, str(path.resolve()), found.format, 1, found.width, modality)
 
 
 def load(source: ModelSource, *, device: str, dtype: str) -> WordVectors:

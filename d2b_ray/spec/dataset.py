@@ -6,7 +6,8 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Field
 
-from d2b_ray.spec.closed import Allowed, Closed, all_or_axis
+from d2b_ray.catalog.layouts import LAYOUTS
+from d2b_ray.spec.closed import Allowed, Closed, NameIn, all_or_axis
 
 __all__ = ["DatasetBlock"]
 
@@ -23,8 +24,8 @@ Subjects: TypeAlias = Annotated[
 class DatasetBlock(Closed):
     """Which data set, whose responses, and which split of the runs into training and validation."""
 
-    layout: Annotated[Literal["drama2brain", "arrays"], Allowed("one of: drama2brain, arrays")]
-    """How the files lie: `drama2brain` (its tree) or `arrays` (plain .npy)."""
+    layout: Annotated[str, NameIn(LAYOUTS, row=False)]
+    """How the files lie: `drama2brain` (its tree), `arrays` (plain .npy), or a layout of a plug-in."""
     root: Text
     """Folder or URL of the data; a relative path starts at the working directory."""
     subjects: Subjects = "all"

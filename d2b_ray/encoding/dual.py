@@ -1,0 +1,90 @@
+"""Ridge by the linear kernel: the solver of one penalty a voxel for fewer samples than features."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from d2b_ray.encoding.batches import batches
+from d2b_ray.encoding.fold_scores import empty_solution, fold_scores, keep_best
+from d2b_ray.encoding.products import row_products
+from d2b_ray.encoding.tensors import to_array, to_tensor
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from d2b_ray.arrays import FloatArray
+    from d2b_ray.catalog.solvers import Solution
+    from d2b_ray.encoding.factorization import Eigen, Factorization
+
+__all__ = ["primal_coefficients", "solve_dual"]
+
+STEEP = 300.0  # times that X'D may cancel in float32: the rounding is then 2e-5 of the coefficients
+
+
+def solve_dual(
+    train: FloatArray,
+    response: FloatArray,
+    alphas: NDArray[np.float64],
+    factorization: Factorization,
+    device: str,
+    memory_budget_bytes: int,
+) -> Solution:
+    """Ridge by the linear kernel: beta = X' (K + alpha I)^-1 Y, alpha a voxel as in `solve_primal`.
+
+    For fewer samples than features. Same arguments, same solution.
+    """
+    n, p = train.shape
+    penalties = to_tensor(alphas, device, torch.float64)
+    out = empty_solution(p, response.shape[1])
+    per_voxel = 4 * (12 * n + 2 * p + 3 * len(alphas))
+    for start, stop in batches(response.shape[1], per_voxel, memory_budget_bytes):
+        y = to_tensor(response[:, start:stop], device, torch.float32)
+        scores = torch.zeros((len(alphas), stop - start), dtype=torch.float32, device=device)
+        for factor in factorization.folds:
+            held = y[factor.fold.start : factor.fold.stop]
+            trained = torch.cat([y[: factor.fold.start], y[factor.fold.stop :]])
+            scores += fold_scores(factor, penalties, trained, None, held)
+        best = keep_best(scores / len(factorization.folds), alphas, out, start, stop)
+        coef = primal_coefficients(
+            train, factorization.mean, factorization.full, y, penalties[best]
+        )
+        out.coef[:, start:stop] = coef
+    return out
+
+
+def primal_coefficients(
+    train: FloatArray,
+    mean: NDArray[np.float64],
+    full: Eigen,
+    y: torch.Tensor,
+    penalty: torch.Tensor,
+    *,
+    cancelling: float = STEEP,
+) -> FloatArray:
+    """X' (K + alpha I)^-1 Y (p, v) for K with eigenvectors `full`; `penalty` (v,) one a column.
+
+    Of a small alpha, the dual coefficients D of small eigenvalues are large and cancel in X'D: where
+    they do so more than `cancelling` times, the products are float64.
+    """
+    out = np.empty((train.shape[1], y.shape[1]), np.float32)
+    steep = _cancellation(full, penalty) > cancelling
+    for dtype, chosen in ((torch.float32, ~steep), (torch.float64, steep)):
+        columns = chosen.nonzero()[:, 0]
+        if len(columns):
+            vectors, values = full.tensors(str(y.device), dtype)
+            divisor = values[:, None] + penalty[columns].to(dtype)
+            dual = vectors @ ((vectors.T @ y[:, columns].to(dtype)) / divisor)
+            out[:, columns.cpu().numpy()] = to_array(row_products(train, mean, dual))
+    return out
+
+
+def _cancellation(full: Eigen, penalty: torch.Tensor) -> torch.Tensor:
+    """Bound of ||X|| ||D|| / ||X'D|| (v,) when the responses have the same share in all directions."""
+    alphas, which = penalty.unique(return_inverse=True)  # type: ignore[no-untyped-call]
+    values = full.tensors(str(penalty.device))[1]
+    dual = 1 / (values + alphas[:, None])  # (A, r)
+    found: torch.Tensor = values[-1].sqrt() * dual.amax(1) / (values.sqrt() * dual).amax(1)
+    return found[which]

@@ -1,0 +1,62 @@
+"""Ridge by fold Grams: the solver of one penalty a voxel for samples >= features."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from d2b_ray.encoding.batches import batches
+from d2b_ray.encoding.fold_scores import empty_solution, fold_scores, keep_best
+from d2b_ray.encoding.products import cross_products
+from d2b_ray.encoding.tensors import to_array, to_tensor
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from d2b_ray.arrays import FloatArray
+    from d2b_ray.catalog.solvers import Solution
+    from d2b_ray.encoding.factorization import Factorization
+
+__all__ = ["filter_values", "solve_primal"]
+
+
+def solve_primal(
+    train: FloatArray,
+    response: FloatArray,
+    alphas: NDArray[np.float64],
+    factorization: Factorization,
+    device: str,
+    memory_budget_bytes: int,
+) -> Solution:
+    """Ridge by fold Grams: beta = (X'X + alpha I)^-1 X'Y, alpha a voxel by leave-one-group-out CV.
+
+    Z_g'Y_g are the only products with the rows; fold g is trained on the others' sum. `train`
+    (n, p), not centred, of which `factorization` was made, `response` (n, V), `alphas` (A,).
+    """
+    n, p = train.shape
+    assert factorization.rows is not None
+    penalties = to_tensor(alphas, device, torch.float64)
+    folds = [factor.fold for factor in factorization.folds]
+    vectors, values = factorization.full.tensors(device)
+    back, turn = vectors.to(torch.float32), values.sqrt().to(torch.float32)[:, None]
+    out = empty_solution(p, response.shape[1])
+    per_voxel = 4 * (3 * n + (len(factorization.folds) + 10) * p + 3 * len(alphas))
+    for start, stop in batches(response.shape[1], per_voxel, memory_budget_bytes):
+        y = to_tensor(response[:, start:stop], device, torch.float32)
+        parts = cross_products(factorization.rows, y, folds)
+        total = parts.sum(0)  # Z'Y (r, v)
+        scores = torch.zeros((len(alphas), stop - start), dtype=torch.float32, device=device)
+        for factor, part in zip(factorization.folds, parts, strict=True):
+            held = y[factor.fold.start : factor.fold.stop]
+            scores += fold_scores(factor, penalties, total - part, part, held)
+        best = keep_best(scores / len(factorization.folds), alphas, out, start, stop)
+        shrunk = turn * total / filter_values(values, penalties[best])
+        out.coef[:, start:stop] = to_array(back @ shrunk)
+    return out
+
+
+def filter_values(values: torch.Tensor, penalty: torch.Tensor) -> torch.Tensor:
+    """values (r,) + penalty (v,) as float32 (r, v): what a ridge filter divides by."""
+    return (values[:, None] + penalty[None, :]).to(torch.float32)
