@@ -119,6 +119,10 @@ class Drill:
             found[start.label] = found.get(start.label, 0) + 1
         return found
 
+    def nodes_of(self, labels: list[str]) -> set[str]:
+        """Nodes on which any of these units was started."""
+        return {start.node for start in self.starts if start.label in labels}
+
     def arrived(self, label: str) -> Start:
         """Wait until a unit waits; returns its start."""
         name = label.replace("/", "_").replace(" ", "_")

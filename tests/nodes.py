@@ -13,6 +13,7 @@ FAST_DEATH = {
     "health_check_failure_threshold": 3,
     "worker_register_timeout_seconds": 300,  # the same of a worker: how busy we are is no fault
 }
+OBJECT_STORE_BYTES = 150 << 20  # of each node
 
 
 class Nodes:
@@ -29,7 +30,8 @@ class Nodes:
             self.cluster = Cluster(
                 initialize_head=True,
                 head_node_args={
-                    "num_cpus": 0, "include_dashboard": False, "_system_config": FAST_DEATH
+                    "num_cpus": 0, "include_dashboard": False, "_system_config": FAST_DEATH,
+                    "object_store_memory": OBJECT_STORE_BYTES,
                 },
             )  # fmt: skip
         self.nodes: dict[str, object] = {}

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from problems import tiny_yaml
+from problems import tiny_yaml, words_yaml
 
 from cluster import plain_environment
 from d2b_ray.cli import main
@@ -49,20 +49,21 @@ def test_every_kind_of_unit_has_a_word_for_progress():
     assert set(PRIORITY) == {*KINDS, "join"}
 
 
-def test_status(spec, inline_store, tiny_root):
+def test_status(spec, words_store, words_root):
     done = d2b_ray("status", spec)
     assert done.returncode == 3
     assert "commit" in done.stdout
-    spec.write_text(tiny_yaml(tiny_root, inline_store))
+    spec.write_text(words_yaml(words_root, words_store))
     done = d2b_ray("status", spec)
     assert done.returncode == 0
-    assert done.stdout.splitlines()[-1] == f"Everything in {inline_store} is up to date."
+    assert done.stdout.splitlines()[-1] == f"Everything in {words_store} is up to date."
 
 
-def test_run_tells_what_to_open(spec):
-    done = d2b_ray("run", spec, "--engine", "inline", "--set", "features.llm.annotation=story")
+def test_run_tells_what_to_open(words_root, tmp_path):
+    spec, out = tmp_path / "sweep.yaml", tmp_path / "out"
+    spec.write_text(words_yaml(words_root, out))
+    done = d2b_ray("run", spec, "--engine", "inline", "--set", "features.said.annotation=story")
     assert done.returncode == 0, done.stderr
-    out = spec.parent / "out"
     lines = done.stdout.splitlines()
     assert lines[-4:-1] == [
         f"Results: {out}",

@@ -6,11 +6,14 @@ import time
 from collections import Counter
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
-from problems import common_sweep, words_sweep
+from nodes import OBJECT_STORE_BYTES
+from problems import Quiet, common_sweep, words_sweep
 from stores import assert_equal_stores, records
 
 from d2b_ray.engine.on_ray import driver
+from d2b_ray.engine.session import run_sweep
 
 pytestmark = [pytest.mark.ray, pytest.mark.filterwarnings("default")]
 
@@ -65,13 +68,18 @@ def assert_started_once(drill, but: dict[str, int]) -> None:
     assert set(but) <= set(drill.counts())
 
 
-@pytest.mark.parametrize("count", [1, 3])
-def test_undisturbed_on_any_number_of_nodes(run, nodes, drill, words_store, count, labels):
+@pytest.mark.parametrize("joining", [0, 2])
+def test_undisturbed_on_one_node_and_on_those_that_join(
+    run, nodes, drill, words_store, labels, joining
+):
     """The faults below run on two. A node that has a fit holds it until all of them have one."""
-    nodes.keep(count)
+    nodes.keep(1)
     drill.script({fit: ["wait"] for fit in labels.fits})
     going = run()
-    until(lambda: len({s.node for s in drill.starts if s.label in labels.fits}) == count, going)
+    until(lambda: drill.nodes_of(labels.fits), going)
+    for _ in range(joining):
+        nodes.add()
+    until(lambda: len(drill.nodes_of(labels.fits)) == 1 + joining, going)
     for fit in labels.fits:
         drill.go(fit)
     assert going.result().ok
@@ -124,15 +132,21 @@ def test_a_value_that_is_lost_is_made_again(run, nodes, drill, words_store, labe
     assert_equal_stores(words_store, run.out)
 
 
-def test_out_of_memory_is_tried_with_less(run, drill, words_store, labels):
+def test_full_memory_stops_nothing(run, drill, words_store, labels):
+    """A unit that has too little is given less to do; an object store that is full spills."""
+    import ray
+
+    held = [ray.put(np.ones(64 << 20, np.uint8)) for _ in range(3)]
+    assert sum(ray.get(ref).nbytes for ref in held) > OBJECT_STORE_BYTES
     drill.script({labels.fit: ["memory", "memory"]})
     assert run().result().ok
     assert_equal_stores(words_store, run.out)
     assert [s.memory_factor for s in drill.starts if s.label == labels.fit] == [1, 0.5, 0.25]
     assert_started_once(drill, {labels.fit: 3})
+    assert all(int(ray.get(ref)[0]) == 1 for ref in held)
 
 
-def test_a_poisoned_unit_fails_alone(run, drill, words_store, labels):
+def test_a_poisoned_unit_fails_alone(run, drill, words_root, words_store, labels):
     drill.script({labels.fit: ["kill"], labels.design: ["go"]}, repeat=True)
     summary = run().result()
     assert list(summary.failed) == [labels.fit]
@@ -140,8 +154,8 @@ def test_a_poisoned_unit_fails_alone(run, drill, words_store, labels):
     assert summary.executed["commit"] == 3
     assert drill.counts()[labels.fit] == 4
     assert any(line.startswith(f"FAILED {labels.fit}") for line in run.lines)
-    drill.script({})
-    assert run(retry_failed=True).result().ok
+    again = words_sweep(words_root, run.out)
+    assert run_sweep(again, Quiet(), engine="inline", retry_failed=True).ok
     assert_equal_stores(words_store, run.out)
 
 
@@ -165,32 +179,30 @@ def test_a_unit_that_hangs_is_ended_and_runs_elsewhere(
     assert any("timeout; trying again" in line for line in run.lines)
 
 
-def test_a_node_that_announces_its_end_gets_no_more_units(run, nodes, drill, words_store, labels):
-    drill.script({labels.fit: ["wait"]})
+def test_nodes_that_announce_their_end_get_no_more_units(run, nodes, drill, words_store, labels):
+    """One has the time to end what it runs; the other is gone before, and it is done elsewhere."""
+    drill.script({fit: ["wait"] for fit in labels.fits})
     going = run()
-    leaving = drill.arrived(labels.fit).node
-    nodes.announce_end(leaving)
-    until(lambda: any("will end" in line for line in run.lines), going)
-    begun = sum(start.node == leaving for start in drill.starts)
-    drill.go(labels.fit)
-    assert going.result().ok
-    # a short one may have been waiting at the worker
-    assert begun <= sum(start.node == leaving for start in drill.starts) <= begun + 1
-    assert_started_once(drill, {})  # what ran there had time to end
-    assert_equal_stores(words_store, run.out)
-    nodes.lose(leaving)
-
-
-def test_what_a_reclaimed_node_ran_is_done_elsewhere(run, nodes, drill, words_store, labels):
-    drill.script({labels.fit: ["wait"]})
-    going = run()
-    leaving = drill.arrived(labels.fit).node
-    nodes.announce_end(leaving)
-    until(lambda: any("will end" in line for line in run.lines), going)
-    nodes.lose(leaving)
+    until(lambda: len(drill.nodes_of(labels.fits)) == 2, going)
+    one, two = (start for start in drill.starts if start.label in labels.fits)
+    for start in (one, two):
+        nodes.announce_end(start.node)
+    until(lambda: sum("will end" in line for line in run.lines) == 2, going)
+    begun = Counter(start.node for start in drill.starts)
+    nodes.add()
+    nodes.lose(two.node)
+    for fit in labels.fits:
+        drill.go(fit)
     assert going.result().ok
     assert_equal_stores(words_store, run.out)
-    assert any("preempted; trying again" in line for line in run.lines)
+    counts = drill.counts()
+    assert (counts[one.label], counts[two.label]) == (1, 2)
+    assert sum("preempted; trying again" in line for line in run.lines) == 1
+    after = Counter(start.node for start in drill.starts)
+    assert {start.node: after[start.node] for start in (one, two)} == {
+        start.node: begun[start.node] for start in (one, two)
+    }
+    nodes.lose(one.node)
 
 
 def test_an_unreachable_store_stops_the_sweep_and_loses_nothing(run, drill, words_store, labels):
@@ -206,29 +218,3 @@ def test_an_unreachable_store_stops_the_sweep_and_loses_nothing(run, drill, word
     after = records(run.out)
     assert {path: after[path] for path in before} == before
     assert_equal_stores(words_store, run.out)
-
-
-def test_a_full_object_store_spills(nodes, run, drill, words_store):
-    import numpy as np
-    import ray
-
-    room = int(ray.cluster_resources()["object_store_memory"])
-    held = [ray.put(np.ones(64 << 20, np.uint8)) for _ in range(3)]
-    assert room > 0
-    summary = run().result()
-    assert summary.ok
-    assert_equal_stores(words_store, run.out)
-    assert all(int(ray.get(ref)[0]) == 1 for ref in held)
-
-
-def test_nodes_that_join_are_used(run, nodes, drill, words_store, labels):
-    nodes.keep(1)
-    drill.script({labels.fit: ["wait"]})
-    going = run()
-    drill.arrived(labels.fit)
-    joined = nodes.add()
-    until(lambda: any(start.node == joined for start in drill.starts), going)
-    drill.go(labels.fit)
-    assert going.result().ok
-    assert_equal_stores(words_store, run.out)
-    assert Counter(drill.counts().values()).keys() == {1}

@@ -73,7 +73,10 @@ def test_the_second_driver_is_refused_before_it_does_anything(spec, drill, commi
 
 
 @pytest.mark.ray
-@pytest.mark.parametrize("engine", ["inline", "ray"])
+@pytest.mark.parametrize(
+    "engine",
+    ["ray", pytest.param("inline", marks=pytest.mark.slow)],  # less: no worker that goes on
+)
 def test_a_frozen_driver_writes_nothing_once_it_is_thawed(spec, drill, commit, words_store, engine):
     """With Ray, only the driver is frozen: its worker goes on, and must be held back too."""
     options = ("--engine", "inline") if engine == "inline" else ("--num-cpus", "1")
