@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import tempfile
 
 import pytest
+
+pytest_plugins = ["gate_report"]
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TRANSFORMERS_OFFLINE", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_AUTH_MODE", "disabled")  # tests start clusters of their own, on loopback
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin take cores from others
+if "NUMBA_CACHE_DIR" not in os.environ:  # loops are compiled once, not by every process
+    os.environ["NUMBA_CACHE_DIR"] = tempfile.mkdtemp(prefix="d2b-numba-")
+    atexit.register(shutil.rmtree, os.environ["NUMBA_CACHE_DIR"], ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
@@ -55,6 +63,28 @@ def common_store(common_root, tmp_path_factory):
     out = tmp_path_factory.mktemp("bounded") / "results"
     summary = run_sweep(common_sweep(common_root, out), Quiet(), engine="inline")
     assert summary.ok, summary.failed
+    return out
+
+
+@pytest.fixture(scope="session")
+def words_root(tmp_path_factory):
+    """The small data set with vectors of its words; read-only by agreement."""
+    from problems import write_words
+
+    return write_words(tmp_path_factory.mktemp("words") / "data")
+
+
+@pytest.fixture(scope="session")
+def words_store(words_root, tmp_path_factory):
+    """The sweep over word vectors run by the reference engine; read-only by agreement."""
+    from problems import Quiet, words_sweep
+
+    from d2b_ray.engine.session import run_sweep
+
+    out = tmp_path_factory.mktemp("words_store") / "results"
+    summary = run_sweep(words_sweep(words_root, out), Quiet(), engine="inline")
+    assert summary.ok
+    assert summary.executed["fit"] == 4
     return out
 
 

@@ -3,34 +3,51 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 
 # A node that is lost is noticed within two seconds.
 FAST_DEATH = {
     "health_check_initial_delay_ms": 500,
     "health_check_period_ms": 500,
-    "health_check_timeout_ms": 5000,  # a dead node refuses at once; a busy one answers late
+    "health_check_timeout_ms": 100_000,  # a dead node refuses at once; a busy one answers late
     "health_check_failure_threshold": 3,
+    "worker_register_timeout_seconds": 300,  # the same of a worker: how busy we are is no fault
 }
+OBJECT_STORE_BYTES = 150 << 20  # of each node
 
 
 class Nodes:
-    """A head that runs no units, and worker nodes that may be lost."""
+    """A head that runs no units, and worker nodes that may be lost.
 
-    def __init__(self, folder: str, **head) -> None:
-        from ray.cluster_utils import Cluster
+    Workers see the variables `environment`; this process only while it starts a node, or joins.
+    """
 
-        os.environ["RAY_TMPDIR"] = folder
-        self.cluster = Cluster(
-            initialize_head=True,
-            head_node_args={"num_cpus": 0, "_system_config": FAST_DEATH, **head},
-        )
+    def __init__(self, folder: str, **environment: str) -> None:
+        self.environment = {"RAY_TMPDIR": folder, "RAY_task_oom_retries": "0"} | environment
+        with variables(**self.environment):
+            from ray.cluster_utils import Cluster
+
+            self.cluster = Cluster(
+                initialize_head=True,
+                head_node_args={
+                    "num_cpus": 0, "include_dashboard": False, "_system_config": FAST_DEATH,
+                    "object_store_memory": OBJECT_STORE_BYTES,
+                },
+            )  # fmt: skip
         self.nodes: dict[str, object] = {}
         self._addresses = (f"127.0.1.{last}" for last in range(2, 250))
 
-    def add(self, num_cpus: int = 1, **more) -> str:
+    def join(self) -> None:
+        """This process becomes a driver."""
+        import ray
+
+        with variables(**self.environment):
+            ray.init(address=self.cluster.address, log_to_driver=False, logging_level="ERROR")
+
+    def add(self, num_cpus: int = 1, **environment: str) -> str:
         """A node joins; its number. Its address is its own, so that a driver joins by the head."""
-        own = {"node_ip_address": next(self._addresses)}
-        node = self.cluster.add_node(num_cpus=num_cpus, **own | more)
+        with variables(**self.environment | environment):
+            node = self.cluster.add_node(num_cpus=num_cpus, node_ip_address=next(self._addresses))
         self.nodes[node.node_id] = node
         return node.node_id
 
@@ -54,3 +71,22 @@ class Nodes:
         reason = autoscaler_pb2.DrainNodeReason.Value("DRAIN_NODE_REASON_PREEMPTION")
         accepted, why = client.drain_node(number, reason, "spot instance reclaimed", 0)
         assert accepted, why
+
+    def end(self) -> None:
+        """End all of it."""
+        import ray
+
+        ray.shutdown()
+        self.cluster.shutdown()
+
+
+@contextmanager
+def variables(**values: str):
+    """Environment variables inside the block."""
+    before = dict(os.environ)
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)

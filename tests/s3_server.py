@@ -48,7 +48,7 @@ def s3_server(*buckets: str):
                     os.environ[name] = value
 
 
-def _wait(process: subprocess.Popen, url: str, seconds: float = 60) -> None:
+def _wait(process: subprocess.Popen, url: str, seconds: float = 300) -> None:
     deadline = time.monotonic() + seconds
     while process.poll() is None and time.monotonic() < deadline:
         try:

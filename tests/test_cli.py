@@ -6,9 +6,10 @@ import subprocess
 import sys
 
 import pytest
-from problems import tiny_yaml
+from problems import tiny_yaml, words_yaml
 
 from cluster import plain_environment
+from d2b_ray.cli import main
 from d2b_ray.cli.progress import PHASES
 from d2b_ray.plan import KINDS
 from d2b_ray.schedule.ready import PRIORITY
@@ -18,7 +19,7 @@ from d2b_ray.steps.table import STEPS
 def d2b_ray(*arguments, cwd=None):
     return subprocess.run(
         [sys.executable, "-m", "d2b_ray.cli", *map(str, arguments)], cwd=cwd, text=True,
-        capture_output=True, timeout=120, env=plain_environment(HF_HUB_OFFLINE="1"),
+        capture_output=True, timeout=500, env=plain_environment(HF_HUB_OFFLINE="1"),
     )  # fmt: skip
 
 
@@ -48,20 +49,21 @@ def test_every_kind_of_unit_has_a_word_for_progress():
     assert set(PRIORITY) == {*KINDS, "join"}
 
 
-def test_status(spec, inline_store, tiny_root):
+def test_status(spec, words_store, words_root):
     done = d2b_ray("status", spec)
     assert done.returncode == 3
     assert "commit" in done.stdout
-    spec.write_text(tiny_yaml(tiny_root, inline_store))
+    spec.write_text(words_yaml(words_root, words_store))
     done = d2b_ray("status", spec)
     assert done.returncode == 0
-    assert done.stdout.splitlines()[-1] == f"Everything in {inline_store} is up to date."
+    assert done.stdout.splitlines()[-1] == f"Everything in {words_store} is up to date."
 
 
-def test_run_tells_what_to_open(spec):
-    done = d2b_ray("run", spec, "--engine", "inline", "--set", "features.llm.annotation=story")
+def test_run_tells_what_to_open(words_root, tmp_path):
+    spec, out = tmp_path / "sweep.yaml", tmp_path / "out"
+    spec.write_text(words_yaml(words_root, out))
+    done = d2b_ray("run", spec, "--engine", "inline", "--set", "features.said.annotation=story")
     assert done.returncode == 0, done.stderr
-    out = spec.parent / "out"
     lines = done.stdout.splitlines()
     assert lines[-4:-1] == [
         f"Results: {out}",
@@ -90,13 +92,16 @@ def test_run_tells_what_to_open(spec):
     ],
 )
 @pytest.mark.parametrize("verb", ["plan", "run"])
-def test_bad_input_is_one_line_and_loses_nothing(spec, verb, override, words):
-    done = d2b_ray(verb, spec, "--set", override)
-    assert done.returncode == 2, done.stdout + done.stderr
-    assert done.stderr.count("\n") == 1, done.stderr
-    assert done.stderr.startswith("d2b-ray: ")
-    assert words in done.stderr
-    assert done.stdout == ""
+def test_bad_input_is_one_line_and_loses_nothing(spec, verb, override, words, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["d2b-ray", verb, str(spec), "--set", override])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    out, err = capsys.readouterr()
+    assert ended.value.code == 2, out + err
+    assert err.count("\n") == 1, err
+    assert err.startswith("d2b-ray: ")
+    assert words in err
+    assert out == ""
     assert not (spec.parent / "out").exists()
 
 

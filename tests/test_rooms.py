@@ -18,14 +18,14 @@ HEAVY = ("ray", "torch", "transformers", "matplotlib", "himalaya", "pyarrow", "n
 
 
 def loaded_after(program: str) -> tuple[set[str], float]:
-    """Top-level modules that a fresh interpreter has loaded after `program`, and its seconds."""
+    """Top-level modules that a fresh interpreter has loaded after `program`, and its CPU seconds."""
     code = (
-        "import time; began = time.perf_counter()\n" + program + "\n"
-        "import json, sys; spent = time.perf_counter() - began\n"
+        "import time; began = time.process_time()\n" + program + "\n"
+        "import json, sys; spent = time.process_time() - began\n"
         "print('\\n' + json.dumps([sorted({m.split('.')[0] for m in sys.modules}), spent]))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=500
     )
     names, seconds = json.loads(done.stdout.splitlines()[-1])
     return set(names), seconds
@@ -55,7 +55,26 @@ def test_check_needs_neither_ray_nor_torch():
 
 def test_plan_needs_neither_ray_nor_torch(tmp_path):
     names, _ = loaded_after("import d2b_ray.engine.session, d2b_ray.cli.planning")
-    assert not names & {"ray", "torch", "transformers", "matplotlib", "himalaya", "numba"}
+    assert not names & {
+        "ray",
+        "torch",
+        "transformers",
+        "matplotlib",
+        "himalaya",
+        "numba",
+        "sklearn",
+    }
+
+
+def test_a_worker_that_reads_a_data_set_and_fits_needs_no_sklearn():
+    """What all processes of a sweep import, hundreds of times in a large one."""
+    names, _ = loaded_after(
+        "import d2b_ray.steps.table\n"
+        "from d2b_ray.data import open_dataset\n"
+        "from d2b_ray.encoding import factorize, fit_banded, fit_ridge"
+    )
+    assert "torch" in names
+    assert not names & {"ray", "sklearn", "pandas", "transformers", "numba", "matplotlib"}
 
 
 def test_what_a_sweep_may_choose_is_asked_without_what_computes_it():
@@ -87,11 +106,11 @@ def test_ten_thousand_units_are_planned_within_two_seconds():
     sweep = load(PACKAGE.parent / "jobs/levels.yaml")
     subjects = tuple(f"DM{n:02d}" for n in range(6))
     world = world_of(sweep, subjects, layers=13)
-    began = time.perf_counter()
+    began = time.process_time()
     plan = make_plan(sweep, world)
     estimate(plan, world.sizes, frozenset())
     assert len(plan) > 10_000
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2
 
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: p.name)

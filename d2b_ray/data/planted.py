@@ -1,4 +1,7 @@
-"""Responses with known effects: features through planted weights and a blood response, plus noise."""
+"""Responses with known effects: features through planted weights and a blood response, plus noise.
+
+scipy.signal and scipy.stats are imported where they are needed: whoever opens a data set imports this room.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.signal import lfilter
-from scipy.stats import gamma
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -52,6 +53,8 @@ class Planted:
 
 def haemodynamic_response(seconds: int = 32) -> NDArray[np.float64]:
     """Double-gamma response at a TR of 1 s, peak near 5 s, sum 1 (Friston et al. 1998; SPM's shapes)."""
+    from scipy.stats import gamma
+
     t = np.arange(seconds)
     found = gamma.pdf(t, 6) - gamma.pdf(t, 16) / 6
     response: NDArray[np.float64] = found / found.sum()
@@ -111,6 +114,8 @@ def _directions(rows: FloatArray) -> NDArray[np.float64]:
 def _signal(
     planted: Planted, features: Mapping[str, Mapping[str, FloatArray]], run: Run
 ) -> NDArray[np.float64]:
+    from scipy.signal import lfilter
+
     out = np.zeros((run.seconds, len(planted.index)))
     for level in dict.fromkeys(DRIVERS.values()):
         own = planted.level == level
@@ -121,6 +126,8 @@ def _signal(
 
 def _noise(rng: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.float64]:
     """Unit-variance noise with autocorrelation NOISE_MEMORY^lag."""
+    from scipy.signal import lfilter
+
     white = rng.standard_normal(shape)
     white[0] /= np.sqrt(1 - NOISE_MEMORY**2)
     made: NDArray[np.float64] = lfilter([1.0], [1.0, -NOISE_MEMORY], white, axis=0)

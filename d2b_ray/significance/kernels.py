@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numba import njit
 
-from d2b_ray.significance.lanes import LANES, add, fma, load, multiply, store
+from d2b_ray.significance.lanes import CACHED, LANES, add, fma, load, multiply, store
 
 if TYPE_CHECKING:
     from typing import Any
@@ -52,7 +52,7 @@ def _chain(f: FloatArray, base: int, m: FloatArray, row: int, length: int) -> An
     return total
 
 
-@njit(nogil=True)
+@njit(nogil=True, cache=CACHED)
 def direct(
     fixed: FloatArray,
     moved: FloatArray,
@@ -78,7 +78,7 @@ def direct(
         store(out, i, total)
 
 
-@njit(nogil=True)
+@njit(nogil=True, cache=CACHED)
 def tabled(
     fixed: FloatArray,
     moved: FloatArray,
@@ -126,7 +126,7 @@ def tabled(
                     store(out, i, add(load(out, i), load(table, entries[k, i])))
 
 
-@njit(nogil=True)
+@njit(nogil=True, cache=CACHED)
 def _pair(
     f: FloatArray,
     here: int,
@@ -157,7 +157,7 @@ def _pair(
             store(table, own + second + block, t)
 
 
-@njit(nogil=True)
+@njit(nogil=True, cache=CACHED)
 def _ten(
     f: FloatArray,
     here: int,
@@ -216,7 +216,7 @@ def _five(f: FloatArray, row: int) -> Any:
     return load(f, row), load(f, row + 1), load(f, row + 2), load(f, row + 3), load(f, row + 4)
 
 
-@njit(nogil=True)
+@njit(nogil=True, cache=CACHED)
 def count(
     null: FloatArray, observed: FloatArray, exceed: IntArray, above: IntArray, maxima: FloatArray
 ) -> None:

@@ -7,6 +7,7 @@ a factor of eight in `kernels`.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from llvmlite import ir
@@ -18,9 +19,12 @@ from numba.extending import models, register_model
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["LANES", "add", "fma", "load", "multiply", "store"]
+__all__ = ["CACHED", "LANES", "add", "fma", "load", "multiply", "store"]
 
 LANES = 16  # voxels side by side: a vector register or two, and both series of a tile stay in L2
+# Machine code is kept from one process to the next where a folder for it is named: a worker begins a second
+# and a half sooner. Not unasked, for numba looks whether the file of a loop has changed, but not this one.
+CACHED = "NUMBA_CACHE_DIR" in os.environ
 # numba's own type of it counts the typing context among the arguments of a call
 _intrinsic: Callable[[Callable[..., Any]], Any] = extending.intrinsic
 _VECTOR = ir.VectorType(ir.FloatType(), LANES)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numba import njit
 
-from d2b_ray.significance.kernels import LANES
+from d2b_ray.significance.lanes import CACHED, LANES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,7 +70,7 @@ def correlations(
     return np.clip(r, -1, 1)
 
 
-@njit(nogil=True)
+@njit(nogil=True, cache=CACHED)
 def _block_sums(
     column: NDArray[np.float64], starts: IntArray, stops: IntArray, out: NDArray[np.float64]
 ) -> None:
@@ -82,7 +82,7 @@ def _block_sums(
         out[block] = total
 
 
-@njit(nogil=True)
+@njit(nogil=True, cache=CACHED)
 def _drawn_sums(sums: NDArray[np.float64], drawn: IntArray, out: NDArray[np.float64]) -> None:
     for i in range(drawn.shape[0]):
         total = np.zeros(LANES)

@@ -15,11 +15,10 @@ DEVICE_VARIABLE = "D2B_RAY_DEVICE"
 
 def resolve_device(wanted: str) -> str:
     """`"cpu"` or `"cuda"` for `wanted` in {"auto", "cpu", "cuda"}; "auto" asks the assignment."""
+    if wanted == "cpu" or os.environ.get(DEVICE_VARIABLE) == "cpu":
+        return "cpu"
     import torch
 
-    assigned = os.environ.get(DEVICE_VARIABLE)
-    if wanted == "cpu" or assigned == "cpu":
-        return "cpu"
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 

@@ -2,200 +2,211 @@
 
 from __future__ import annotations
 
-import os
+import time
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
-from drill import Drill
-from nodes import Nodes
-from problems import MODEL, Quiet, tiny_sweep
+from nodes import OBJECT_STORE_BYTES
+from problems import Quiet, common_sweep, words_sweep
 from stores import assert_equal_stores, records
+
+from d2b_ray.engine.on_ray import driver
+from d2b_ray.engine.session import run_sweep
 
 pytestmark = [pytest.mark.ray, pytest.mark.filterwarnings("default")]
 
-TESTS = Path(__file__).resolve().parents[1]
 
-
-def label(text: str) -> str:
-    """`fit DM01 story layer1 ...` with the model where labels have it."""
-    kind_to_annotation, layer, rest = text.partition(" layer")
-    return f"{kind_to_annotation} {MODEL}{layer}{rest}"
-
-
-FIT = label("fit DM01 speechTranscription layer1 TR3-5")
-DESIGN = label("design speechTranscription layer1 TR3-5")
-NULL = label("null DM01 speechTranscription layer1 TR3-5 0-20")
-COMMIT = label("commit DM01 speechTranscription layer1 TR3-5")
-EXTRACT = f"extract speechTranscription {MODEL} semantic"
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("drill")
-
-
-@pytest.fixture(scope="module")
-def nodes(ray_folder, folder):
-    import ray
-
-    before = dict(os.environ)
-    os.environ.update(
-        D2B_DRILL=str(folder),
-        D2B_RAY_INJECT_FAULT="drill:before",
-        PYTHONPATH=f"{TESTS}:{os.environ.get('PYTHONPATH', '')}",
-        RAY_task_oom_retries="0",
+@pytest.fixture
+def labels(words_root):
+    """What units are called in the drill: one of each kind that is put to the test."""
+    model = f"{words_root}/words.txt"
+    said = f"speechTranscription {model} layerNone TR3-5"
+    return SimpleNamespace(
+        extract=f"extract speechTranscription {model} wordvectors",
+        design=f"design {said}",
+        fit=f"fit DM01 {said}",
+        fits=[
+            f"fit {who} {level} {model} layerNone TR3-5"
+            for who in ("DM01", "DM03")
+            for level in ("speechTranscription", "story")
+        ],
+        null=f"null DM01 {said} 0-20",
+        commit=f"commit DM01 {said}",
     )
-    made = Nodes(ray_folder)
-    ray.init(address=made.cluster.address, log_to_driver=False, logging_level="ERROR")
-    try:
-        yield made
-    finally:
-        ray.shutdown()
-        made.cluster.shutdown()
-        os.environ.clear()
-        os.environ.update(before)
 
 
 @pytest.fixture
-def drill(folder):
-    return Drill(folder)
+def drill(shared_drill):
+    return shared_drill
 
 
 @pytest.fixture
-def run(nodes, tiny_root, tmp_path):
-    """Run the tiny sweep on the cluster, in a thread; `.result()` waits."""
-    from d2b_ray.engine.session import run_sweep
-
-    nodes.keep(2)
-    pool = ThreadPoolExecutor(1)
-    watcher = Quiet()
+def run(on_ray, words_root, tmp_path):
+    """Run the sweep over word vectors on the cluster."""
 
     def start(*overrides: str, **options):
-        sweep = tiny_sweep(tiny_root, tmp_path / "out", *overrides)
-        return pool.submit(run_sweep, sweep, watcher, engine="ray", **options)
+        return on_ray(words_sweep(words_root, tmp_path / "out", *overrides), **options)
 
     start.out = tmp_path / "out"
-    start.lines = watcher.lines
-    yield start
-    pool.shutdown()
+    start.watcher, start.lines = on_ray.watcher, on_ray.watcher.lines
+    return start
 
 
-def assert_started_once(drill: Drill, but: dict[str, int]) -> None:
+def until(happened, going) -> None:
+    """Wait for what a run is to do before it ends."""
+    while not happened():
+        assert not going.done(), going.result()
+        time.sleep(0.02)
+
+
+def assert_started_once(drill, but: dict[str, int]) -> None:
     """Every unit started once, except for those named."""
     wrong = {k: n for k, n in drill.counts().items() if n != but.get(k, 1)}
     assert not wrong, wrong
     assert set(but) <= set(drill.counts())
 
 
-@pytest.mark.parametrize("count", [1, 4])
-def test_undisturbed_on_any_number_of_nodes(run, nodes, drill, inline_store, count):
-    """The faults below run on two."""
-    nodes.keep(count)
-    assert run().result().ok
-    assert_equal_stores(inline_store, run.out)
+@pytest.mark.parametrize("joining", [0, 2])
+def test_undisturbed_on_one_node_and_on_those_that_join(
+    run, nodes, drill, words_store, labels, joining
+):
+    """The faults below run on two. A node that has a fit holds it until all of them have one."""
+    nodes.keep(1)
+    drill.script({fit: ["wait"] for fit in labels.fits})
+    going = run()
+    until(lambda: drill.nodes_of(labels.fits), going)
+    for _ in range(joining):
+        nodes.add()
+    until(lambda: len(drill.nodes_of(labels.fits)) == 1 + joining, going)
+    for fit in labels.fits:
+        drill.go(fit)
+    assert going.result().ok
+    assert_equal_stores(words_store, run.out)
     assert_started_once(drill, {})
-    assert len({start.node for start in drill.starts}) == count
 
 
-def test_a_killed_worker_costs_the_unit_that_it_ran(run, drill, inline_store):
-    drill.script({FIT: ["kill"], NULL: ["kill", "kill"], COMMIT: ["kill"], EXTRACT: ["kill"]})
+def test_intervals_ceilings_and_comparisons_are_those_of_the_inline_engine(
+    on_ray, common_root, common_store, tmp_path
+):
+    summary = on_ray(common_sweep(common_root, tmp_path / "out")).result()
+    assert summary.ok
+    counts = {"bootstrap": 16, "ceiling": 4, "commit": 16, "compare": 8}
+    assert {kind: summary.executed[kind] for kind in counts} == counts
+    assert_equal_stores(common_store, tmp_path / "out")
+
+
+def test_a_killed_worker_costs_the_unit_that_it_ran(run, drill, words_store, labels):
+    once = {label: ["kill"] for label in (labels.fit, labels.commit, labels.extract)}
+    drill.script({**once, labels.null: ["kill", "kill"]})
     assert run().result().ok
-    assert_equal_stores(inline_store, run.out)
-    assert_started_once(drill, {FIT: 2, NULL: 3, COMMIT: 2, EXTRACT: 2})
+    assert_equal_stores(words_store, run.out)
+    assert_started_once(drill, {labels.fit: 2, labels.null: 3, labels.commit: 2, labels.extract: 2})
     assert sum("worker died; trying again" in line for line in run.lines) == 5
 
 
-def test_a_lost_node_costs_its_units_and_its_values(run, nodes, drill, inline_store):
-    drill.script({FIT: ["wait"]})
+def test_a_lost_node_costs_its_units_and_its_values(run, nodes, drill, words_store, labels):
+    drill.script({labels.fit: ["wait"]})
     going = run()
-    lost = drill.arrived(FIT).node
+    lost = drill.arrived(labels.fit).node
     nodes.lose(lost)
     nodes.add()
     assert going.result().ok
-    assert_equal_stores(inline_store, run.out)
+    assert_equal_stores(words_store, run.out)
     counts = drill.counts()
-    assert counts[FIT] >= 2
+    assert counts[labels.fit] >= 2
     again = {name.split()[0] for name, count in counts.items() if count > 1}
     assert not again & {"extract", "commit", "gather"}  # what has a record is never done twice
 
 
-def test_a_value_that_is_lost_is_made_again(run, nodes, drill, inline_store):
-    drill.script({COMMIT: ["wait"]})
+def test_a_value_that_is_lost_is_made_again(run, nodes, drill, words_store, labels):
+    drill.script({labels.commit: ["wait"]})
     going = run("resources.permute.block=40")
-    waiting = drill.arrived(COMMIT).node
+    waiting = drill.arrived(labels.commit).node
     for number in [n for n in nodes.nodes if n != waiting]:
         nodes.lose(number)
     nodes.add()
-    drill.go(COMMIT)
+    drill.go(labels.commit)
     assert going.result().ok
-    assert_equal_stores(inline_store, run.out)
+    assert_equal_stores(words_store, run.out)
 
 
-def test_out_of_memory_is_tried_with_less(run, drill, inline_store):
-    drill.script({FIT: ["memory", "memory"]})
+def test_full_memory_stops_nothing(run, drill, words_store, labels):
+    """A unit that has too little is given less to do; an object store that is full spills."""
+    import ray
+
+    held = [ray.put(np.ones(64 << 20, np.uint8)) for _ in range(3)]
+    assert sum(ray.get(ref).nbytes for ref in held) > OBJECT_STORE_BYTES
+    drill.script({labels.fit: ["memory", "memory"]})
     assert run().result().ok
-    assert_equal_stores(inline_store, run.out)
-    assert [s.memory_factor for s in drill.starts if s.label == FIT] == [1, 0.5, 0.25]
-    assert_started_once(drill, {FIT: 3})
+    assert_equal_stores(words_store, run.out)
+    assert [s.memory_factor for s in drill.starts if s.label == labels.fit] == [1, 0.5, 0.25]
+    assert_started_once(drill, {labels.fit: 3})
+    assert all(int(ray.get(ref)[0]) == 1 for ref in held)
 
 
-def test_a_poisoned_unit_fails_alone(run, drill, inline_store):
-    drill.script({FIT: ["kill"], DESIGN: ["go"]}, repeat=True)
+def test_a_poisoned_unit_fails_alone(run, drill, words_root, words_store, labels):
+    drill.script({labels.fit: ["kill"], labels.design: ["go"]}, repeat=True)
     summary = run().result()
-    assert list(summary.failed) == [FIT]
+    assert list(summary.failed) == [labels.fit]
     assert summary.skipped == 3  # its two null blocks and its result
-    assert summary.executed["commit"] == 7
-    assert drill.counts()[FIT] == 4
-    assert any(line.startswith(f"FAILED {FIT}") for line in run.lines)
-    drill.script({})
-    assert run(retry_failed=True).result().ok
-    assert_equal_stores(inline_store, run.out)
+    assert summary.executed["commit"] == 3
+    assert drill.counts()[labels.fit] == 4
+    assert any(line.startswith(f"FAILED {labels.fit}") for line in run.lines)
+    again = words_sweep(words_root, run.out)
+    assert run_sweep(again, Quiet(), engine="inline", retry_failed=True).ok
+    assert_equal_stores(words_store, run.out)
 
 
-def test_a_unit_that_hangs_is_ended_and_runs_elsewhere(run, drill, inline_store):
-    drill.script({FIT: ["hang"]})
-    assert run("resources.timeout_s=15").result().ok
-    assert_equal_stores(inline_store, run.out)
-    first, second = (start.node for start in drill.starts if start.label == FIT)
+def test_a_unit_that_hangs_is_ended_and_runs_elsewhere(
+    run, drill, words_store, labels, monkeypatch
+):
+    """The driver's clock is moved once nothing else runs: no unit is slow here but the one that hangs."""
+    monkeypatch.setattr(driver, "SHORT_S", -1.0)  # nothing waits behind it
+    late = SimpleNamespace(s=0.0)
+    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + late.s)
+    monkeypatch.setattr(driver, "time", clock)
+    drill.script({labels.fit: ["wait"]})
+    going = run("resources.timeout_s=5000")
+    drill.arrived(labels.fit)
+    until(lambda: run.watcher.ended.get("commit") == 3, going)
+    late.s = 6000.0
+    assert going.result().ok
+    assert_equal_stores(words_store, run.out)
+    first, second = (start.node for start in drill.starts if start.label == labels.fit)
     assert first != second
     assert any("timeout; trying again" in line for line in run.lines)
 
 
-def test_a_node_that_announces_its_end_gets_no_more_units(run, nodes, drill, inline_store):
-    drill.script({FIT: ["wait"]})
+def test_nodes_that_announce_their_end_get_no_more_units(run, nodes, drill, words_store, labels):
+    """One has the time to end what it runs; the other is gone before, and it is done elsewhere."""
+    drill.script({fit: ["wait"] for fit in labels.fits})
     going = run()
-    leaving = drill.arrived(FIT).node
-    nodes.announce_end(leaving)
-    while not any("will end" in line for line in run.lines):
-        going.exception(0.05) if going.done() else None
-        assert not going.done()
-    begun = sum(start.node == leaving for start in drill.starts)
-    drill.go(FIT)
+    until(lambda: len(drill.nodes_of(labels.fits)) == 2, going)
+    one, two = (start for start in drill.starts if start.label in labels.fits)
+    for start in (one, two):
+        nodes.announce_end(start.node)
+    until(lambda: sum("will end" in line for line in run.lines) == 2, going)
+    begun = Counter(start.node for start in drill.starts)
+    nodes.add()
+    nodes.lose(two.node)
+    for fit in labels.fits:
+        drill.go(fit)
     assert going.result().ok
-    # a short one may have been waiting at the worker
-    assert begun <= sum(start.node == leaving for start in drill.starts) <= begun + 1
-    assert_started_once(drill, {})  # what ran there had time to end
-    assert_equal_stores(inline_store, run.out)
-    nodes.lose(leaving)
+    assert_equal_stores(words_store, run.out)
+    counts = drill.counts()
+    assert (counts[one.label], counts[two.label]) == (1, 2)
+    assert sum("preempted; trying again" in line for line in run.lines) == 1
+    after = Counter(start.node for start in drill.starts)
+    assert {start.node: after[start.node] for start in (one, two)} == {
+        start.node: begun[start.node] for start in (one, two)
+    }
+    nodes.lose(one.node)
 
 
-def test_what_a_reclaimed_node_ran_is_done_elsewhere(run, nodes, drill, inline_store):
-    drill.script({FIT: ["wait"]})
-    going = run()
-    leaving = drill.arrived(FIT).node
-    nodes.announce_end(leaving)
-    while not any("will end" in line for line in run.lines):
-        assert not going.done()
-    nodes.lose(leaving)
-    assert going.result().ok
-    assert_equal_stores(inline_store, run.out)
-    assert any("preempted; trying again" in line for line in run.lines)
-
-
-def test_an_unreachable_store_stops_the_sweep_and_loses_nothing(run, drill, inline_store):
-    drill.script({COMMIT: ["store", "store", "store"]})
+def test_an_unreachable_store_stops_the_sweep_and_loses_nothing(run, drill, words_store, labels):
+    drill.script({labels.commit: ["store", "store", "store"]})
     summary = run().result()
     assert not summary.ok
     assert "cannot be reached" in summary.stopped
@@ -206,31 +217,4 @@ def test_an_unreachable_store_stops_the_sweep_and_loses_nothing(run, drill, inli
     assert run().result().ok
     after = records(run.out)
     assert {path: after[path] for path in before} == before
-    assert_equal_stores(inline_store, run.out)
-
-
-def test_a_full_object_store_spills(nodes, run, drill, inline_store):
-    import numpy as np
-    import ray
-
-    room = int(ray.cluster_resources()["object_store_memory"])
-    held = [ray.put(np.ones(64 << 20, np.uint8)) for _ in range(3)]
-    assert room > 0
-    summary = run().result()
-    assert summary.ok
-    assert_equal_stores(inline_store, run.out)
-    assert all(int(ray.get(ref)[0]) == 1 for ref in held)
-
-
-def test_nodes_that_join_are_used(run, nodes, drill, inline_store):
-    nodes.keep(1)
-    drill.script({FIT: ["wait"]})
-    going = run()
-    drill.arrived(FIT)
-    joined = nodes.add()
-    while not any(start.node == joined for start in drill.starts):
-        assert not going.done()
-    drill.go(FIT)
-    assert going.result().ok
-    assert_equal_stores(inline_store, run.out)
-    assert Counter(drill.counts().values()).keys() == {1}
+    assert_equal_stores(words_store, run.out)

@@ -2,43 +2,29 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import pytest
-from drill import EATEN_BYTES, Drill
-from nodes import Nodes
+from drill import EATEN_BYTES
 from problems import MODEL, Quiet, tiny_sweep
 from stores import assert_equal_stores
 
 pytestmark = [pytest.mark.slow, pytest.mark.ray, pytest.mark.filterwarnings("default")]
 
-TESTS = Path(__file__).resolve().parents[1]
 FIT = f"fit DM01 speechTranscription {MODEL} layer1 TR3-5"
 
 
 @pytest.fixture
-def drill(ray_folder, tmp_path, monkeypatch):
-    """One worker on a cluster whose limit lies halfway between now and what the drill eats."""
-    import ray
+def drill(nodes, shared_drill):
+    """The cluster has one node, whose limit lies halfway between now and what the drill eats."""
     from ray._common.utils import get_system_memory
     from ray._private.utils import get_used_memory
 
     limit = (get_used_memory() + EATEN_BYTES / 2) / get_system_memory()
     if limit > 0.9:
         pytest.skip("this machine has too little memory left for a drill that eats some")
-    monkeypatch.setenv("RAY_memory_usage_threshold", f"{limit:.4f}")
-    monkeypatch.setenv("RAY_memory_monitor_refresh_ms", "100")
-    monkeypatch.setenv("RAY_task_oom_retries", "0")
-    monkeypatch.setenv("D2B_DRILL", str(tmp_path / "drill"))
-    monkeypatch.setenv("D2B_RAY_INJECT_FAULT", "drill:before")
-    monkeypatch.setenv("PYTHONPATH", f"{TESTS}:{os.environ.get('PYTHONPATH', '')}")
-    nodes = Nodes(ray_folder)
-    nodes.keep(1)
-    ray.init(address=nodes.cluster.address, log_to_driver=False, logging_level="ERROR")
-    yield Drill(tmp_path / "drill")
-    ray.shutdown()
-    nodes.cluster.shutdown()
+    nodes.keep(0)
+    node = nodes.add(RAY_memory_usage_threshold=f"{limit:.4f}", RAY_memory_monitor_refresh_ms="100")
+    yield shared_drill
+    nodes.lose(node)
 
 
 def test_a_worker_that_the_monitor_ends_is_out_of_memory(drill, tiny_root, tmp_path, inline_store):

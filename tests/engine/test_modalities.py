@@ -15,7 +15,6 @@ from media_problem import RATE, RUNS, TEXT, media_yaml, rows_of, write_media, wr
 from problems import Quiet
 from stores import assert_equal_stores, records
 
-from cluster import run_drilled
 from d2b_ray.catalog import MODALITIES
 from d2b_ray.engine.session import prepare, run_sweep
 from d2b_ray.errors import D2BError
@@ -36,6 +35,7 @@ from d2b_ray.steps.worker_cache import WorkerCache
 from d2b_ray.store import model_folder
 
 FITS = 9
+pytestmark = pytest.mark.filterwarnings("default")  # Ray leaves sockets open
 
 
 @pytest.fixture(scope="module")
@@ -49,14 +49,22 @@ def models(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def store(root, models, tmp_path_factory):
-    """The sweep by two workers of a cluster; the one that first begins to look at frames is killed."""
-    folder = tmp_path_factory.mktemp("ray")
-    drill = Drill(folder / "drill")
+def drilled(root, models, nodes, drill_folder, tmp_path_factory):
+    """The sweep by two workers of a cluster; the one that first begins to look at frames is killed.
+
+    The store, and how often each unit was started.
+    """
+    out = tmp_path_factory.mktemp("ray") / "out"
+    drill = Drill(drill_folder)
     drill.script({f"extract frames {models}/vit vision": ["kill"]})
-    (folder / "sweep.yaml").write_text(media_yaml(root, models, folder / "out"))
-    run_drilled(folder / "sweep.yaml", drill)
-    return folder / "out"
+    nodes.keep(2)
+    assert run_sweep(parse(media_yaml(root, models, out)), Quiet(), engine="ray").ok
+    return out, drill.counts()
+
+
+@pytest.fixture(scope="module")
+def store(drilled):
+    return drilled[0]
 
 
 @pytest.fixture
@@ -131,21 +139,14 @@ def test_features_are_those_of_the_module(store, root, models, name):
 
 @pytest.mark.ray
 def test_a_killed_extractor_is_done_again_and_the_bytes_are_those_of_the_inline_engine(
-    store, root, models, tmp_path
+    drilled, root, models, tmp_path
 ):
-    counts = Drill.counts(Opened(store.parent / "drill"))
+    store, counts = drilled
     again = {label: n for label, n in counts.items() if n > 1}
     assert again == {f"extract frames {models}/vit vision": 3}  # `see` and `film` share their label
     sweep = parse(media_yaml(root, models, tmp_path / "inline"))
     assert run_sweep(sweep, Quiet(), engine="inline").ok
     assert_equal_stores(store, tmp_path / "inline")
-
-
-class Opened(Drill):
-    """A drill that has been, without a new script."""
-
-    def __init__(self, folder):
-        self.folder = folder
 
 
 @pytest.mark.ray

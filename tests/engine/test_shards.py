@@ -10,7 +10,6 @@ from media_problem import RUNS, media_yaml, write_media, write_models
 from problems import Quiet
 from stores import assert_equal_stores, records
 
-from cluster import run_drilled
 from d2b_ray.engine.session import prepare, run_sweep
 from d2b_ray.plan import estimate
 from d2b_ray.spec import parse
@@ -50,12 +49,14 @@ def drill(tmp_path, monkeypatch):
 
 @pytest.mark.ray
 @pytest.mark.slow  # shards of texts, and whole sets of media, are killed in tests that are not
-def test_extractors_share_shards_and_a_killed_one_costs_its_own(root, models, whole, tmp_path):
-    drill = Drill(tmp_path / "drill")
+@pytest.mark.filterwarnings("default")
+def test_extractors_share_shards_and_a_killed_one_costs_its_own(
+    root, models, whole, tmp_path, on_ray, shared_drill
+):
+    drill = shared_drill
     label = f"extract sound {models}/ast audio B_001"
     drill.script({label: ["kill"]})
-    (tmp_path / "sweep.yaml").write_text(media_yaml(root, models, tmp_path / "out"))
-    run_drilled(tmp_path / "sweep.yaml", drill, "--set", SHARDS)
+    assert on_ray(parse(media_yaml(root, models, tmp_path / "out"), [SHARDS])).result().ok
     assert_equal_stores(whole, tmp_path / "out")
     # frames and film are read by one model, and called alike
     again = {n: k for n, k in drill.counts().items() if k > 1 and "/vit vision" not in n}

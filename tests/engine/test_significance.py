@@ -8,9 +8,8 @@ from itertools import pairwise
 import numpy as np
 import pyarrow as pa
 import pytest
-from problems import Quiet, common_sweep, tiny_sweep
+from problems import Quiet, banded_sweep, common_sweep, tiny_sweep
 from scipy import stats
-from test_inline import banded_sweep
 
 from d2b_ray import significance
 from d2b_ray.arrays import Fit

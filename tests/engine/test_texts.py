@@ -11,7 +11,6 @@ from drill import Drill
 from problems import MODEL, Quiet
 from stores import assert_equal_stores, contents, records
 
-from cluster import run_drilled
 from d2b_ray.engine.session import prepare, run_sweep
 from d2b_ray.errors import ExtractionError
 from d2b_ray.plan import estimate
@@ -180,14 +179,13 @@ def test_a_killed_run_reads_no_text_twice_and_leaves_the_same_bytes(root, tmp_pa
 
 
 @pytest.mark.ray
-def test_extractors_share_the_texts(root, tmp_path):
+@pytest.mark.filterwarnings("default")
+def test_extractors_share_the_texts(root, tmp_path, on_ray, shared_drill):
     run(root, tmp_path / "whole", SMALL, HALVES)
-    drill = Drill(tmp_path / "drill")
+    drill = shared_drill
     label = f"extract story {MODEL} semantic texts 21 to 40"
     drill.script({label: ["kill"]})
-    (tmp_path / "sweep.yaml").write_text(SWEEP.format(root=root, out=tmp_path / "out", model=MODEL))
-    options = ("--num-gpus", "2", "--set", SMALL, "--set", HALVES)
-    run_drilled(tmp_path / "sweep.yaml", drill, *options)
+    assert on_ray(sweep(root, tmp_path / "out", SMALL, HALVES)).result().ok
     assert_equal_stores(tmp_path / "whole", tmp_path / "out")
     again = {name for name, n in drill.counts().items() if n > 1 and "extract" in name}
     assert again <= {

@@ -248,7 +248,7 @@ def test_neither_resolve_nor_fingerprint_imports_torch():
         "assert not heavy, heavy"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=500
     )
     assert not done.stderr.strip(), done.stderr
     assert done.returncode == 0

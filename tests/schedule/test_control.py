@@ -242,10 +242,10 @@ def test_ten_thousand_units_are_decided_in_little_time():
     import time
 
     control = Control(grid(designs=500, subjects=4, nulls=3))
-    began = time.perf_counter()
+    began = time.process_time()
     order, _ = run(control)
     assert len(order) > 10_000
-    assert (time.perf_counter() - began) / len(order) < 1e-3
+    assert (time.process_time() - began) / len(order) < 1e-3
 
 
 def test_a_unit_that_is_put_back_was_never_begun():

@@ -30,9 +30,10 @@ def test_holm_keeps_the_family_wise_error_and_is_stricter_than_a_false_discovery
     assert all((one.p_fwe >= one.p_fdr).all() for one in found)
 
 
+@pytest.mark.parametrize("voxels", [1, 30, 2001])
 @pytest.mark.parametrize(("correction", "method"), [("fdr_bh", "bh"), ("fdr_by", "by")])
-def test_what_was_asked_for_is_the_false_discovery_rate(rng, correction, method) -> None:
-    p = rng.random(30) ** 3
+def test_what_was_asked_for_is_the_false_discovery_rate(rng, correction, method, voxels) -> None:
+    p = np.ceil(1000 * rng.random(voxels) ** 3) / 1000  # with ties, and ones
     found = corrected_p(p, correction=correction)
     np.testing.assert_array_equal(found.corrected, false_discovery_control(p, method=method))
     np.testing.assert_array_equal(found.p, p)

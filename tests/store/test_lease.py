@@ -9,13 +9,16 @@ import subprocess
 import sys
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 
 from d2b_ray.errors import LeaseError
 from d2b_ray.store import Fence, Layout, Lease, Store, holder
 
-SILENCE_S = 0.6
+SILENCE_S = 0.6  # of a holder: six beats in that time
+PATIENT_S = 20.0  # of who asks a holder that is alive: it is busy, at the worst, for less
+MANY_S = 5.0  # of many that ask a dead one, and then the first of them
 
 
 @pytest.fixture
@@ -51,7 +54,11 @@ def test_a_free_root_is_taken_and_given_back(store):
 
 
 def test_the_second_is_refused_and_told_who_is_there(store):
-    with lease(store), pytest.raises(LeaseError) as caught, lease(store):
+    with (
+        lease(store),
+        pytest.raises(LeaseError) as caught,
+        lease(store, silence_s=PATIENT_S),
+    ):
         pass
     line = str(caught.value)
     assert "\n" not in line
@@ -69,37 +76,39 @@ def test_a_silent_holder_loses_the_root_whatever_its_clock_says(store):
     assert any("no sign of life" in line for line in said)
 
 
-def test_a_process_of_this_machine_that_is_gone_needs_no_waiting(store):
+def test_a_process_of_this_machine_that_is_gone_needs_no_waiting(store, monkeypatch):
     program = (
         "import os, sys; from d2b_ray.store import Lease, Store\n"
         "Lease(Store(sys.argv[1]), 'levels', print, 60).__enter__(); os._exit(9)"
     )
-    subprocess.run([sys.executable, "-c", program, store.url], check=False, timeout=60)
+    subprocess.run([sys.executable, "-c", program, store.url], check=False, timeout=500)
     assert holder(store).gone
-    began = time.monotonic()
-    with lease(store, silence_s=60):
-        assert time.monotonic() - began < 5
+    still = SimpleNamespace(**vars(time) | {"sleep": lambda s: pytest.fail("it waits")})
+    monkeypatch.setattr("d2b_ray.store.lease.time", still)
+    with lease(store, silence_s=60) as held:
+        assert held.fence.generation == 2
 
 
 def test_of_many_that_ask_at_once_one_gets_the_root(store):
+    """Each sees the silent holder off, and then, but for one, that the winner's heart beats."""
     abandoned(store)
     taken, refused = [], []
     done = threading.Barrier(5)
 
     def ask():
         try:
-            with lease(store) as held:
+            with lease(store, silence_s=MANY_S) as held:
                 taken.append(held.fence.generation)
-                done.wait(20)
+                done.wait()
         except LeaseError:
             refused.append(1)
-            done.wait(20)
+            done.wait()
 
     threads = [threading.Thread(target=ask) for _ in range(5)]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join()
     assert (taken, len(refused)) == ([2], 4)
 
 
@@ -118,10 +127,8 @@ def test_nothing_lands_after_the_lease_was_lost(store):
             with pytest.raises(LeaseError, match="another run has taken over"):
                 write()
         assert store.read_bytes("a") == b"1"
-        deadline = time.monotonic() + 10
-        while held.lost is None and time.monotonic() < deadline:
+        while held.lost is None:  # the heart notices by itself
             time.sleep(0.01)
-        assert held.lost is not None  # the heart noticed by itself
     assert not holder(store).ended  # and did not end the other's lease
 
 
@@ -136,8 +143,7 @@ def test_a_fence_travels(store):
 def test_the_beat_carries_progress(store):
     with lease(store) as held:
         held.tell(lambda: {"rate": 2})
-        deadline = time.monotonic() + 10
-        while not (holder(store).beat or {}).get("run") and time.monotonic() < deadline:
+        while not (holder(store).beat or {}).get("run"):
             time.sleep(0.01)
         assert holder(store).beat["run"] == {"rate": 2}
     assert json.loads(store.read_bytes(Layout.beat(1)))["ended"]
@@ -146,7 +152,7 @@ def test_the_beat_carries_progress(store):
 def test_in_memory_too():
     store = Store("memory://lease-test")
     try:
-        with lease(store), pytest.raises(LeaseError), lease(store):
+        with lease(store), pytest.raises(LeaseError), lease(store, silence_s=PATIENT_S):
             pass
     finally:
         store.remove_tree("lease")

@@ -1,0 +1,149 @@
+"""What the suite tells while it runs: a line a folder, with tests, seconds and CPU seconds.
+
+Not a measurement of speed: seconds depend on what else the machine does. CPU seconds hardly do, but are
+those of the control group (a container, a login, or the machine): so Ray's detached processes count.
+`--cpu` lists the tests that cost most. With `-v` or `-q` pytest's own words are left as they are.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).resolve().parent
+ABOUT = {
+    "tests": "the whole program: command line, README, demo by every way in",
+    "data": "the measured world: layouts, runs, captions",
+    "design": "features to design matrices: delays, reduction",
+    "encoding": "ridge and banded fits against scikit-learn and himalaya",
+    "engine": "runs on one machine and on Ray: killed, resumed, the same bytes",
+    "features": "text, words, pictures, film and sound to vectors, on tiny models",
+    "plan": "a sweep becomes units of work with keys",
+    "report": "tables, figures, the page",
+    "schedule": "what runs next, and what a failure means",
+    "significance": "nulls, p-values, intervals, ceilings against theory",
+    "spec": "what a sweep may say, and how mistakes are told",
+    "store": "results on disk and in a bucket: written whole, one writer",
+}
+DEAREST = 60
+
+
+def pytest_addoption(parser):
+    parser.addoption("--cpu", action="store_true", help="list the tests that cost most CPU seconds")
+
+
+@pytest.hookimpl(trylast=True)  # the reporter of the terminal stands by then
+def pytest_configure(config):
+    config.pluginmanager.register(GateReport(config), "gate-report")
+
+
+def cpu_seconds() -> float:
+    """Of all processes in the control group of this one; without one, of this one and what it waited for."""
+    for line in _lines("/proc/self/cgroup"):
+        _, controllers, path = line.split(":", 2)
+        if not controllers:  # version 2
+            for word in _lines(f"/sys/fs/cgroup{path}/cpu.stat"):
+                if word.startswith("usage_usec"):
+                    return int(word.split()[1]) / 1e6
+        elif "cpuacct" in controllers.split(","):
+            for word in _lines(f"/sys/fs/cgroup/cpuacct{path}/cpuacct.usage"):
+                return int(word) / 1e9
+    return sum(os.times()[:4])
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        return Path(path).read_text().splitlines()
+    except OSError:
+        return []
+
+
+class GateReport:
+    """Counts outcomes by folder, and costs by test."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.told = config.get_verbosity() == 0
+        self.list_dearest = config.getoption("--cpu")
+        self.terminal = config.pluginmanager.getplugin("terminalreporter")
+        if self.told:
+            self.terminal.showfspath = False
+        self.tests: Counter[str] = Counter()  # by folder
+        self.outcomes: Counter[str] = Counter()  # of the folder that is on
+        self.costs: dict[str, tuple[float, float]] = {}  # by test: seconds, CPU seconds
+        self.now = self.began = (time.monotonic(), cpu_seconds())
+
+    def pytest_collection_finish(self, session):
+        """How many tests each folder has."""
+        self.tests.update(_folder(item.nodeid) for item in session.items)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item, nextitem):
+        """A line for a folder that begins, a dot for a file that ends, and the sums at its end."""
+        folder, file = _folder(item.nodeid), item.nodeid.partition("::")[0]
+        if self.told and not sum(self.outcomes.values()):
+            about = ABOUT.get(folder, "")
+            self._write(f"\n{folder:<12} {self.tests[folder]:>4} tests: {about}\n  ")
+        self.outcomes["begun"] += 1
+        result = yield
+        now = (time.monotonic(), cpu_seconds())
+        self.costs[item.nodeid] = (now[0] - self.now[0], now[1] - self.now[1])
+        self.now = now
+        after = nextitem.nodeid if nextitem else ""
+        if self.told and after.partition("::")[0] != file:
+            self._write(".")
+        if _folder(after) != folder or not nextitem:
+            self._end_of_folder(folder)
+        return result
+
+    def pytest_runtest_logreport(self, report):
+        """Count each test once."""
+        if report.failed:
+            self.outcomes["failed"] += 1
+            if self.told:
+                self._write(f"\n  FAILED {report.nodeid} ({report.when})\n  ")
+        elif report.skipped:
+            self.outcomes["skipped"] += 1
+        elif report.when == "call":
+            self.outcomes["passed"] += 1
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_report_teststatus(self, report):
+        """No dot a test."""
+        if self.told and report.passed:
+            return ("passed" if report.when == "call" else ""), "", ""
+        return None
+
+    def _end_of_folder(self, folder: str) -> None:
+        counts = [f"{self.outcomes[what]} {what}" for what in ("passed", "failed", "skipped")]
+        counts = [text for text in counts if not text.startswith("0 ")]
+        costs = [cost for test, cost in self.costs.items() if _folder(test) == folder]
+        seconds, cpu = (sum(column) for column in zip(*costs, strict=True))
+        if self.told:
+            self._write(f" {', '.join(counts)} in {seconds:.0f} s ({cpu:.0f} s of CPU)")
+        self.outcomes.clear()
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_terminal_summary(self, terminalreporter):
+        """All in all; with `--cpu` the dearest tests."""
+        wall, cpu = time.monotonic() - self.began[0], cpu_seconds() - self.began[1]
+        if self.list_dearest:
+            terminalreporter.section("CPU seconds, seconds, test")
+            dearest = sorted(self.costs.items(), key=lambda pair: -pair[1][1])[:DEAREST]
+            for test, (seconds, spent) in dearest:
+                terminalreporter.write_line(f"{spent:8.1f} {seconds:8.1f}  {test}")
+        if self.told:
+            count = sum(self.tests.values())
+            terminalreporter.write_line(f"{count} tests in {wall:.0f} s, {cpu:.0f} s of CPU.")
+
+    def _write(self, text: str) -> None:
+        self.terminal.write(text, flush=True)
+
+
+def _folder(nodeid: str) -> str:
+    """`store` of `tests/store/test_lease.py::...`; `tests` of what lies at the top."""
+    parts = Path(nodeid.partition("::")[0]).parts
+    return parts[-2] if len(parts) > 1 else ""
