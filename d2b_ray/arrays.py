@@ -128,7 +128,8 @@ class Design:
 class BandShares:
     """What the bands of a banded fit have each, in the order of `names`.
 
-    `r` (bands, V) share in the correlation, they add up to the joint one; `gamma` (bands, V) weight
+    `r` (bands, V) share in the correlation, they add up to the joint one; `own_r` (bands, V) correlation
+    of the band's own prediction, which is what its p-values are of; `gamma` (bands, V) weight
     of a band, its penalty is alpha / gamma; `prediction` (bands, n_valid, V), they add up too;
     `unique` (bands, V) explained variance r|r| that is lost without the band, and `without` (bands,
     n_valid, V) the predictions of the fits without it, each when asked for.
@@ -137,6 +138,7 @@ class BandShares:
     names: tuple[str, ...]
     columns: tuple[tuple[int, int], ...]
     r: FloatArray
+    own_r: FloatArray
     gamma: NDArray[np.float64]
     prediction: FloatArray
     unique: FloatArray | None = None
@@ -151,8 +153,8 @@ class Fit:
     chosen penalty; `coef` (p, V); `prediction` (n_valid, V). All float32 except `alpha` (float64).
     `intercept` (V,) is the mean response, which `prediction` (that of the bands, too) does not hold,
     so that a large baseline costs it no digits; None without one. `details` says which solver made
-    it. `nested` (n, V): predictions of the training rows, intercept included, by models that did not
-    see their group, when asked for. `bands` of a banded fit.
+    it. `nested` (n, V): predictions of the training rows, less `intercept` too, by models that did
+    not see their group, when asked for. `bands` of a banded fit.
     """
 
     r: FloatArray

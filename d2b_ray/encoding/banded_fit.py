@@ -98,6 +98,7 @@ def _shares(
         names=tuple(names),
         columns=tuple((band.start, band.stop) for band in design.bands),
         r=split_correlation(split, valid),
+        own_r=np.stack([correlation(own, valid) for own in split]),
         gamma=solution.gamma,
         prediction=split,
     )

@@ -32,6 +32,8 @@ def nested_predictions(
 ) -> FloatArray:
     """Leave-one-group-out predictions (n, V): penalties chosen among the other groups, refit on them.
 
+    With an intercept they are told as deviations from the mean response of all rows.
+
     `train` (n, p) not centred (each model centres by the mean of the rows it saw, and with an
     intercept responses too), `response` (n, V). The Grams or kernels of all rows serve every outer
     fold. Raises FitError for fewer than 3 groups, where nothing is left to choose by.
@@ -41,6 +43,7 @@ def nested_predictions(
             f"nested predictions need 3 groups of titles or more; there are {len(parts.folds)}"
         )
     out = np.empty_like(response, dtype=np.float32)
+    level = mean_response(response)
     for number, fold in enumerate(parts.folds):
         inner = parts.without(number)
         seen, known = train, response
@@ -55,6 +58,6 @@ def nested_predictions(
         held = (train[fold.start : fold.stop] - inner.mean).astype(np.float32)
         found = predicted(held, solution.coef, device)
         if inner.intercept:
-            found = (found + mean_response(known, inner.folds)).astype(np.float32)
+            found += (mean_response(known, inner.folds) - level).astype(np.float32)
         out[fold.start : fold.stop] = found
     return out

@@ -66,6 +66,9 @@ BANDS = pa.schema(
         _column("voxel", pa.int32(), "column of the responses and of the .npy files, from 0"),
         _column("roi", WORD, "region of interest; empty outside all"),
         _column("r", pa.float32(), "share of the band in the joint correlation; they add up to it"),
+        _column(
+            "own_r", pa.float32(), "correlation of the band's own prediction; its p is of this"
+        ),
         _column("gamma", pa.float64(), "weight of the band; its penalty is alpha / gamma"),
         _column("unique", pa.float32(), "explained variance r|r| that is lost without the band"),
         _column("unique_low", pa.float32(), "lower end of the bootstrap interval of unique"),

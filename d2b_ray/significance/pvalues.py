@@ -40,7 +40,8 @@ def p_values(
 
     `plus_one`: p = (1 + #{null >= observed}) / (1 + #null) (Phipson & Smyth 2010), never 0.
     `drama2brain`: p = #{null > observed} / V, whatever the number of permutations.
-    p_fwe = (1 + #{maximum over voxels >= r}) / (1 + N) (Westfall & Young 1993).
+    p_fwe = (1 + #{maximum over voxels >= r}) / (1 + N) (Westfall & Young 1993); never below p. `r` is the
+    statistic that was permuted: of a band, the correlation of its own prediction, not its share.
     """
     p = (
         counts.above / len(r)
@@ -51,6 +52,8 @@ def p_values(
     maxima = np.sort(counts.maxima)
     reached = len(maxima) - np.searchsorted(maxima, r, side="left")
     p_fwe = (1 + reached) / (1 + len(maxima))
+    if rule == "plus_one":  # a null that ties with the observed value may round below it here
+        p_fwe = np.maximum(p_fwe, p)
     p_fdr = correct(p, "fdr_by" if correction == "fdr_by" else "fdr_bh")
     return PValues(p, p_fdr, p_fwe, p_fwe if correction == "max" else p_fdr)
 

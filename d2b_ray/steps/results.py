@@ -39,7 +39,10 @@ class FitPValues:
 
         if TESTS[wanted["test"]].null is None:
             return cls(None)
-        scores = [fit.r, *(() if fit.bands is None else fit.bands.r)]
+        bands: Sequence[FloatArray] = ()
+        if fit.bands is not None:  # one statistic on both sides; drama2brain's is the share
+            bands = fit.bands.r if wanted["rule"] == "drama2brain" else fit.bands.own_r  # type: ignore[assignment]
+        scores = [fit.r, *bands]
         found = [
             p_values(own, r, rule=wanted["rule"], correction=wanted["correction"])
             for r, own in zip(scores, counts, strict=True)
@@ -71,18 +74,19 @@ def fit_arrays(
     place: FitPlace, save: Sequence[str], fit: Fit, tests: FitPValues, bounds: Intervals
 ) -> dict[str, Array]:
     """Path -> array of what the sweep asks to keep."""
-    predicted = fit.prediction
-    if fit.intercept is not None:
-        predicted = (predicted + fit.intercept).astype(np.float32)
     offered: dict[str, dict[str, Array | None]] = {
         "scores": {place.cc: fit.r, place.cv_cc: fit.cv_r, **bounds.arrays(place, fit.r)},
         "pvalues": {
             place.pvalues_corrected: None if tests.joint is None else tests.joint.corrected
         },
         "coef": {place.coef: fit.coef, place.intercept: fit.intercept},
-        "predictions": {place.predictions: predicted, place.nested_predictions: fit.nested},
+        "predictions": {
+            place.predictions: fit.prediction,
+            place.nested_predictions: fit.nested,
+            place.intercept: fit.intercept,
+        },
         "alphas": {place.alphas: fit.alpha},
-        "compared": {place.predictions: predicted},
+        "compared": {place.predictions: fit.prediction},
     }
     if fit.bands is not None:
         offered["scores"][place.band_scores] = fit.bands.r
@@ -115,12 +119,15 @@ def fit_tables(
         parts = [
             {
                 "r": r,
+                "own_r": own,
                 "gamma": gamma,
                 "unique": None if fit.bands.unique is None else fit.bands.unique[number],
             }
             | _p_columns(tests.bands[number] if tests.bands else None)
             | bounds.band_columns(number)
-            for number, (r, gamma) in enumerate(zip(fit.bands.r, fit.bands.gamma, strict=True))
+            for number, (r, own, gamma) in enumerate(
+                zip(fit.bands.r, fit.bands.own_r, fit.bands.gamma, strict=True)
+            )
         ]
         tables[Layout.bands(place.subject, key)] = band_table(key, fit.bands.names, voxels, parts)
     return tables

@@ -132,7 +132,7 @@ class FitPlace:
 
     @property
     def intercept(self) -> str:
-        """Mean training responses (V,), which coefficients of centred features are added to."""
+        """Mean training responses (V,), which predictions do not hold."""
         return self.array("intercept")
 
     @property

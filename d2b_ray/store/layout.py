@@ -8,7 +8,7 @@
     │                                       W shard (of texts)      R extract
     ├── encoding/{subject}/scores/TR{start}_{end}s/{modality}/{hparams}/{model}/layer{n}/
     │   ├── cc_{suffix}.npy  cv_cc_{suffix}.npy  alphas_{suffix}.npy  coef_{suffix}.npy
-    │   ├── with coef and an intercept: intercept_{suffix}.npy
+    │   ├── with coef or predictions: intercept_{suffix}.npy
     │   ├── pvalues_corrected_{suffix}.npy  predictions[_nested]_{suffix}.npy  dist_{suffix}.png
     │   ├── null{N}_counts_{suffix}.npy  null{N}_maxima_{suffix}.npy   R commit with more permutations
     │   ├── with a bootstrap: cc_low, cc_high, unique_bands_low, unique_bands_high

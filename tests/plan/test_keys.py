@@ -17,7 +17,7 @@ fits:
   - {kind: ridge, features: llm, delays: {start: 3, end: 5, combine: mean}, reduce: {pca: 640}}
 output: {root: results}
 """
-PINNED = {  # with intercept: none, as fits were before 0.2
+PINNED = {  # with intercept: none, as all fits once were
     "extract story MiniLM semantic": "5af93f8a44bb9b6e5e4451375fa2ed01",
     "design story MiniLM layer7 TR3-5 pca 640": "e1da9cbe4069f9a6226895977f7ef987",
     "factorize story MiniLM layer7 TR3-5 pca 640": "173830d7f98f35d9238d4e4326f2c0cf",

@@ -65,7 +65,7 @@ class Lab:
         (fit,) = [row for row in table if row["subject"] == "S1"]
         arrays = {
             name: store.read_array(f"{fit['folder']}/{name}_raw.npy")
-            for name in ("coef", "predictions", "cc")
+            for name in ("coef", "predictions", "intercept", "cc")
         }
         return fit, arrays, store.read_table(f"tables/voxels/subject=S1/{fit['fit']}.parquet")
 
@@ -85,8 +85,9 @@ def test_a_sweep_with_a_solver_and_a_null_of_a_lab(lab):
     centre = x.mean(0)
     model = Ridge(alpha=ALPHA, fit_intercept=False).fit(x - centre, y)
     np.testing.assert_allclose(arrays["coef"], model.coef_.T, rtol=1e-4, atol=1e-5)
-    expected = model.predict(held - centre) + y.mean(0)
+    expected = model.predict(held - centre)
     np.testing.assert_allclose(arrays["predictions"], expected, atol=1e-4)
+    np.testing.assert_allclose(arrays["intercept"], y.mean(0, dtype=float), atol=1e-9)
     r = [pearsonr(a, b)[0] for a, b in zip(arrays["predictions"].T, measured.T, strict=True)]
     np.testing.assert_allclose(arrays["cc"], r, atol=1e-6)
     assert (table["alpha"].to_numpy() == ALPHA).all()
