@@ -18,6 +18,7 @@ import numpy as np
 
 from d2b_ray.arrays import Voxels
 from d2b_ray.data.captions import CaptionFolder
+from d2b_ray.data.lengths import check_rows
 from d2b_ray.data.media import MediaFolder
 from d2b_ray.data.release import ReleaseFeatures
 from d2b_ray.data.runs import read_runs
@@ -28,12 +29,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from d2b_ray.arrays import Array, FloatArray, Run, RunTable
+    from d2b_ray.data.lengths import ExtraRows
 
 __all__ = ["ArraysDataset"]
 
 
 class ArraysDataset:
     """A data set of .npy files."""
+
+    extra_rows: ExtraRows = "error"
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -66,14 +70,14 @@ class ArraysDataset:
 
     def captions(self, run: Run, level: str) -> list[list[str]]:
         """Captions of a run: a row a second, a column an annotator."""
-        return self._captions.read(run, level)
+        return self._captions.read(run, level, self.extra_rows)
 
     def caption_files(self, level: str) -> tuple[str, ...]:
         """Paths of a level's caption files."""
         return self._captions.files(level)
 
     def responses(self, subject: str, runs: Sequence[Run]) -> FloatArray:
-        """Responses (samples, V) float32: first `seconds` rows of each run, less its overlap."""
+        """Responses (samples, V) float32: the rows of each run, less its overlap."""
         parts = [self._read(subject, run) for run in runs]
         if len({part.shape[1] for part in parts}) > 1:
             raise DataError(f"{self.root}/responses/{subject}: runs differ in number of voxels")
@@ -85,6 +89,9 @@ class ArraysDataset:
         missing = [path for path in paths if not path.is_file()]
         if missing:
             raise DataError(f"{missing[0]}: {len(missing)} response files are missing")
+        for path, run in zip(paths, self.runs.used, strict=True):  # by their headers
+            shape = self._load(path, mmap=True).shape
+            check_rows(path, "responses", shape, run.seconds, self.extra_rows)
         voxels = self.root / "voxels" / f"{subject}.npz"
         return tuple(str(path) for path in [*paths, *([voxels] if voxels.is_file() else [])])
 
@@ -116,8 +123,7 @@ class ArraysDataset:
     def _read(self, subject: str, run: Run) -> FloatArray:
         path = self._file(subject, run)
         rows = self._load(path)
-        if len(rows) < run.seconds:
-            raise DataError(f"{path}: {len(rows)} rows; the run table says {run.seconds} s")
+        check_rows(path, "responses", rows.shape, run.seconds, self.extra_rows)
         return np.asarray(rows[run.overlap : run.seconds], np.float32)
 
     def _load(self, path: Path, *, mmap: bool = False) -> Array:

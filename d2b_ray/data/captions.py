@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from d2b_ray.data.lengths import check_rows
 from d2b_ray.errors import DataError
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from d2b_ray.arrays import Run, RunTable
+    from d2b_ray.data.lengths import ExtraRows
 
 __all__ = ["CaptionFolder"]
 
@@ -58,8 +60,8 @@ class CaptionFolder:
             )
         return tuple(str(path) for path in paths)
 
-    def read(self, run: Run, level: str) -> list[list[str]]:
-        """`run.seconds` rows of one text an annotator; longer files are cut, shorter ones refused."""
+    def read(self, run: Run, level: str, extra_rows: ExtraRows = "error") -> list[list[str]]:
+        """`run.seconds` rows of one text an annotator; DataError for a file of another length."""
         path = self.path(run, level)
         try:
             lines = path.read_text(encoding="utf-8-sig").split("\n")
@@ -71,12 +73,8 @@ class CaptionFolder:
             lines.pop()
         lines = [line.rstrip("\r") for line in lines]
         rows = [_cells(line) for line in lines[1:]]
-        if len(rows) < run.seconds:
-            raise DataError(
-                f"{path}: {len(rows)} rows of captions; the run lasts {run.seconds} s and needs a "
-                "row a second below the header"
-            )
         _check_lines(path, lines)
+        check_rows(path, "captions below the header", (len(rows),), run.seconds, extra_rows)
         width = len(rows[0])
         for number, row in enumerate(rows, start=2):
             if len(row) != width:

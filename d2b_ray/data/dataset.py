@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from d2b_ray.arrays import FloatArray, Run, RunTable, Voxels
+    from d2b_ray.data.lengths import ExtraRows
     from d2b_ray.data.media import MediaFolder
     from d2b_ray.data.release import ReleaseFeatures
 
@@ -20,6 +21,9 @@ __all__ = ["Dataset", "open_dataset"]
 
 class Dataset(Protocol):
     """A data set on disk. Opening reads small files only; responses are read when asked for."""
+
+    extra_rows: ExtraRows
+    """What becomes of rows behind the end of a run: refused, or cut (`lengths.check_rows`)."""
 
     @property
     def runs(self) -> RunTable:
@@ -60,8 +64,10 @@ class Dataset(Protocol):
         """Where the columns of the responses lie, and their ROIs."""
 
 
-def open_dataset(layout: str, root: str) -> Dataset:
-    """Open the data set at `root`. Raises DataError when it is not there or not of that layout.
+def open_dataset(layout: str, root: str, extra_rows: ExtraRows | None = None) -> Dataset:
+    """Open the data set at `root`; `extra_rows` None leaves rows behind a run to the layout.
+
+    Raises DataError when it is not there or not of that layout.
 
     SpecError for a plug-in that cannot be imported.
     """
@@ -74,4 +80,6 @@ def open_dataset(layout: str, root: str) -> Dataset:
             "`d2b-ray demo-data DIR`)"
         )
     dataset: Dataset = LAYOUTS[layout](folder)
+    if extra_rows is not None:
+        dataset.extra_rows = extra_rows
     return dataset

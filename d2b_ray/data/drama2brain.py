@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from d2b_ray.arrays import FloatArray, IntArray, Run, RunTable
+    from d2b_ray.data.lengths import ExtraRows
 
 __all__ = ["DramaDataset"]
 
@@ -39,6 +40,8 @@ VOLUME = (72, 96, 96)  # of the published recordings, in the order np.unravel_in
 
 class DramaDataset:
     """A data set in drama2brain's layout."""
+
+    extra_rows: ExtraRows = "cut"  # its recordings run on for some seconds
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -70,7 +73,7 @@ class DramaDataset:
 
     def captions(self, run: Run, level: str) -> list[list[str]]:
         """Captions of a run: a row a second, a column an annotator."""
-        return self._captions.read(run, level)
+        return self._captions.read(run, level, self.extra_rows)
 
     def caption_files(self, level: str) -> tuple[str, ...]:
         """Paths of a level's caption files."""
@@ -82,7 +85,7 @@ class DramaDataset:
         total = np.empty((sum(run.samples for run in runs), len(index)), np.float32)
         row = 0
         for run in runs:
-            rows = read_responses(self._file(subject, run), index, run.seconds)
+            rows = read_responses(self._file(subject, run), index, run.seconds, self.extra_rows)
             total[row : row + run.samples] = rows[run.overlap :]
             row += run.samples
         return total

@@ -8,12 +8,14 @@ import h5py
 import numpy as np
 from scipy.io import loadmat
 
+from d2b_ray.data.lengths import check_rows
 from d2b_ray.errors import DataError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from d2b_ray.arrays import Array, FloatArray, IntArray
+    from d2b_ray.data.lengths import ExtraRows
 
 __all__ = ["read_responses", "read_rois", "read_voxels", "response_width"]
 
@@ -27,16 +29,14 @@ def response_width(path: Path) -> int:
         return int(_series(file, path).shape[-1])
 
 
-def read_responses(path: Path, columns: IntArray, seconds: int) -> FloatArray:
+def read_responses(
+    path: Path, columns: IntArray, seconds: int, extra_rows: ExtraRows = "cut"
+) -> FloatArray:
     """First `seconds` samples of the wanted `columns` (0-based), (seconds, V) float32."""
     with _opened(path) as file:
         series = _series(file, path)
-        samples, width = series.shape[-2:]
-        if samples < seconds:
-            raise DataError(
-                f"{path}: {samples} samples; the run table says {seconds} s (TR 1 s), so the file "
-                "or the table is wrong"
-            )
+        width = series.shape[-1]
+        check_rows(path, "responses", series.shape[-2:], seconds, extra_rows)
         if len(columns) and int(columns.max()) >= width:
             raise DataError(
                 f"{path}: {width} voxels, but vset_099.mat names voxel {int(columns.max()) + 1}; "

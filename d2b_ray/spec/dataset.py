@@ -34,3 +34,5 @@ class DatasetBlock(Closed):
         "all"
     )
     """Which column of the run table says what a run is used for."""
+    extra_rows: Annotated[Literal["error", "cut"] | None, Allowed("error, cut, or left out")] = None
+    """Rows behind the end of a run: refused, or cut; left out: as the layout has it (drama2brain: cut)."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from d2b_ray.data.lengths import ExtraRows
     from d2b_ray.store import Fence
 
 __all__ = ["RunSettings", "Threads"]
@@ -52,4 +53,5 @@ class RunSettings:
     memory_budget_bytes: int = 1 << 30
     threads: Threads = Threads()
     commit: str | None = None
+    extra_rows: ExtraRows | None = None
     fence: Fence | None = None

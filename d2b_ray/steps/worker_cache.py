@@ -40,7 +40,9 @@ class WorkerCache:
         if self._dataset is None:
             from d2b_ray.data import open_dataset
 
-            self._dataset = open_dataset(self.settings.layout, self.settings.dataset_root)
+            self._dataset = open_dataset(
+                self.settings.layout, self.settings.dataset_root, self.settings.extra_rows
+            )
         return self._dataset
 
     def store(self, url: str) -> Store:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from d2b_ray.catalog.modalities import MODALITIES
+from d2b_ray.data.lengths import check_rows
 from d2b_ray.errors import DataError, ExtractionError
 from d2b_ray.features import fingerprint, resolve
 from d2b_ray.features.stimuli import check, media_of, stimuli
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from d2b_ray.data import Dataset
+    from d2b_ray.data.lengths import ExtraRows
     from d2b_ray.plan import Unit
 
 __all__ = ["RELEASE", "Inputs"]
@@ -35,8 +37,11 @@ class Inputs:
     `features` by feature key: where each layer is or will be, and fingerprints of its inputs.
     """
 
-    def __init__(self, dataset: Dataset, features_url: str, base: str) -> None:
+    def __init__(
+        self, dataset: Dataset, features_url: str, base: str, extra_rows: ExtraRows
+    ) -> None:
         self.dataset = dataset
+        self.extra_rows = extra_rows
         self.features_url = features_url
         self.base = base
         self.features: dict[str, FeatureLayer] = {}
@@ -151,6 +156,7 @@ class Inputs:
                     f"second of run {run.name}, and as many columns as in the first run; correct the "
                     "file, or remove all of its folder to have it extracted"
                 )
+            check_rows(files[run.name], "features", shape, run.seconds, self.extra_rows)
 
     def _paths(self, unit: Unit, layer: int) -> dict[str, str]:
         return {run.name: Layout.feature(unit.params, layer, run.name) for run in self._used}

@@ -36,13 +36,13 @@ def survey(sweep: Sweep, dataset_root: str, features: Store, base: str, ledger: 
     `features` is the store of features that are made, `ledger` the records of the results. Raises
     D2BError with one line for what is not there.
     """
-    dataset = open_dataset(sweep.dataset.layout, dataset_root)
+    dataset = open_dataset(sweep.dataset.layout, dataset_root, sweep.dataset.extra_rows)
     world = _data_and_models(sweep, dataset, base)
     extracts = feature_units(sweep, world)
     subjects = chosen_subjects(sweep, dataset.subjects)
     if sweep.significance.ceiling == "subjects":
         _check_common_space(dataset, subjects)
-    inputs = Inputs(dataset, features.url, base)
+    inputs = Inputs(dataset, features.url, base, sweep.dataset.extra_rows or "error")
     for unit in extracts:
         inputs.look_at_features(unit)
     world = replace(

@@ -28,7 +28,7 @@ def root(tmp_path):
     own = tmp_path / "responses" / "S1"
     own.mkdir(parents=True)
     np.save(own / "A_001.npy", response(1, 30))
-    np.save(own / "A_002.npy", response(2, 40))
+    np.save(own / "A_002.npy", response(2, 25))
     return tmp_path
 
 
@@ -56,8 +56,20 @@ def read(root, place: int = 0):
     return dataset.responses("S1", dataset.runs.runs[place : place + 1])
 
 
-def test_rows_beyond_the_run_are_cut_and_overlaps_dropped(root):
-    dataset = opened(root)
+def test_rows_beyond_the_run_are_refused_unless_asked_for(root):
+    path = root / "responses" / "S1" / "A_001.npy"
+    np.save(path, response(1, 45))
+    for act in (lambda: read(root), lambda: opened(root).response_files("S1")):
+        message = told(act)
+        assert message.startswith(f"{path}: 45 rows of responses; the run table says 30 s: a row")
+        assert "dataset.extra_rows: cut" in message
+    np.save(path, np.zeros((WIDTH * 100, 30)))  # voxels down, seconds across
+    assert f"or they lie across (its shape is ({WIDTH * 100}, 30))" in told(lambda: read(root))
+
+
+def test_rows_beyond_the_run_may_be_cut_and_overlaps_are_dropped(root):
+    np.save(root / "responses" / "S1" / "A_002.npy", response(2, 40))
+    dataset = open_dataset("arrays", str(root), "cut")
     found = dataset.responses("S1", dataset.runs.used)
     expected = np.concatenate([response(1, 30), response(2, 40)[5:25]]).astype(np.float32)
     assert found.dtype == np.float32
@@ -185,7 +197,10 @@ def test_responses_of_another_shape_or_kind_are_told_with_what_is_expected(root,
 def test_responses_shorter_than_their_run_are_told_with_both_lengths(root):
     path = root / "responses" / "S1" / "A_001.npy"
     np.save(path, np.zeros((29, WIDTH)))
-    assert told(lambda: read(root)) == f"{path}: 29 rows; the run table says 30 s"
+    assert told(lambda: read(root)) == (
+        f"{path}: 29 rows of responses; the run table says 30 s: the file is cut short, or the run "
+        "table is wrong"
+    )
 
 
 def test_runs_with_other_numbers_of_voxels_are_refused(root):

@@ -209,7 +209,7 @@ def test_a_response_file_shorter_than_its_run_tells_both_lengths(own):
     with h5py.File(path, "w") as file:
         file["dataDT"] = np.zeros((63, 400))
     message = told(own, read_first)
-    assert message.startswith(f"{path}: 63 samples; the run table says 64 s")
+    assert message.startswith(f"{path}: 63 rows of responses; the run table says 64 s")
 
 
 def test_responses_of_a_smaller_volume_than_the_voxels_are_told(own):

@@ -118,6 +118,19 @@ def test_features_that_do_not_fit_the_run_table(root, features, fault):
         assert f"of shape {changed[fault].shape}; expected ({len(rows)}, 5)" in line
 
 
+def test_features_at_two_rows_a_second_are_refused_unless_cut(root, features):
+    """Their first half would fit: silently, another stimulus than that of the responses."""
+    save(root, {run: np.repeat(rows, 2, axis=0) for run, rows in features.items()})
+    run, rows = next(iter(features.items()))
+    line = refused(root)
+    assert (
+        f"{FOLDER}/{run}.npy: {2 * len(rows)} rows of features; the run table says {len(rows)} s"
+        in line
+    )
+    assert "dataset.extra_rows: cut" in line
+    assert prepare(sweep(root, "dataset.extra_rows=cut"), Quiet())
+
+
 def test_only_layers_that_lack_are_extracted(root, features):
     """A model that exists, of which two layers of three lie ready."""
     from problems import MODEL
