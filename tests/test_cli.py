@@ -121,3 +121,23 @@ def test_demo_data_refuses_a_full_folder(tmp_path):
     assert done.returncode == 2
     assert "not empty" in done.stderr
     assert [p.name for p in tmp_path.iterdir()] == ["x"]
+
+
+def test_a_defect_of_ours_is_one_line_and_keeps_its_traceback(tmp_path, monkeypatch, capsys):
+    from d2b_ray import spec
+    from d2b_ray.cli import app
+
+    def broken(*_):
+        raise RuntimeError("a screw\nis loose")
+
+    monkeypatch.setattr(spec, "load", broken)
+    monkeypatch.setattr("sys.argv", ["d2b-ray", "check", "x.yaml"])
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with pytest.raises(SystemExit) as ended:
+        app.main()
+    (file,) = tmp_path.glob("d2b-ray-*.txt")
+    assert ended.value.code == 70
+    assert capsys.readouterr().err == (
+        f"d2b-ray: a defect: RuntimeError: a screw is loose; the traceback is in {file}: please report it\n"
+    )
+    assert 'raise RuntimeError("a screw\\nis loose")' in file.read_text()

@@ -15,6 +15,7 @@ __all__ = ["app", "main"]
 
 BAD_INPUT = 2
 INTERRUPTED = 130
+DEFECT = 70  # EX_SOFTWARE of sysexits.h
 
 app = typer.Typer(
     name="d2b-ray",
@@ -128,7 +129,7 @@ def demo_data(
 
 
 def main() -> NoReturn:
-    """Entry point: what the user can mend is one line on stderr and exit status 2."""
+    """Entry point: what the user can mend is one line on stderr and exit status 2; nothing leaves more."""
     try:
         app()
     except D2BError as error:
@@ -137,4 +138,24 @@ def main() -> NoReturn:
     except KeyboardInterrupt:
         typer.echo("d2b-ray: interrupted", err=True)
         sys.exit(INTERRUPTED)
+    except Exception as error:  # ours to mend: one line for the user, the rest for whoever mends it
+        _tell_defect(error)
+        sys.exit(DEFECT)
     sys.exit(0)
+
+
+def _tell_defect(error: Exception) -> None:
+    import tempfile
+    import traceback
+
+    words = " ".join(str(error).split())[:200] or "no message"
+    text = f"{' '.join(sys.argv)}\n{traceback.format_exc()}"
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="d2b-ray-", suffix=".txt", delete=False, encoding="utf-8"
+        ) as file:
+            file.write(text)
+        where = f"; the traceback is in {file.name}: please report it"
+    except OSError:
+        where = ", and its traceback cannot be written"
+    typer.echo(f"d2b-ray: a defect: {type(error).__name__}: {words}{where}", err=True)

@@ -30,6 +30,7 @@ __all__ = [
     "Allowed",
     "Axis",
     "Closed",
+    "Count",
     "Name",
     "NameIn",
     "Positive",
@@ -127,4 +128,7 @@ NAME_WORDS = "text of letters, digits, '_', '-' and '.', beginning with a letter
 Name: TypeAlias = Annotated[
     str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]*$", max_length=100), Allowed(NAME_WORDS)
 ]
-Positive: TypeAlias = Annotated[int, Field(ge=1), Allowed("an integer >= 1")]
+MOST = 10**9  # of anything counted: more is a slip of the keyboard
+Positive: TypeAlias = Annotated[int, Field(ge=1, le=MOST), Allowed("an integer >= 1")]
+MANY = 10**6
+Count: TypeAlias = Annotated[int, Field(ge=1, le=MANY), Allowed(f"an integer from 1 to {MANY:,}")]

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from d2b_ray.spec.closed import Allowed, Axis, Closed, Name, Positive
+from d2b_ray.spec.closed import Allowed, Axis, Closed, Count, Name, Positive
 
 __all__ = ["Comparison", "FitWords"]
 
@@ -44,7 +44,7 @@ class Comparison(Closed):
     """Without `by`: the one fit that this describes ..."""
     second: FitWords | None = None
     """... less the one that this describes."""
-    permutations: Positive = 1000
+    permutations: Count = 1000
     """How many swaps of blocks."""
 
     @model_validator(mode="after")

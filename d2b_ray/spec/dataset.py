@@ -17,7 +17,7 @@ Text: TypeAlias = Annotated[str, Field(min_length=1), Allowed("text")]
 Subjects: TypeAlias = Annotated[
     Literal["all"] | tuple[Annotated[str, Field(min_length=1)], ...],
     BeforeValidator(all_or_axis),
-    Allowed("all, or a subject, or a list of subjects"),
+    Allowed("all, or a subject, or a list of subjects; names of digits in quotes, such as '01'"),
 ]
 
 

@@ -20,12 +20,28 @@ __all__ = ["Document", "Loader", "PlainDumper", "parse", "read", "with_override"
 
 Trail: TypeAlias = tuple[str | int, ...]
 
-NODE_LIMIT = 100_000  # stops documents that grow without end through aliases
-EXPONENT_WITHOUT_POINT = re.compile(r"^[-+]?[0-9]+[eE][-+]?[0-9]+$")
+NODE_LIMIT = 20_000  # values; stops documents that grow without end, also through aliases
+DEEPEST = 50
+EXPONENT = re.compile(r"^[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)[eE][-+]?[0-9]+$")
 
 
 class Loader(yaml.SafeLoader):
-    """PyYAML's safe loader that reads 1e-3 as a number."""
+    """PyYAML's safe loader that reads 1e-3 and 1.5e3 as numbers, and refuses in its own words."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        """The value of a node; a YAMLError that names its line where Python cannot make one."""
+        try:
+            return super().construct_object(node, deep)
+        except (ValueError, KeyError, OverflowError, TypeError):
+            kind = str(node.tag).rpartition(":")[2]
+            problem = f"{_start_of(node)} is no {kind}; put text in quotes"
+            raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark) from None
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Put merged keys (`<<`) in, each once: merges of merges double without end otherwise."""
+        super().flatten_mapping(node)
+        last = {(key.tag, str(key.value)): (key, value) for key, value in node.value}
+        node.value = list(last.values())
 
 
 class PlainDumper(yaml.SafeDumper):
@@ -37,9 +53,7 @@ class PlainDumper(yaml.SafeDumper):
 
 
 for yaml_class in (Loader, PlainDumper):
-    yaml_class.add_implicit_resolver(
-        "tag:yaml.org,2002:float", EXPONENT_WITHOUT_POINT, list("-+0123456789")
-    )
+    yaml_class.add_implicit_resolver("tag:yaml.org,2002:float", EXPONENT, list("-+.0123456789"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +84,7 @@ def read(path: str | Path) -> Document:
 def parse(text: str, name: str) -> Document:
     """Parse YAML text; `name` stands for it in messages. SpecError if it is not YAML."""
     try:
+        _check_size(text, name)
         loader = Loader(text)
         node = loader.get_single_node()
         if node is None:
@@ -84,11 +99,34 @@ def parse(text: str, name: str) -> Document:
         raise SpecError(f"{where}: not YAML: {problem}") from None
 
 
+def _check_size(text: str, name: str) -> None:
+    """SpecError for a document of too many values, or nested too deep, before it is built."""
+    depth, count = 0, 0
+    for event in yaml.parse(text, Loader):
+        count += isinstance(event, yaml.NodeEvent)
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if count > NODE_LIMIT or depth > DEEPEST:
+            raise SpecError(_too_large(name))
+
+
+def _too_large(name: str) -> str:
+    return (
+        f"{name}: too large, or nested without end; a sweep has at most {NODE_LIMIT:,} values, "
+        f"{DEEPEST} deep"
+    )
+
+
+def _start_of(node: yaml.Node) -> str:
+    text = str(node.value)
+    return repr(text if len(text) < 40 else f"{text[:40]}...")
+
+
 def _walk(node: yaml.Node, trail: Trail, name: str, origins: dict[Trail, str]) -> None:
     """Make every key text, note its line, and refuse keys that stand twice."""
     origins.setdefault(trail, f"{name}:{node.start_mark.line + 1}" if trail else name)
-    if len(origins) > NODE_LIMIT or len(trail) > 50:
-        raise SpecError(f"{name}: too large or nested without end")
+    if len(origins) > NODE_LIMIT or len(trail) > DEEPEST:
+        raise SpecError(_too_large(name))
     if isinstance(node, yaml.SequenceNode):
         for place, child in enumerate(node.value):
             _walk(child, (*trail, place), name, origins)

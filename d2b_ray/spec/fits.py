@@ -18,7 +18,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from d2b_ray.catalog.solvers import BANDED_SOLVERS, RIDGE_SOLVERS
-from d2b_ray.spec.closed import Allowed, Axis, Closed, Name, NameIn, Positive
+from d2b_ray.spec.closed import Allowed, Axis, Closed, Count, Name, NameIn, Positive
 from d2b_ray.spec.features import Layers
 
 __all__ = [
@@ -102,7 +102,7 @@ class Alphas(Closed):
     """Exponent of the smallest penalty."""
     stop_log10: Exponent = 12.0
     """Exponent of the largest penalty."""
-    count: Positive = 25
+    count: Annotated[int, Field(ge=1, le=1000), Allowed("an integer from 1 to 1,000")] = 25
     """How many penalties."""
     listed: Annotated[
         tuple[Annotated[float, Field(gt=0)], ...] | None, Allowed("a list of numbers > 0")
@@ -189,7 +189,7 @@ class BandSource(Closed):
 class Search(Closed):
     """How the weights of the bands are searched."""
 
-    n_iter: Positive = 100
+    n_iter: Count = 100
     """Random candidates (Dirichlet)."""
     concentration: Axis[Annotated[float, Field(gt=0), Allowed("a number > 0")]] = (0.1, 1.0)
     """Concentrations of the Dirichlet distribution, in turn."""
@@ -197,7 +197,7 @@ class Search(Closed):
     """Seed of the candidates."""
     refine: Annotated[int, Field(ge=0), Allowed("an integer >= 0")] = 0
     """Rounds of candidates near the best ones."""
-    n_refine: Positive = 20
+    n_refine: Count = 20
     """Candidates in a round."""
 
 

@@ -84,7 +84,7 @@ def _line(detail: ErrorDetails, document: Document, root: type[Closed]) -> tuple
         trail, _ = _resolve(detail["loc"][:-1], document.data)
         trail = (*trail, detail["loc"][-1])
         block = block_at(root, detail["loc"][:-1], document.data)
-        problem = f"missing; must be {_allowed(block.model_fields[str(detail['loc'][-1])])}"
+        problem = f"missing; must be {_allowed(_field(block, str(detail['loc'][-1])))}"
     elif detail["type"] == "unusable":  # a plug-in's row cannot be had, and says why
         trail, _ = _resolve(detail["loc"], document.data)
         problem = context["words"]
@@ -97,6 +97,12 @@ def _line(detail: ErrorDetails, document: Document, root: type[Closed]) -> tuple
         problem = f"got {shown(value)}; must be {words}"
     key = ".".join(map(str, trail))
     return trail, f"{document.origin(trail)}: {key}: {problem}".replace(": : ", ": ")
+
+
+def _field(block: type[Closed], key: str) -> FieldInfo:
+    """The field that is written as `key`."""
+    fields = block.model_fields
+    return fields.get(key) or next(info for info in fields.values() if info.alias == key)
 
 
 def _resolve(loc: Trail, data: Any) -> tuple[Trail, Any]:
@@ -141,7 +147,7 @@ def _block_in(annotation: Any) -> type[Closed] | None:
 
 
 def _allowed(info: FieldInfo) -> str:
-    for part in (*info.metadata, *get_args(info.annotation)):
+    for part in (*reversed(info.metadata), *get_args(info.annotation)):  # the outermost words
         if isinstance(part, Allowed | NameIn):
             return part.words
     for part in get_args(info.annotation):  # an axis: the words of its entries

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import Field, model_validator
 
 from d2b_ray.catalog.significance_tests import TESTS
-from d2b_ray.spec.closed import Allowed, Closed, NameIn, Positive, elsewhere
+from d2b_ray.spec.closed import Allowed, Closed, Count, NameIn, Positive, elsewhere
 
 __all__ = ["Bootstrap", "SignificanceBlock"]
 
@@ -19,7 +19,7 @@ Share: TypeAlias = Annotated[float, Field(gt=0, lt=1), Allowed("a number between
 class Bootstrap(Closed):
     """Percentile intervals of r, and of the unique variance of bands, over drawn blocks of samples."""
 
-    samples: Positive = 1000
+    samples: Count = 1000
     """How many times the blocks are drawn, with replacement."""
     block_trs: Positive = 10
     """Length of a block in TRs."""
@@ -41,7 +41,7 @@ class SignificanceBlock(Closed):
     """Length of a block in TRs."""
     within_runs: bool = False
     """Whether blocks, shuffled or drawn, stay within a run: none reaches into the next."""
-    permutations: Positive = 1000
+    permutations: Count = 1000
     """How many shuffles."""
     null: Annotated[Literal["voxel", "pooled"], Allowed("one of: voxel, pooled")] = "voxel"
     """Each voxel against its own null, or against that of all voxels."""

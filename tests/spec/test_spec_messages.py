@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 
 from d2b_ray.errors import SpecError
 from d2b_ray.spec import load, parse
+from d2b_ray.spec.document import parse as parse_document
 
 SMALL = """\
 name: small
@@ -252,9 +254,81 @@ def test_aliases_cannot_blow_up() -> None:
     rows = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     for i in range(1, 9):
         rows.append(f"a{i}: &a{i} [" + ", ".join([f"*a{i - 1}"] * 10) + "]")
-    assert message("\n".join(rows)) == "sweep.yaml: too large or nested without end"
+    assert (
+        message("\n".join(rows))
+        == "sweep.yaml: too large, or nested without end; a sweep has at most 20,000 values, 50 deep"
+    )
 
 
 def test_a_missing_file_is_told() -> None:
     with pytest.raises(SpecError, match=r"^no/such\.yaml: cannot be read: No such file"):
         load("no/such.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("name: !!int x", "sweep.yaml:1: not YAML: 'x' is no int; put text in quotes"),
+        ("name: !!bool x", "sweep.yaml:1: not YAML: 'x' is no bool; put text in quotes"),
+        ("a: 1\nname: 2001-13-45", "sweep.yaml:2: not YAML: '2001-13-45' is no timestamp"),
+        ("name: " + "9" * 5000, "sweep.yaml:1: not YAML: '" + "9" * 40 + "...' is no int"),
+        ("a: " + "[" * 2000, "sweep.yaml: too large, or nested without end"),
+        ("\n".join(f"k{n}: {n}" for n in range(30_000)), "sweep.yaml: too large, or nested"),
+        ("? [a, b]\n: 1", "sweep.yaml"),
+    ],
+    ids=["int", "bool", "timestamp", "digits", "deep", "long", "key"],
+)
+def test_what_python_cannot_build_is_one_line(text, line):
+    with pytest.raises(SpecError) as caught:
+        parse(text, name="sweep.yaml")
+    assert str(caught.value).startswith(line)
+    assert "\n" not in str(caught.value) or "unknown key" in str(caught.value)
+
+
+def test_merges_of_merges_do_not_double_without_end():
+    lines = ["a: &a {x: 1}", "b0: &b0 {<<: [*a, *a]}"]
+    lines += [f"b{n}: &b{n} {{<<: [*b{n - 1}, *b{n - 1}]}}" for n in range(1, 40)]
+    with pytest.raises(SpecError, match="unknown key"):
+        parse("\n".join(lines), name="bomb.yaml")
+
+
+def test_merged_keys_are_those_of_yaml():
+    """What stands in the mapping itself wins, then what is named first."""
+    blocks = "{x: &x {start: 1, end: 9}, y: &y {start: 2, end: 8}, z: {<<: [*x, *y], end: 7}}"
+    assert (
+        parse_document(blocks, "sweep").data["z"]
+        == yaml.safe_load(blocks)["z"]
+        == {"start": 1, "end": 7}
+    )
+
+
+@pytest.mark.parametrize("text", ["1.5e3", "1e-3", ".5e1", "-2.e+2", "15E2"])
+def test_numbers_with_an_exponent_are_numbers(text):
+    assert parse_document(f"a: {text}", "sweep").data == {"a": float(text)}
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "significance.permutations=1000000000", "fits.0.alphas={count: 100000000}",
+        "significance.bootstrap={samples: 10000001}",
+    ],
+)  # fmt: skip
+def test_numbers_that_would_fill_the_memory_are_refused(override):
+    with pytest.raises(SpecError, match="must be an integer from 1 to 1,000"):
+        parse(SMALL, [override])
+
+
+def test_a_band_without_its_block_is_told_as_it_is_written():
+    bands = (
+        "fits.0={kind: banded, bands: {a: {layers: 1}, b: {from: llm}}, delays: {start: 3, end: 5}}"
+    )
+    with pytest.raises(
+        SpecError, match=r"bands\.a\.from: missing; must be the name of a feature block"
+    ):
+        parse(SMALL, [bands])
+
+
+def test_unquoted_subjects_of_digits_are_told_to_be_quoted():
+    with pytest.raises(SpecError, match="names of digits in quotes"):
+        parse(SMALL, ["dataset.subjects=[01, 02]"])
