@@ -24,15 +24,21 @@ if TYPE_CHECKING:
     from d2b_ray.arrays import FloatArray
     from d2b_ray.encoding.folds import Fold
 
+CERTAIN = 1e3  # times its error: an eigenvalue, or a penalty, known to a part in a thousand
+
 __all__ = ["Eigen", "Factorization", "FoldFactor", "centred_mean", "eigen", "upper_root"]
 
 
 @dataclass(frozen=True, slots=True)
 class Eigen:
-    """Eigenvectors `vectors` (q, r) and eigenvalues `values` (r,) above rounding, float64."""
+    """Eigenvectors `vectors` (q, r) and eigenvalues `values` (r,) above rounding, float64.
+
+    `rounding` is the error of an eigenvalue, q eps times the largest.
+    """
 
     vectors: NDArray[np.float64]
     values: NDArray[np.float64]
+    rounding: float = 0.0
 
     def tensors(
         self, device: str, dtype: torch.dtype = torch.float64
@@ -50,7 +56,8 @@ class FoldFactor:
     the held-out rows in these coordinates, their column means removed. `root` (min(n_g, r), r)
     float32 is upper trapezoidal with root'root = A'A. `mean` (q,) of the held-out rows of Z
     (primal), or `held` A itself (dual), float32. `shift` n_g^2 / n of a fold with an intercept, n its
-    training rows (primal; the eigenvectors of a dual fold are centred themselves).
+    training rows (primal; the eigenvectors of a dual fold are centred themselves); `rounding` as of
+    `Eigen`.
     """
 
     fold: Fold
@@ -60,6 +67,16 @@ class FoldFactor:
     mean: FloatArray | None = None
     held: FloatArray | None = None
     shift: float = 0.0
+    rounding: float = 0.0
+
+    @property
+    def least_penalty(self) -> float:
+        """Penalties below are lost in rounding: some eigenvalues are no more certain than they are.
+
+        0 where all eigenvalues are: then the filter of the smallest penalty is that of none.
+        """
+        certain = CERTAIN * self.rounding
+        return certain if self.values[0] < certain else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +131,8 @@ def eigen(matrix: torch.Tensor) -> tuple[Eigen, torch.Tensor]:
     if not bool(keep.any()):
         raise FitError("the design is constant over the training rows; nothing can be fitted")
     vectors = vectors[:, keep].contiguous()
-    return Eigen(to_array(vectors, np.float64), to_array(values[keep], np.float64)), vectors
+    found = Eigen(to_array(vectors, np.float64), to_array(values[keep], np.float64), float(floor))
+    return found, vectors
 
 
 def upper_root(rows: torch.Tensor) -> FloatArray:

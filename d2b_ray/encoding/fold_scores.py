@@ -33,6 +33,9 @@ def fold_scores(
 ) -> torch.Tensor:
     """Scores (A, v) of all penalties on the held-out rows of one fold; all responses float32.
 
+    Penalties that are lost in the rounding of eigenvalues score -inf, all but the largest: what they
+    would predict is rounding, and must not win.
+
     Primal: `trained` Z'Y of the training rows (q, v), `part` that of the held-out rows. Dual:
     `trained` the training responses, `part` None. `held` (n_g, v) the held-out responses.
     """
@@ -50,7 +53,9 @@ def fold_scores(
             trained = trained - own * factor.shift
     filters = make_filters(to_tensor(factor.values, device, torch.float64), penalties)
     root = to_tensor(factor.root, device, torch.float32)
-    return alpha_scores(filters, project @ trained, cross, root, norm)[filters.rows]
+    scores = alpha_scores(filters, project @ trained, cross, root, norm)[filters.rows]
+    barred = penalties < min(factor.least_penalty, float(penalties.max()))
+    return torch.where(barred[:, None], -torch.inf, scores)
 
 
 def _spread(rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -133,7 +133,13 @@ class Grams:
             mean = rows[fold.start : fold.stop].mean(0, dtype=np.float64).astype(np.float32)
             made.append(
                 FoldFactor(
-                    fold, own.values, to_array(turn @ vectors), upper_root(held), mean, shift=shift
+                    fold,
+                    own.values,
+                    to_array(turn @ vectors),
+                    upper_root(held),
+                    mean,
+                    shift=shift,
+                    rounding=own.rounding,
                 )
             )
         return tuple(made)

@@ -103,7 +103,16 @@ class Kernels:
             held = held @ vectors
             held = held - held.mean(0)
             root = upper_root(held)
-            made.append(FoldFactor(fold, own.values, to_array(vectors), root, held=to_array(held)))
+            made.append(
+                FoldFactor(
+                    fold,
+                    own.values,
+                    to_array(vectors),
+                    root,
+                    held=to_array(held),
+                    rounding=own.rounding,
+                )
+            )
         return tuple(made)
 
     def factorize(self, device: str) -> Factorization:
@@ -153,7 +162,8 @@ def _centred_eigen(kernel: torch.Tensor) -> tuple[Eigen, torch.Tensor]:
     own = vectors.sum(0).abs() < CONSTANT * len(kernel) ** 0.5
     vectors = vectors[:, own]
     vectors = vectors - vectors.mean(0)
-    return Eigen(to_array(vectors, np.float64), found.values[own.cpu().numpy()]), vectors
+    values = found.values[own.cpu().numpy()]
+    return Eigen(to_array(vectors, np.float64), values, found.rounding), vectors
 
 
 def _kernel(band: torch.Tensor) -> torch.Tensor:

@@ -12,7 +12,14 @@ from himalaya.kernel_ridge import generate_dirichlet_samples
 from himalaya.ridge import GroupRidgeCV
 from himalaya.scoring import correlation_score, correlation_score_split
 
-from d2b_ray.encoding import BandedRidgeCV, KernelRidgeCV, RidgeCV, Search, split_correlation
+from d2b_ray.encoding import (
+    BandedRidgeCV,
+    KernelRidgeCV,
+    RidgeCV,
+    Search,
+    correlation,
+    split_correlation,
+)
 from d2b_ray.encoding.dirichlet import dirichlet_samples
 from d2b_ray.errors import FitError
 from d2b_ray.significance import block_null, p_values
@@ -205,3 +212,32 @@ def test_golden_p_values_of_bands(case):
         )  # fmt: skip
         p = p_values(counts, observed, rule="drama2brain").p_fdr
         np.testing.assert_allclose(p, found[f"p_corrected_{key}"], atol=1e-9)
+
+
+@pytest.mark.parametrize("form", ["primal", "kernel"])
+def test_a_penalty_below_the_rounding_of_a_vanishing_band_does_not_win(form):
+    """Weights of 7e-11 and 2e-15 at penalties of 1e-12: scores of 0.22 where float64 has 0.16 won once."""
+    found, x, _, widths, groups = golden("banded_kernel")
+    y, candidates = found["y_train"].astype(float), dirichlet_samples(10, 3)
+    assert candidates.min() < 1e-10
+    centred = x - x.mean(0, dtype=float)
+    exact = np.zeros((len(candidates), len(ALPHAS), y.shape[1]))
+    for number, gamma in enumerate(candidates):
+        scaled = centred * np.sqrt(np.repeat(gamma, widths))
+        for group in np.unique(groups):
+            train, held = groups != group, groups == group
+            mean = scaled[train].mean(0)
+            u, s, v = np.linalg.svd(scaled[train] - mean, full_matrices=False)
+            projected = u.T @ (y[train] - y[train].mean(0))
+            for row, alpha in enumerate(ALPHAS):
+                predicted = (
+                    (scaled[held] - mean) @ v.T @ ((s / (s**2 + alpha))[:, None] * projected)
+                )
+                exact[number, row] += correlation(predicted, y[held]) / len(np.unique(groups))
+    model = BandedRidgeCV(widths, ALPHAS, search=Search(n_iter=10), form=form)
+    model.fit(x, found["y_train"], groups)
+    number = np.abs(model.gammas_.T[:, None] - candidates).sum(-1).argmin(1)
+    row = np.abs(np.log(model.best_alphas_[:, None] / ALPHAS)).argmin(1)
+    own = exact[number, row, np.arange(y.shape[1])]
+    np.testing.assert_allclose(model.cv_scores_, own, atol=1e-3)  # it is what float64 has there
+    assert (model.cv_scores_ <= exact.max((0, 1)) + 1e-3).all()

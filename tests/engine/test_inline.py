@@ -43,7 +43,8 @@ def test_the_tree_of_results(inline_store):
         names = {p.rsplit("/", 1)[1] for p in store.list(f"{folder}/")}
         assert names == {
             "cc_raw.npy", "cv_cc_raw.npy", "pvalues_corrected_raw.npy", "coef_raw.npy",
-            "alphas_raw.npy", "predictions_raw.npy", "predictions_nested_raw.npy", "dist_raw.png", "fit.json",
+            "alphas_raw.npy", "predictions_raw.npy", "predictions_nested_raw.npy", "intercept_raw.npy",
+            "dist_raw.png", "fit.json",
             "null40_counts_raw.npy", "null40_maxima_raw.npy",
         }  # fmt: skip
     assert len(store.list("tables/voxels/subject=DM01/")) == 4
