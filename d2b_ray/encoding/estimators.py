@@ -88,8 +88,10 @@ class RidgeCV(RegressorMixin, BaseEstimator):  # type: ignore[misc]
             found = (found + self._like_y(self.response_mean_)).astype(np.float32)
         return found
 
-    def score(self, X: Array, y: Array) -> float:
-        """Mean over voxels of `score_voxels`: one number, as searches need it."""
+    def score(self, X: Array, y: Array, sample_weight: None = None) -> float:
+        """Mean over voxels of `score_voxels`: one number, as searches need it. Rows have no weights."""
+        if sample_weight is not None:
+            raise FitError("sample_weight is not supported: all rows count alike; leave it out")
         return float(np.mean(self.score_voxels(X, y), dtype=float))
 
     def score_voxels(self, X: Array, y: Array) -> FloatArray:
