@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from d2b_ray.catalog.solvers import RIDGE_SOLVERS
 from d2b_ray.plan.axes import cells
+from d2b_ray.plan.feasible import check_reduction
 from d2b_ray.plan.keys import unit_key
 from d2b_ray.plan.places import Places, cell_place, space_words
 from d2b_ray.plan.units import Unit
@@ -57,6 +58,7 @@ def grouped(sweep: Sweep, world: World) -> tuple[dict[str, ModelGroup], list[Var
     groups: dict[str, ModelGroup] = {}
     repeats = 0
     for cell in cells(sweep, world):
+        check_reduction(cell, world.sizes)
         keys = []
         for space in cell.spaces:
             sets = groups.setdefault(space.feature_set["model"], ModelGroup()).sets

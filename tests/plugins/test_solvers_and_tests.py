@@ -145,7 +145,7 @@ def test_what_is_not_allowed_is_told_with_what_is(lab, override, key, got, allow
 
 
 def test_a_sweep_that_names_nothing_of_a_lab_imports_nothing_of_it(lab):
-    lab.run("significance.permutations=5")
+    lab.run("significance.permutations=20")
     assert not lab.mark.exists()
     assert lab("check", "fits.0.solver=fixed").returncode == 0
     assert lab.mark.exists()
