@@ -26,13 +26,9 @@ class Head:
 
 
 def plain_environment(**more) -> dict[str, str]:
-    """The environment without Ray's variables, with this Python first in the path.
-
-    One thread: on the small problems of tests more of them mostly wait for each other.
-    """
+    """The environment without Ray's variables, with this Python first in the path."""
     plain = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")}
-    plain |= {"PATH": f"{BIN}:{plain['PATH']}", "RAY_USAGE_STATS_ENABLED": "0"}
-    return plain | {"OMP_NUM_THREADS": "1"} | more
+    return plain | {"PATH": f"{BIN}:{plain['PATH']}", "RAY_USAGE_STATS_ENABLED": "0"} | more
 
 
 def free_ports(count: int) -> list[int]:

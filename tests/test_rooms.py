@@ -127,6 +127,13 @@ def test_modules_are_small_and_say_what_they_are(path):
             assert ast.get_docstring(node), f"{node.name} has no docstring"
 
 
+def test_every_folder_of_tests_says_what_it_is_about():
+    from gate_report import ABOUT, TESTS
+
+    folders = {path.parent.name for path in TESTS.rglob("test_*.py")}
+    assert folders == set(ABOUT)
+
+
 def test_only_layout_spells_paths_of_the_store():
     """Folders of the store stand in `store.layout`; elsewhere only as documentation or prefixes."""
     words = ("stim_features/{", "encoding/{", "units/{", "tables/voxels")

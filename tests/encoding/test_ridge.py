@@ -101,7 +101,9 @@ def test_against_himalaya(intercept, n, name):
     np.testing.assert_allclose(mine.cv_r, theirs.cv_r, atol=3e-4)  # theirs is float32
     same = np.isclose(mine.alpha, theirs.alpha, rtol=1e-3, atol=0)
     assert same.mean() > (0.7 if name == "ridge" else 0.4)  # the others are ties
-    same &= mine.alpha >= (0 if name == "ridge" else 10)  # their kernel is float32
+    # they compute in float32: a kernel loses its digits below 10, and all below what is next to no penalty
+    same &= mine.alpha >= (1e-3 if name == "ridge" else 10)
+    assert same.mean() > (0.7 if name == "ridge" else 0.3)
     np.testing.assert_allclose(mine.coef[:, same], theirs.coef[:, same], atol=3e-3)
 
 

@@ -26,7 +26,6 @@ def nodes(ray_folder, drill_folder):
         ray_folder,
         D2B_DRILL=str(drill_folder),
         D2B_RAY_INJECT_FAULT="drill:before",
-        OMP_NUM_THREADS="1",
         PYTHONPATH=f"{TESTS}:{os.environ.get('PYTHONPATH', '')}",
     )
     made.join()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 
 import pytest
-from problems import Quiet, tiny_sweep
+from problems import Quiet, words_sweep
 from stores import assert_equal_stores, records
 
 from d2b_ray.engine.session import run_sweep
@@ -22,7 +22,7 @@ def small_disk(tmp_path):
         subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)], check=True)
 
     try:
-        resize("1200k", again=False)
+        resize("700k", again=False)
     except (OSError, subprocess.CalledProcessError):
         pytest.skip("needs the right to mount a file system")
     try:
@@ -31,9 +31,9 @@ def small_disk(tmp_path):
         subprocess.run(["umount", str(place)], check=True)
 
 
-def test_a_full_disk_stops_the_sweep_and_loses_nothing(tiny_root, inline_store, small_disk):
+def test_a_full_disk_stops_the_sweep_and_loses_nothing(words_root, words_store, small_disk):
     place, resize = small_disk
-    sweep = tiny_sweep(tiny_root, place / "out")
+    sweep = words_sweep(words_root, place / "out")
     watcher = Quiet()
     summary = run_sweep(sweep, watcher, engine="inline")
     assert not summary.ok
@@ -45,4 +45,4 @@ def test_a_full_disk_stops_the_sweep_and_loses_nothing(tiny_root, inline_store, 
     assert run_sweep(sweep, Quiet(), engine="inline").ok
     after = records(place / "out")
     assert {path: after[path] for path in before} == before
-    assert_equal_stores(inline_store, place / "out")
+    assert_equal_stores(words_store, place / "out")

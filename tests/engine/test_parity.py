@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 import pytest
-from problems import Quiet, tiny_yaml, words_sweep, words_yaml
+from problems import Quiet, words_sweep, words_yaml
 from stores import assert_equal_stores, records
 
 from cluster import plain_environment
@@ -29,17 +29,17 @@ def command(spec, *options):
     return [sys.executable, "-m", "d2b_ray.cli", "run", str(spec), *options]
 
 
-def test_two_logical_gpus_leave_the_inline_store(tiny_root, inline_store, tmp_path):
+def test_two_logical_gpus_leave_the_inline_store(words_root, words_store, tmp_path):
     """A cluster of its own, with a token, as a user's; extractors and fits on the GPU workers."""
     spec = tmp_path / "sweep.yaml"
-    spec.write_text(tiny_yaml(tiny_root, tmp_path / "out"))
+    spec.write_text(words_yaml(words_root, tmp_path / "out"))
     done = subprocess.run(
         command(spec, "--num-cpus", "3", "--num-gpus", "2"),
         capture_output=True, text=True, timeout=500, env=plain_environment(),
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "8 fit" in done.stdout
-    assert_equal_stores(inline_store, tmp_path / "out")
+    assert "4 fit" in done.stdout
+    assert_equal_stores(words_store, tmp_path / "out")
 
 
 def test_a_killed_driver_is_resumed(words_root, words_store, tmp_path):
@@ -56,8 +56,7 @@ def test_a_killed_driver_is_resumed(words_root, words_store, tmp_path):
         time.sleep(0.005)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    while workers := begun_with(mark):  # they outlive their driver for a moment, and may end a unit
-        assert process.pid not in workers
+    while workers_with(mark):  # they outlive their driver for a moment, and may end a unit
         time.sleep(0.05)
     before = records(out)
     assert 0 < sum(r["kind"] == "commit" for r in before.values()) < 4
@@ -67,12 +66,13 @@ def test_a_killed_driver_is_resumed(words_root, words_store, tmp_path):
     assert_equal_stores(words_store, out)
 
 
-def begun_with(variable: str) -> list[int]:
-    """Python processes that have this variable in their environment."""
+def workers_with(variable: str) -> list[int]:
+    """Ray's workers that have this variable in their environment."""
     found = []
     for folder in PROCESSES.glob("[0-9]*"):
         try:
             inside = variable.encode() in (folder / "environ").read_bytes().split(b"\0")
+            inside &= (folder / "cmdline").read_bytes().startswith(b"ray::")
         except OSError:
             continue  # it has ended, or is somebody else's
         if inside:
@@ -80,9 +80,9 @@ def begun_with(variable: str) -> list[int]:
     return found
 
 
-def test_a_finished_sweep_starts_no_ray(tiny_root, inline_store, tmp_path):
+def test_a_finished_sweep_starts_no_ray(words_root, words_store, tmp_path):
     spec = tmp_path / "sweep.yaml"
-    spec.write_text(tiny_yaml(tiny_root, inline_store))
+    spec.write_text(words_yaml(words_root, words_store))
     program = (
         "import json, sys\n"
         "from pathlib import Path; from d2b_ray.cli.running import run_and_tell\n"
