@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from d2b_ray.catalog.solvers import SOLVERS
 from d2b_ray.plan import feature_key, space_words
-from d2b_ray.store import Layout
+from d2b_ray.store import Layout, check_mark
 from d2b_ray.survey.inputs import RELEASE
 
 if TYPE_CHECKING:
@@ -60,4 +60,7 @@ def _read_features(
         files = release.files(feature["annotation"], feature["model"], layer)
         return {run.name: release.read(files[run.name]) for run in runs}
     store = cache.store(root)
-    return {run.name: store.read_array(Layout.feature(feature, layer, run.name)) for run in runs}
+    check_mark(store, feature, layer)
+    rows = {run.name: store.read_array(Layout.feature(feature, layer, run.name)) for run in runs}
+    check_mark(store, feature, layer)  # and nobody has replaced them meanwhile
+    return rows

@@ -14,7 +14,7 @@ from d2b_ray.catalog.modalities import MODALITIES
 from d2b_ray.errors import ExtractionError
 from d2b_ray.plan import by_texts, feature_key, model_input, reading_key
 from d2b_ray.steps.recording import Stopwatch, record
-from d2b_ray.store import Layout, Written, remove_shards
+from d2b_ray.store import Layout, Written, mark_features, read_mark, remove_shards
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -170,15 +170,12 @@ def _undo_other_features(task: Task, params: Mapping[str, Any], cache: WorkerCac
     """Make features of other options undone that lie in the same folders, before they are replaced."""
     store, results = (cache.store(u) for u in (cache.settings.features, cache.settings.results))
     for layer in task.layers:
-        mark, key = Layout.feature_mark(params, layer), feature_key(params, layer)
-        before: dict[str, Any] = {"features": key}
-        if store.exists(mark):
-            before = store.read_json(mark)
-        if before["features"] != key:
+        before = read_mark(store, params, layer)
+        if before is not None and before["features"] != feature_key(params, layer):
             for path in results.list(Layout.records_of("feature", before["features"])):
                 results.remove(path)
             remove_shards(results, of=before["set"])
-        store.write_json(mark, {"features": key, "set": params, "layer": layer})
+        mark_features(store, params, layer, task.inputs)
 
 
 def _check_model(task: Task, about: Mapping[str, Any]) -> None:

@@ -1,5 +1,6 @@
 """Results on disk or in a bucket: `files` (whole files), `layout` (paths), `records` (what is done)."""
 
+from d2b_ray.store.feature_marks import check_mark, mark_features, marked_for_other, read_mark
 from d2b_ray.store.fence import Fence
 from d2b_ray.store.files import Store, Written
 from d2b_ray.store.fingerprints import digest, fingerprint_file, fingerprint_folder
@@ -23,6 +24,7 @@ __all__ = [
     "Store",
     "TextRows",
     "Written",
+    "check_mark",
     "count_arrays",
     "count_paths",
     "digest",
@@ -30,8 +32,11 @@ __all__ = [
     "fingerprint_folder",
     "forget_texts",
     "holder",
+    "mark_features",
+    "marked_for_other",
     "model_folder",
     "read_counts",
+    "read_mark",
     "remove_other_counts",
     "remove_shards",
     "write_rows",

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from d2b_ray.errors import ExtractionError
-from d2b_ray.plan import by_texts
+from d2b_ray.plan import by_texts, reading_key
 from d2b_ray.store.layout import Layout
 
 if TYPE_CHECKING:
@@ -56,10 +56,20 @@ def write_rows(
 
 
 def forget_texts(plan: Plan, features: Store, results: Store) -> None:
-    """Remove the rows of texts of all models of a plan, and the records of who made them."""
+    """Remove the rows of texts of all models of a plan, and the records of who made them.
+
+    Where other studies may read from the same root, only the parts that this plan has made.
+    """
     models = {str(unit.model) for unit in plan.of("extract") if by_texts(unit.params)}
-    for model in sorted(models):
-        features.remove_tree(Layout.text_folder(model).rstrip("/"))
+    if features.url == results.url:
+        for model in sorted(models):
+            features.remove_tree(Layout.text_folder(model).rstrip("/"))
+    else:
+        for unit in plan.of("shard"):
+            if "texts" in unit.place:
+                reading = reading_key(unit.params["reading"], unit.params["model"])
+                part = Layout.text_list(str(unit.model), reading, unit.key).rpartition("/")[0]
+                features.remove_tree(part)
     for path in results.list(Layout.records_of_kind("shard")):
         if results.read_json(path)["params"].get("reading", {}).get("model") in models:
             results.remove(path)

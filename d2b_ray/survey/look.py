@@ -14,8 +14,9 @@ import numpy as np
 from d2b_ray.data import open_dataset
 from d2b_ray.errors import DataError
 from d2b_ray.features import components_for
-from d2b_ray.plan import Sizes, World, digest, feature_units, readings
+from d2b_ray.plan import Sizes, World, digest, feature_key, feature_units, readings
 from d2b_ray.plan.axes import chosen_subjects, used_blocks
+from d2b_ray.store import marked_for_other
 from d2b_ray.survey.inputs import Inputs
 from d2b_ray.survey.models import model_size
 from d2b_ray.survey.texts import texts_of_readings
@@ -24,16 +25,19 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from d2b_ray.data import Dataset
+    from d2b_ray.plan import FeatureLayer, Unit
     from d2b_ray.spec import Sweep
     from d2b_ray.store import Ledger, Store
 
 __all__ = ["survey"]
 
 
-def survey(sweep: Sweep, dataset_root: str, features: Store, base: str, ledger: Ledger) -> World:
+def survey(
+    sweep: Sweep, dataset_root: str, features: Store, base: str, ledger: Ledger, results: str
+) -> World:
     """What `sweep` meets; relative folders of models start at `base`.
 
-    `features` is the store of features that are made, `ledger` the records of the results. Raises
+    `features` is the store of features that are made, `ledger` the records of the store `results`. Raises
     D2BError with one line for what is not there.
     """
     dataset = open_dataset(sweep.dataset.layout, dataset_root, sweep.dataset.extra_rows)
@@ -45,17 +49,32 @@ def survey(sweep: Sweep, dataset_root: str, features: Store, base: str, ledger: 
     inputs = Inputs(dataset, features.url, base, sweep.dataset.extra_rows or "error")
     for unit in extracts:
         inputs.look_at_features(unit)
+    shared = features.url != results
     world = replace(
         world,
         features={
-            key: replace(layer, made=ledger.state(key, digest(layer.inputs)) == "done")
-            for key, layer in inputs.features.items()
+            feature_key(unit.params, layer): replace(
+                found, made=_is_made(found, unit, layer, ledger, features, shared=shared)
+            )
+            for unit in extracts
+            for layer in unit.layers
+            for found in [inputs.features[feature_key(unit.params, layer)]]
         },
         responses={subject: inputs.responses(subject) for subject in subjects},
     )
     voxels = {subject: len(dataset.voxels(subject).index) for subject in sorted(subjects)}
     texts, rows = texts_of_readings(readings(extracts, world), dataset, features)
     return replace(world, sizes=replace(world.sizes, voxels=voxels), texts=texts, rows=rows)
+
+
+def _is_made(
+    found: FeatureLayer, unit: Unit, layer: int, ledger: Ledger, features: Store, *, shared: bool
+) -> bool:
+    """Whether a layer was made of these inputs and, where others may write, lies there still."""
+    inputs = digest(found.inputs)
+    if found.given or ledger.state(feature_key(unit.params, layer), inputs) != "done":
+        return False
+    return not (shared and marked_for_other(features, unit.params, layer, inputs))
 
 
 def _data_and_models(sweep: Sweep, dataset: Dataset, base: str) -> World:
