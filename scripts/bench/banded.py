@@ -59,7 +59,7 @@ def reference(
     }  # fmt: skip
     if form == "primal":
         model = GroupRidgeCV(
-            groups="input", cv=cv, random_state=42, fit_intercept=False,
+            groups="input", cv=cv, random_state=42, fit_intercept=True,
             solver_params=options | {"warn": False},
         )  # fmt: skip
         model.fit(parts, y)
@@ -67,6 +67,7 @@ def reference(
         kernels = np.stack([part @ part.T for part in parts])
         model = MultipleKernelRidgeCV(
             kernels="precomputed", solver="random_search", cv=cv, random_state=42,
+            fit_intercept=True,
             solver_params=options,
         )  # fmt: skip
         model.fit(kernels, y)

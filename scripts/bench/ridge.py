@@ -86,9 +86,10 @@ def exact_cv_scores(
     scores = np.zeros((len(alphas), y.shape[1]))
     for group in np.unique(groups):
         held = groups == group
-        left, values, right = np.linalg.svd(x[~held], full_matrices=False)
+        trained = x[~held] - x[~held].mean(0)  # an intercept a fold
+        left, values, right = np.linalg.svd(trained, full_matrices=False)
         keep = values > values[0] * len(x) * np.finfo(np.float64).eps
-        project = left.T[keep] @ y[~held]
+        project = left.T[keep] @ (y[~held] - y[~held].mean(0))
         rows = (x[held] - x[held].mean(0)) @ right[keep].T
         response = y[held] - y[held].mean(0)
         for number, alpha in enumerate(alphas):
