@@ -69,11 +69,11 @@ def running_head(folder: str, *, num_cpus: int = 2, **environment):
         log.close()
 
 
-def _wait(process: subprocess.Popen, url: str, log: Path, seconds: float = 300) -> None:
+def _wait(process: subprocess.Popen, url: str, log: Path, seconds: float = 3000) -> None:
     deadline = time.monotonic() + seconds
     while True:
         try:
-            with urllib.request.urlopen(f"{url}/api/version", timeout=2):
+            with urllib.request.urlopen(f"{url}/api/version", timeout=60):
                 return
         except OSError:
             pass

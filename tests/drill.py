@@ -14,7 +14,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-PATIENCE_S = 500  # a guard against a test that hangs: nothing is timed by it
+PATIENCE_S = 3000  # less than pytest waits for a test that hangs: nothing is timed by it
 EATEN_BYTES = 4 << 30
 
 

@@ -36,11 +36,11 @@ def s3_server(*buckets: str):
             _wait(process, url)
             for bucket in buckets:
                 request = urllib.request.Request(f"{url}/{bucket}", method="PUT")
-                urllib.request.urlopen(request, timeout=10).close()
+                urllib.request.urlopen(request, timeout=300).close()
             yield url
         finally:
-            process.terminate()
-            process.wait(20)
+            process.kill()
+            process.wait()
             for name, value in before.items():
                 if value is None:
                     os.environ.pop(name, None)
@@ -48,11 +48,11 @@ def s3_server(*buckets: str):
                     os.environ[name] = value
 
 
-def _wait(process: subprocess.Popen, url: str, seconds: float = 300) -> None:
+def _wait(process: subprocess.Popen, url: str, seconds: float = 3000) -> None:
     deadline = time.monotonic() + seconds
     while process.poll() is None and time.monotonic() < deadline:
         try:
-            urllib.request.urlopen(f"{url}/moto-api/", timeout=2).close()
+            urllib.request.urlopen(f"{url}/moto-api/", timeout=60).close()
         except OSError:
             time.sleep(0.1)
         else:

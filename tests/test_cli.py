@@ -19,7 +19,7 @@ from d2b_ray.steps.table import STEPS
 def d2b_ray(*arguments, cwd=None):
     return subprocess.run(
         [sys.executable, "-m", "d2b_ray.cli", *map(str, arguments)], cwd=cwd, text=True,
-        capture_output=True, timeout=500, env=plain_environment(HF_HUB_OFFLINE="1"),
+        capture_output=True, env=plain_environment(HF_HUB_OFFLINE="1"),
     )  # fmt: skip
 
 

@@ -31,7 +31,7 @@ def test_of_the_command_line(bucket, tiny_root, tmp_path):
     options = [word for override in few for word in ("--set", override)]
     done = subprocess.run(
         [sys.executable, "-m", "d2b_ray.cli", "run", str(spec), "--engine", "inline", *options],
-        capture_output=True, text=True, timeout=500, env=plain_environment(**found),
+        capture_output=True, text=True, env=plain_environment(**found),
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"Results: {bucket}/tiny" in done.stdout

@@ -236,7 +236,7 @@ def test_interrupted_it_says_how_to_go_on(words_root, words_store, tmp_path):
         assert process.poll() is None
         time.sleep(0.005)
     process.send_signal(signal.SIGINT)
-    told, _ = process.communicate(timeout=500)
+    told, _ = process.communicate()
     assert process.returncode == 130
     assert "the same command goes on from here" in told
     assert "Traceback" not in told

@@ -35,7 +35,7 @@ def test_two_logical_gpus_leave_the_inline_store(words_root, words_store, tmp_pa
     spec.write_text(words_yaml(words_root, tmp_path / "out"))
     done = subprocess.run(
         command(spec, "--num-cpus", "3", "--num-gpus", "2"),
-        capture_output=True, text=True, timeout=500, env=plain_environment(),
+        capture_output=True, text=True, env=plain_environment(),
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert "4 fit" in done.stdout
@@ -91,7 +91,7 @@ def test_a_finished_sweep_starts_no_ray(words_root, words_store, tmp_path):
         "print(json.dumps([code, [m for m in ('ray', 'torch', 'transformers') if m in sys.modules]]))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program, str(spec)], capture_output=True, text=True, timeout=500
+        [sys.executable, "-c", program, str(spec)], capture_output=True, text=True
     )
     assert "Nothing to do" in done.stdout, done.stderr
     assert json.loads(done.stdout.splitlines()[-1]) == [0, []]  # what would take seconds

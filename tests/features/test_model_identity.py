@@ -49,7 +49,7 @@ def cache(tmp_path):
 def asked(cache, program=ASK):
     """The program with that cache and a network that leads nowhere."""
     return subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=500,
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False,
         env=plain_environment(HF_HUB_CACHE=str(cache), HF_ENDPOINT="http://127.0.0.1:9",
                               HF_HUB_OFFLINE="0", TRANSFORMERS_OFFLINE="0"),
     )  # fmt: skip
@@ -111,7 +111,7 @@ def test_code_of_a_model_runs_only_if_trusted(coded, tmp_path, monkeypatch):
         "print(type(model.network).__name__)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=500,
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False,
         env=plain_environment(HF_HOME=str(tmp_path / "home")),
     )  # fmt: skip
     assert done.stdout.split() == ["LabModel"], done.stderr

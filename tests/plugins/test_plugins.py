@@ -97,7 +97,7 @@ def spec(tmp_path):
 def d2b_ray(site, *words):
     return subprocess.run(
         [sys.executable, "-m", "d2b_ray.cli", *map(str, words)],
-        capture_output=True, text=True, timeout=300,
+        capture_output=True, text=True,
         env=plain_environment(PYTHONPATH=f"{site}:{os.environ.get('PYTHONPATH', '')}"),
     )  # fmt: skip
 

@@ -37,7 +37,7 @@ class Lab:
         sets = [word for override in overrides for word in ("--set", override)]
         return subprocess.run(
             [sys.executable, "-m", "d2b_ray.cli", verb, str(self.spec), *sets, *options],
-            capture_output=True, text=True, timeout=300,
+            capture_output=True, text=True,
             env=plain_environment(
                 TOY_MARK=str(self.mark),
                 PYTHONPATH=f"{self.packages}:{os.environ.get('PYTHONPATH', '')}",
