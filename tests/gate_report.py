@@ -114,10 +114,14 @@ class GateReport:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report):
-        """No dot a test."""
-        if self.told and report.passed:
+        """No letter a test."""
+        if not self.told:
+            return None
+        if report.passed:
             return ("passed" if report.when == "call" else ""), "", ""
-        return None
+        if report.failed:
+            return ("failed" if report.when == "call" else "error"), "", ""
+        return "skipped", "", ""
 
     def _end_of_folder(self, folder: str) -> None:
         counts = [f"{self.outcomes[what]} {what}" for what in ("passed", "failed", "skipped")]

@@ -23,7 +23,8 @@ class Nodes:
     """
 
     def __init__(self, folder: str, **environment: str) -> None:
-        self.environment = {"RAY_TMPDIR": folder, "RAY_task_oom_retries": "0"} | environment
+        own = {"RAY_TMPDIR": folder, "RAY_task_oom_retries": "0", "RAY_worker_niceness": "0"}
+        self.environment = own | environment
         with variables(**self.environment):
             from ray.cluster_utils import Cluster
 

@@ -40,15 +40,15 @@ def shared_drill(drill_folder):
 
 
 @pytest.fixture
-def on_ray(nodes):
-    """Run a sweep on two nodes, in a thread; `.result()` of what it returns waits."""
+def on_ray(nodes, shared_drill):
+    """Run a sweep on some nodes, in a thread; `.result()` of what it returns waits."""
     from d2b_ray.engine.session import run_sweep
 
-    nodes.keep(2)
     pool = ThreadPoolExecutor(1)
     watcher = Quiet()
 
-    def start(sweep, **options):
+    def start(sweep, *, count=2, **options):
+        nodes.keep(count)
         return pool.submit(run_sweep, sweep, watcher, engine="ray", **options)
 
     start.watcher = watcher

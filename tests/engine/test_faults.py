@@ -68,18 +68,23 @@ def assert_started_once(drill, but: dict[str, int]) -> None:
     assert set(but) <= set(drill.counts())
 
 
-@pytest.mark.parametrize("joining", [0, 2])
-def test_undisturbed_on_one_node_and_on_those_that_join(
-    run, nodes, drill, words_store, labels, joining
-):
-    """The faults below run on two. A node that has a fit holds it until all of them have one."""
-    nodes.keep(1)
+def test_undisturbed_on_one_node(on_ray, common_root, common_store, tmp_path):
+    """Every kind of unit: intervals, ceilings and comparisons too. The faults below run on two."""
+    summary = on_ray(common_sweep(common_root, tmp_path / "out"), count=1).result()
+    assert summary.ok
+    counts = {"bootstrap": 16, "ceiling": 4, "commit": 16, "compare": 8}
+    assert {kind: summary.executed[kind] for kind in counts} == counts
+    assert_equal_stores(common_store, tmp_path / "out")
+
+
+def test_undisturbed_on_nodes_that_join(run, nodes, drill, words_store, labels):
+    """A node that has a fit holds it until three of them have one."""
     drill.script({fit: ["wait"] for fit in labels.fits})
-    going = run()
+    going = run(count=1)
     until(lambda: drill.nodes_of(labels.fits), going)
-    for _ in range(joining):
-        nodes.add()
-    until(lambda: len(drill.nodes_of(labels.fits)) == 1 + joining, going)
+    nodes.add()
+    nodes.add()
+    until(lambda: len(drill.nodes_of(labels.fits)) == 3, going)
     for fit in labels.fits:
         drill.go(fit)
     assert going.result().ok
@@ -87,49 +92,42 @@ def test_undisturbed_on_one_node_and_on_those_that_join(
     assert_started_once(drill, {})
 
 
-def test_intervals_ceilings_and_comparisons_are_those_of_the_inline_engine(
-    on_ray, common_root, common_store, tmp_path
-):
-    summary = on_ray(common_sweep(common_root, tmp_path / "out")).result()
-    assert summary.ok
-    counts = {"bootstrap": 16, "ceiling": 4, "commit": 16, "compare": 8}
-    assert {kind: summary.executed[kind] for kind in counts} == counts
-    assert_equal_stores(common_store, tmp_path / "out")
-
-
-def test_a_killed_worker_costs_the_unit_that_it_ran(run, drill, words_store, labels):
-    once = {label: ["kill"] for label in (labels.fit, labels.commit, labels.extract)}
-    drill.script({**once, labels.null: ["kill", "kill"]})
-    assert run().result().ok
+def test_a_killed_worker_costs_the_unit_that_it_ran(run, drill, words_root, words_store, labels):
+    """One of the units kills every worker: it fails alone, once it was given up."""
+    poisoned = labels.fits[-1]
+    once = {label: ["kill", "go"] for label in (labels.fit, labels.commit, labels.extract)}
+    drill.script({**once, labels.null: ["kill", "kill", "go"], poisoned: ["kill"]}, repeat=True)
+    summary = run().result()
+    assert list(summary.failed) == [poisoned]
+    assert summary.skipped == 3  # its two null blocks and its result
+    assert summary.executed["commit"] == 3
+    assert any(line.startswith(f"FAILED {poisoned}") for line in run.lines)
+    often = {labels.fit: 2, labels.null: 3, labels.commit: 2, labels.extract: 2, poisoned: 4}
+    assert_started_once(drill, often)
+    assert sum("worker died; trying again" in line for line in run.lines) == 5 + 3
+    again = words_sweep(words_root, run.out)
+    assert run_sweep(again, Quiet(), engine="inline", retry_failed=True).ok
     assert_equal_stores(words_store, run.out)
-    assert_started_once(drill, {labels.fit: 2, labels.null: 3, labels.commit: 2, labels.extract: 2})
-    assert sum("worker died; trying again" in line for line in run.lines) == 5
 
 
 def test_a_lost_node_costs_its_units_and_its_values(run, nodes, drill, words_store, labels):
-    drill.script({labels.fit: ["wait"]})
+    """First the node of a fit is lost, then all but the one that has a result to write."""
+    drill.script({labels.fit: ["wait"], labels.commit: ["wait"]})
     going = run()
-    lost = drill.arrived(labels.fit).node
-    nodes.lose(lost)
+    nodes.lose(drill.arrived(labels.fit).node)
     nodes.add()
-    assert going.result().ok
-    assert_equal_stores(words_store, run.out)
-    counts = drill.counts()
-    assert counts[labels.fit] >= 2
-    again = {name.split()[0] for name, count in counts.items() if count > 1}
-    assert not again & {"extract", "commit", "gather"}  # what has a record is never done twice
-
-
-def test_a_value_that_is_lost_is_made_again(run, nodes, drill, words_store, labels):
-    drill.script({labels.commit: ["wait"]})
-    going = run("resources.permute.block=40")
     waiting = drill.arrived(labels.commit).node
+    before = records(run.out)
     for number in [n for n in nodes.nodes if n != waiting]:
         nodes.lose(number)
     nodes.add()
     drill.go(labels.commit)
     assert going.result().ok
     assert_equal_stores(words_store, run.out)
+    assert drill.counts()[labels.fit] >= 2
+    after = records(run.out)
+    assert len(before) > 2  # features, and other results
+    assert {path: after[path] for path in before} == before  # what has a record is never done twice
 
 
 def test_full_memory_stops_nothing(run, drill, words_store, labels):
@@ -144,19 +142,6 @@ def test_full_memory_stops_nothing(run, drill, words_store, labels):
     assert [s.memory_factor for s in drill.starts if s.label == labels.fit] == [1, 0.5, 0.25]
     assert_started_once(drill, {labels.fit: 3})
     assert all(int(ray.get(ref)[0]) == 1 for ref in held)
-
-
-def test_a_poisoned_unit_fails_alone(run, drill, words_root, words_store, labels):
-    drill.script({labels.fit: ["kill"], labels.design: ["go"]}, repeat=True)
-    summary = run().result()
-    assert list(summary.failed) == [labels.fit]
-    assert summary.skipped == 3  # its two null blocks and its result
-    assert summary.executed["commit"] == 3
-    assert drill.counts()[labels.fit] == 4
-    assert any(line.startswith(f"FAILED {labels.fit}") for line in run.lines)
-    again = words_sweep(words_root, run.out)
-    assert run_sweep(again, Quiet(), engine="inline", retry_failed=True).ok
-    assert_equal_stores(words_store, run.out)
 
 
 def test_a_unit_that_hangs_is_ended_and_runs_elsewhere(
