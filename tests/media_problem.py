@@ -48,7 +48,7 @@ fits:
     bands: {{sight: {{from: see, layers: 3}}, words: {{from: words}}, sound: {{from: hear}}}}
     delays: {{start: 1, end: 2}}
     search: {{n_iter: 3}}
-significance: {{permutations: 9, block_trs: 2}}
+significance: {{permutations: 19, block_trs: 2}}
 output: {{root: {out}}}
 """
 

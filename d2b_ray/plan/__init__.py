@@ -10,7 +10,7 @@ from d2b_ray.plan.estimate import (
     value_bytes,
 )
 from d2b_ray.plan.expand import feature_units, make_plan
-from d2b_ray.plan.extraction import missing_layers, model_input, readings
+from d2b_ray.plan.extraction import inputs_of_set, missing_layers, model_input, readings
 from d2b_ray.plan.keys import canonical, digest, feature_key, unit_key
 from d2b_ray.plan.places import hparams, layer_word, space_words, stimulus
 from d2b_ray.plan.shards import by_runs, by_texts, reading_key, run_shards, text_shards
@@ -38,6 +38,7 @@ __all__ = [
     "feature_key",
     "feature_units",
     "hparams",
+    "inputs_of_set",
     "layer_word",
     "make_plan",
     "missing_layers",

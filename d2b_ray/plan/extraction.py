@@ -22,7 +22,17 @@ if TYPE_CHECKING:
     from d2b_ray.plan.world import TextChoice, World
     from d2b_ray.spec import ExtractResources
 
-__all__ = ["Readings", "Shards", "missing_layers", "model_input", "readings", "shards_of"]
+__all__ = [
+    "Readings",
+    "Shards",
+    "inputs_of_set",
+    "missing_layers",
+    "model_input",
+    "readings",
+    "shards_of",
+]
+
+PART = ("layers", "runs of the shard")  # names of what only the inputs of a shard of runs have
 
 Readings = dict[str, "list[tuple[Unit, tuple[int, ...]]]"]  # by reading: units, missing layers
 
@@ -87,7 +97,12 @@ def _inputs_here(unit: Unit, world: World) -> Mapping[str, str] | None:
 def _part(shard: Unit) -> dict[str, str]:
     """Which part of its set a shard of runs is: no other part passes for it."""
     runs = {run: str(seconds) for run, seconds in shard.place["runs"].items()}
-    return {"layers": " ".join(map(str, shard.layers)), "runs of the shard": digest(runs)}
+    return dict(zip(PART, (" ".join(map(str, shard.layers)), digest(runs)), strict=True))
+
+
+def inputs_of_set(inputs: Mapping[str, str]) -> dict[str, str]:
+    """What the whole feature set is made of, from the inputs of a shard of its runs, or its own."""
+    return {name: value for name, value in inputs.items() if name not in PART}
 
 
 def _share_texts(

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from d2b_ray.catalog.modalities import MODALITIES
 from d2b_ray.errors import ExtractionError
-from d2b_ray.plan import by_texts, feature_key, model_input, reading_key
+from d2b_ray.plan import (
+    by_texts,
+    digest,
+    feature_key,
+    inputs_of_set,
+    model_input,
+    reading_key,
+)
 from d2b_ray.steps.recording import Stopwatch, record
 from d2b_ray.store import Layout, Written, mark_features, read_mark, remove_shards
 
@@ -175,7 +182,7 @@ def _undo_other_features(task: Task, params: Mapping[str, Any], cache: WorkerCac
             for path in results.list(Layout.records_of("feature", before["features"])):
                 results.remove(path)
             remove_shards(results, of=before["set"])
-        mark_features(store, params, layer, task.inputs)
+        mark_features(store, params, layer, digest(inputs_of_set(task.fingerprints)))
 
 
 def _check_model(task: Task, about: Mapping[str, Any]) -> None:

@@ -102,6 +102,14 @@ def test_a_shard_that_is_finished_is_not_done_again(root, models, whole, tmp_pat
     assert_equal_stores(whole, tmp_path / "out")
 
 
+def test_features_made_in_shards_are_found_again_in_a_shared_root(root, models, tmp_path):
+    """Their folders are claimed with the inputs of the set, not with those of a shard."""
+    shared = f"output.features={tmp_path / 'features'}"
+    sweep = parse(media_yaml(root, models, tmp_path / "out"), [SHARDS, shared])
+    assert run_sweep(sweep, Quiet(), engine="inline").ok
+    assert prepare(sweep, Quiet()).sweep_run.control.finished
+
+
 def test_a_shard_of_other_layers_is_none(root, models, tmp_path, drill):
     drill.script({f"extract frames {models}/vit vision C_001": ["error", "error"]})
     before = parse(media_yaml(root, models, tmp_path / "out"), [SHARDS])
