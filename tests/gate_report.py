@@ -108,24 +108,19 @@ class GateReport:
             if self.told:
                 self._write(f"\n  FAILED {report.nodeid} ({report.when})\n  ")
         elif report.skipped:
-            self.outcomes["skipped"] += 1
+            self.outcomes["xfailed" if hasattr(report, "wasxfail") else "skipped"] += 1
         elif report.when == "call":
             self.outcomes["passed"] += 1
 
-    @pytest.hookimpl(tryfirst=True)
+    @pytest.hookimpl(wrapper=True)
     def pytest_report_teststatus(self, report):
-        """No letter a test."""
-        if not self.told:
-            return None
-        if report.passed:
-            return ("passed" if report.when == "call" else ""), "", ""
-        if report.failed:
-            return ("failed" if report.when == "call" else "error"), "", ""
-        return "skipped", "", ""
+        """What pytest says of a test, without its letter."""
+        status = yield
+        return (status[0], "", "") if self.told and status else status
 
     def _end_of_folder(self, folder: str) -> None:
-        counts = [f"{self.outcomes[what]} {what}" for what in ("passed", "failed", "skipped")]
-        counts = [text for text in counts if not text.startswith("0 ")]
+        said = ("passed", "failed", "skipped", "xfailed")
+        counts = [f"{self.outcomes[what]} {what}" for what in said if self.outcomes[what]]
         costs = [cost for test, cost in self.costs.items() if _folder(test) == folder]
         seconds, cpu = (sum(column) for column in zip(*costs, strict=True))
         if self.told:
