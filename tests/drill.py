@@ -38,6 +38,8 @@ def before(task) -> None:
     with open(folder / "starts.log", "a") as log:  # one short line: appended in one piece
         log.write(line)
     script = json.loads((folder / "script.json").read_text())
+    if script.get("__sick__") == _node():  # whatever is tried there fails at once
+        raise RuntimeError("drill: this node is sick")
     actions = script.get(label, [])
     action = actions[min(number, len(actions) - 1)] if actions else "go"
     if script.get("__last__") != "repeat" and number >= len(actions):
@@ -97,9 +99,15 @@ class Drill:
         folder.mkdir(parents=True, exist_ok=True)
         self.script({})
 
-    def script(self, actions: dict[str, list[str]], *, repeat: bool = False) -> None:
-        """What each start of a unit does; with `repeat` the last action is done for ever."""
+    def script(
+        self, actions: dict[str, list[str]], *, repeat: bool = False, sick: str | None = None
+    ) -> None:
+        """What each start of a unit does; with `repeat` the last action is done for ever.
+
+        On the node `sick` every unit fails.
+        """
         value = dict(actions) | ({"__last__": "repeat"} if repeat else {})
+        value |= {"__sick__": sick} if sick else {}
         aside = self.folder / "script.new"
         aside.write_text(json.dumps(value))
         aside.rename(self.folder / "script.json")

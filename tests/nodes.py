@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import time
 from contextlib import contextmanager
+
+import pytest
+
+from cluster import BIN, plain_environment
 
 # A node that is lost is noticed within two seconds.
 FAST_DEATH = {
@@ -45,12 +52,36 @@ class Nodes:
         with variables(**self.environment):
             ray.init(address=self.cluster.address, log_to_driver=False, logging_level="ERROR")
 
-    def add(self, num_cpus: int = 1, **environment: str) -> str:
+    def add(self, num_cpus: int = 1, num_gpus: int = 0, **environment: str) -> str:
         """A node joins; its number. Its address is its own, so that a driver joins by the head."""
         with variables(**self.environment | environment):
-            node = self.cluster.add_node(num_cpus=num_cpus, node_ip_address=next(self._addresses))
+            node = self.cluster.add_node(
+                num_cpus=num_cpus, num_gpus=num_gpus, node_ip_address=next(self._addresses)
+            )
         self.nodes[node.node_id] = node
         return node.node_id
+
+    @contextmanager
+    def blind(self, folder):
+        """A node for which `folder` is empty, as long as the block runs; its number. Needs root."""
+        import ray
+
+        before = {node["NodeID"] for node in ray.nodes()}
+        start = f"mount -t tmpfs none {folder} && exec {BIN}/ray start --block --num-cpus=1"
+        start += f" --address={self.cluster.address} --node-ip-address={next(self._addresses)}"
+        process = subprocess.Popen(
+            ["unshare", "--mount", "sh", "-c", start], env=plain_environment(**self.environment),
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True,
+        )  # fmt: skip
+        try:
+            while not (new := {n["NodeID"] for n in ray.nodes() if n["Alive"]} - before):
+                if process.poll() is not None:
+                    pytest.skip(f"no mounts of one's own here: {process.stderr.read()}")
+                time.sleep(0.1)
+            yield new.pop()
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
     def lose(self, number: str) -> None:
         """End a node as a power cut would."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from d2b_ray.spec import Sweep
     from d2b_ray.store import Store
 
-__all__ = ["check_code", "code_now", "plug_ins"]
+__all__ = ["check_code", "code_digest", "code_now", "plug_ins"]
 
 PACKAGE = Path(__file__).resolve().parent.parent
 # What can change a number. A new figure or a new message does not make old results another's.
@@ -74,17 +74,23 @@ def code_now(used: Mapping[str, Origin] | None = None) -> Mapping[str, Any]:
 
 
 @cache
-def _own_code() -> Mapping[str, Any]:
+def code_digest() -> str:
+    """SHA-256 of the package's own files that can change a number."""
     content = hashlib.sha256()
     for name in COMPUTES:
         place = PACKAGE / name
         for file in [place] if place.is_file() else sorted(place.rglob("*.py")):
             content.update(file.relative_to(PACKAGE).as_posix().encode() + b"\0")
             content.update(file.read_bytes())
+    return content.hexdigest()
+
+
+@cache
+def _own_code() -> Mapping[str, Any]:
     return {
         "version": metadata.version("d2b-ray"),
         "commit": _commit(),
-        "digest": content.hexdigest(),
+        "digest": code_digest(),
     }
 
 

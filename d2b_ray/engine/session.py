@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from d2b_ray.engine.code import check_code, code_now, plug_ins
+from d2b_ray.engine.code import check_code, code_digest, code_now, plug_ins
 from d2b_ray.engine.on_ray.environment import set_ray_environment
 from d2b_ray.engine.run_log import RunLog
 from d2b_ray.engine.sweep_run import Observer, SweepRun
@@ -131,6 +131,7 @@ def prepare(sweep: Sweep, observer: Observer, *, retry_failed: bool = False) -> 
             permute=max(1, int(wanted.permute.num_cpus)),
         ),
         commit=code_now()["commit"],
+        code=code_digest(),
     )
     sweep_run = SweepRun(
         sweep, world, plan, state, store, settings, observer, retry_failed=retry_failed

@@ -102,7 +102,7 @@ class SweepRun:
             gpu_lane_cpus=max(wanted.extract.num_cpus, wanted.fit.num_cpus),
             cpu_lane_cpus=wanted.permute.num_cpus,
             gpus=max(gpus) if gpus else None,
-            most_workers=max(1, self.control.most_parallel()),
+            left=self.control.left(),
         )
 
     def task(self, key: str) -> Task:
@@ -202,6 +202,10 @@ class SweepRun:
                 report.seconds,
                 report.host,
                 gpu,
+            )
+        elif not any(isinstance(action, GiveUp | Stop) for action in actions):
+            self.message(
+                f"{self._labels[report.key]}: {report.failure.error} on {report.host}; trying again"
             )
         if self.trace is not None:
             self.trace.add(self.control.units[report.key], report)

@@ -35,7 +35,7 @@ def correlation_histogram(r: FloatArray, significant: Array | None, title: str) 
     axes.set_xlabel(f"correlation r of prediction and response (mean {r.mean():.3f})")
     axes.set_ylabel("voxels")
     axes.set_title(title, fontsize=9)
-    axes.legend(frameon=False, fontsize=8)
+    axes.legend(frameon=False, fontsize=8, loc="upper right")
     return _png(figure)
 
 
@@ -83,7 +83,7 @@ def roi_bars(rois: Mapping[str, Mapping[str, float]]) -> bytes:
     axes.set_yticks(range(len(regions)), regions, fontsize=7)
     axes.invert_yaxis()
     axes.set_xlabel("mean r over the region's voxels, best layer")
-    axes.legend(frameon=False, fontsize=7)
+    axes.legend(frameon=False, fontsize=7, loc="lower right")
     return _png(figure)
 
 

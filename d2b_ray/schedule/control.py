@@ -26,6 +26,7 @@ from d2b_ray.schedule.events import (
     WorkerView,
 )
 from d2b_ray.schedule.memory import MemoryLedger
+from d2b_ray.schedule.placement import Placement
 from d2b_ray.schedule.policy import POLICY, Failure, Tries
 from d2b_ray.schedule.ready import PRIORITY, ReadyUnits
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["Control", "State"]
 
 State: TypeAlias = Literal["waiting", "ready", "running", "done", "failed", "skipped", "unneeded"]
+UNFINISHED = frozenset({"waiting", "ready", "running"})
 
 
 class Control:
@@ -61,7 +63,7 @@ class Control:
         self.capacity_bytes = capacity_bytes
         self.stopped: Failure | None = None
         self.memory = MemoryLedger(value_bytes or {})
-        self._excluded_hosts: dict[str, set[str]] = defaultdict(set)
+        self.placement = Placement()
         self.state: dict[str, State] = {}
         self._consumers: dict[str, list[str]] = defaultdict(list)
         self.tries = Tries()
@@ -70,12 +72,13 @@ class Control:
         self._values: set[str] = set()
         self._open: Counter[str] = Counter()  # unfinished consumers of a key
         self._counts: Counter[tuple[str, State]] = Counter()
+        self._unfinished: Counter[str] = Counter()  # by work_kind
         self._settle_history(frozenset(done), frozenset(failed))
 
     @property
     def finished(self) -> bool:
         """Nothing is ready, running or waiting."""
-        return not any(self.pending(state) for state in ("waiting", "ready", "running"))
+        return not any(self._unfinished.values())
 
     def pending(self, state: State) -> int:
         """Number of units in a state."""
@@ -89,31 +92,37 @@ class Control:
         """Keys of the units that run now."""
         return [key for key, state in self.state.items() if state == "running"]
 
-    def most_parallel(self) -> int:
-        """The most units of one kind still to run: more workers than that would sit idle."""
-        left = (self.units[k].kind for k, s in self.state.items() if s in ("waiting", "ready"))
-        return max(Counter(left).values(), default=0)
+    def left(self) -> Mapping[str, int]:
+        """Units that have not ended, by what is done for them (`work_kind`)."""
+        return {kind: n for kind, n in self._unfinished.items() if n}
 
     def inputs(self, key: str) -> tuple[str, ...]:
         """The needs of a unit that are values in memory, in the order of `needs`."""
         return tuple(n for n in self.units[key].needs if not self.units[n].durable)
 
-    def pick(self, worker: WorkerView) -> str | None:
+    def pick(self, worker: WorkerView, *, stalled: bool = False) -> str | None:
         """The unit that this free worker should run now, marked as running; None when there is none.
 
         Order: nearest to a result first, then plan order; among the first candidates of one kind
-        one whose subject or model the worker already holds is preferred.
+        one whose subject or model the worker already holds is preferred. `stalled`: nothing runs anywhere
+        and nobody found a unit, so that a worker may take what is not of its lane, what
+        failed there before, and units though it is under suspicion.
         """
         if self.stopped:
             return None
+        if not stalled and self.placement.idles(worker):
+            return None
+        kinds = worker.kinds
+        if worker.spare and (stalled or not any(self._unfinished[kind] for kind in kinds)):
+            kinds = kinds | worker.spare
         for work_kind in PRIORITY:
-            if work_kind not in worker.kinds:
+            if work_kind not in kinds:
                 continue
             unit = self._ready.pop(
                 work_kind,
                 worker,
                 is_ready=lambda key: self.state[key] == "ready",
-                may_run=lambda unit: self._may_run(unit, worker),
+                may_run=lambda unit: self._may_run(unit, worker, stalled=stalled),
             )
             if unit is not None:
                 self._move(unit.key, "running")
@@ -128,27 +137,19 @@ class Control:
         self._move(key, "waiting")
         self._promote(key)
 
-    @property
-    def excludes_hosts(self) -> bool:
-        """Whether some unit must not run on some host: then workers of one lane are not alike."""
-        return bool(self._excluded_hosts)
-
-    def clear_exclusions(self) -> None:
-        """Let units run again where they timed out: nobody else can take them."""
-        self._excluded_hosts.clear()
-
     def handle(self, event: Event) -> list[Action]:
         """Take in what happened; returns what the engine must do now."""
         if isinstance(event, Succeeded):
-            return self._succeeded(event.key)
+            return [*self._succeeded(event.key), *self.placement.succeeded(event)]
         if isinstance(event, Lost):
             return self._lost(event.keys)
         return self._failed(event)
 
     def _settle_history(self, done: frozenset[str], failed: frozenset[str]) -> None:
-        for key in self.units:
+        for key, unit in self.units.items():
             self.state[key] = "waiting"
-            self._counts[self.units[key].kind, "waiting"] += 1
+            self._counts[unit.kind, "waiting"] += 1
+            self._unfinished[unit.work_kind] += 1
         for key in self.units:
             if key in done and not self._gathers_anew(key):
                 self._move(key, "done")
@@ -181,9 +182,10 @@ class Control:
         return unit.kind == "gather" and any(self.state[n] == "waiting" for n in unit.needs)
 
     def _move(self, key: str, state: State) -> None:
-        kind = self.units[key].kind
-        self._counts[kind, self.state[key]] -= 1
-        self._counts[kind, state] += 1
+        unit, before = self.units[key], self.state[key]
+        self._counts[unit.kind, before] -= 1
+        self._counts[unit.kind, state] += 1
+        self._unfinished[unit.work_kind] += (state in UNFINISHED) - (before in UNFINISHED)
         self.state[key] = state
         if state in ("failed", "skipped", "unneeded"):
             self.memory.free(key)
@@ -197,8 +199,8 @@ class Control:
             self._move(key, "ready")
             self._ready.push(self._order[key], unit)
 
-    def _may_run(self, unit: Unit, worker: WorkerView) -> bool:
-        if worker.host in self._excluded_hosts.get(unit.key, ()):
+    def _may_run(self, unit: Unit, worker: WorkerView, *, stalled: bool) -> bool:
+        if not stalled and self.placement.bars(unit.key, worker):
             return False
         return self.memory.has(unit, self._factorizations_of(unit), self.capacity_bytes / 2)
 
@@ -240,18 +242,19 @@ class Control:
     def _failed(self, event: Failed) -> list[Action]:
         key, failure = event.key, event.failure
         rule = POLICY[failure.fault]
-        again = self.tries.again(key, failure.fault)
+        again = self.tries.again(key, failure.fault) and self.placement.is_open(event)
+        actions: list[Action] = [*self.placement.failed(event)]
         if again or rule.stops:
-            if rule.elsewhere and event.host:
-                self._excluded_hosts[key].add(event.host)
+            if rule.elsewhere:
+                self.placement.exclude(event)
             self._move(key, "waiting")
             self._promote(key)
             if again or self.stopped:
-                return []
+                return actions
             self.stopped = failure
-            return [Stop(key, failure)]
+            return [*actions, Stop(key, failure)]
         self._move(key, "failed")
-        actions: list[Action] = [GiveUp(key, failure, self.tries.started(key))]
+        actions.append(GiveUp(key, failure, self.tries.started(key)))
         actions.extend(self._end(key))
         skipped = self._skip_consumers(key, actions)
         if skipped:

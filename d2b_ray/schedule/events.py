@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Action",
+    "EndWorker",
     "Event",
     "Failed",
     "GiveUp",
@@ -28,18 +29,20 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Succeeded:
-    """The unit ran to its end."""
+    """The unit ran to its end on `worker`."""
 
     key: str
+    worker: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The unit did not end well; `failure` says how, `host` where."""
+    """The unit did not end well; `failure` says how, `host` and `worker` where."""
 
     key: str
     failure: Failure
     host: str = ""
+    worker: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,18 +84,32 @@ class Stop:
     failure: Failure
 
 
+@dataclass(frozen=True, slots=True)
+class EndWorker:
+    """This worker is at fault: end its process. `shun`: it was replaced before; nothing more for it."""
+
+    worker: int
+    host: str
+    shun: bool = False
+
+
 READS_MODEL = frozenset({"shard", "extract"})
 READS_RESPONSES = frozenset({"fit", "null", "bootstrap", "ceiling", "compare"})
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerView:
-    """What `pick` needs to know of a free worker: kinds it runs, what it holds in memory, where it is."""
+    """What `pick` needs to know of a free worker: kinds it runs, what it holds in memory, where it is.
+
+    `spare` kinds are those that it runs once none of its own are left. `number` tells workers apart.
+    """
 
     kinds: frozenset[str]
     subject: str | None = None
     model: str | None = None
     host: str = ""
+    number: int = 0
+    spare: frozenset[str] = frozenset()
 
     def after(self, unit: Unit) -> WorkerView:
         """The view once the worker has run `unit`: it now holds that subject or that model."""
@@ -104,4 +121,4 @@ class WorkerView:
 
 
 Event: TypeAlias = Succeeded | Failed | Lost
-Action: TypeAlias = Release | GiveUp | Skip | Stop
+Action: TypeAlias = Release | GiveUp | Skip | Stop | EndWorker

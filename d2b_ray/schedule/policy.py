@@ -2,7 +2,8 @@
 
 | fault | what it was | tried again | then |
 | --- | --- | --- | --- |
-| error | an exception of our own code or of a library | never: it would fail again | unit failed |
+| error | an exception of our own code or of a library | once, if there is another worker | unit failed |
+| device | the accelerator is broken, or only a new process mends it | 2 times, elsewhere | unit failed |
 | worker_died | the process or its node vanished | 3 times, on any worker | unit failed |
 | preempted | its node had announced its end | 10 times, on other nodes | unit failed |
 | out_of_memory | the system killed it for its memory | 2 times, with half the memory | unit failed |
@@ -25,6 +26,7 @@ __all__ = ["POLICY", "Failure", "Fault", "Rule", "Tries"]
 
 Fault: TypeAlias = Literal[
     "error",
+    "device",
     "worker_died",
     "preempted",
     "out_of_memory",
@@ -37,16 +39,23 @@ Fault: TypeAlias = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """How often a fault is tried again, how differently, and whether the sweep stops after it."""
+    """How often a fault is tried again, how differently, and whether the sweep stops after it.
+
+    `elsewhere`: on another host, else another worker; `only_there`: not at all where there is none.
+    `ends_worker`: the process that it befell is of no use any more.
+    """
 
     retries: int
     less_memory: bool = False
     elsewhere: bool = False
+    only_there: bool = False
+    ends_worker: bool = False
     stops: bool = False
 
 
 POLICY: dict[Fault, Rule] = {
-    "error": Rule(retries=0),
+    "error": Rule(retries=1, elsewhere=True, only_there=True),
+    "device": Rule(retries=2, elsewhere=True, only_there=True, ends_worker=True),
     "worker_died": Rule(retries=3),
     "preempted": Rule(retries=10),
     "out_of_memory": Rule(retries=2, less_memory=True),

@@ -37,8 +37,9 @@ class RunSettings:
 
     `results` and `features` are store URLs, `dataset_root` a folder that every worker can read,
     `base` the folder that relative folders of models start from. `device` is "cpu", "cuda" or
-    "auto" (the accelerator that was assigned, if any). `commit` of the code, for the records;
-    `fence` ends all writing when another run has taken over.
+    "auto" (the accelerator that was assigned, if any). `commit` of the code, for the records; `code`
+    its digest, which a worker's must equal ("": not asked); `fence` ends all writing when another
+    run has taken over.
     """
 
     sweep: str
@@ -53,5 +54,6 @@ class RunSettings:
     memory_budget_bytes: int = 1 << 30
     threads: Threads = Threads()
     commit: str | None = None
+    code: str = ""
     extra_rows: ExtraRows | None = None
     fence: Fence | None = None

@@ -143,7 +143,7 @@ def main() -> None:
         capacity_bytes=wanted.nodes * wanted.object_store_gb * 1e9,
     )
     node = {"CPU": wanted.cpus, "GPU": wanted.gpus}
-    shapes = shape_workers([node] * wanted.nodes, Demand(gpus=1.0, most_workers=100_000))
+    shapes = shape_workers([node] * wanted.nodes, Demand(gpus=1.0))
     views = [WorkerView(shape.kinds) for shape in shapes]
     cluster = Cluster(control, views, seconds)
     began = time.perf_counter()

@@ -110,6 +110,46 @@ def test_a_killed_worker_costs_the_unit_that_it_ran(run, drill, words_root, word
     assert_equal_stores(words_store, run.out)
 
 
+def test_a_sick_node_costs_no_result(run, nodes, drill, words_store):
+    """Whatever is tried there fails: it is done elsewhere, and before long that node gets nothing."""
+    nodes.keep(2)
+    sick, _ = nodes.nodes
+    drill.script({}, sick=sick)
+    assert run().result().ok
+    assert_equal_stores(words_store, run.out)
+    assert not list(run.out.glob("units/failed/*"))
+    there = [start.label for start in drill.starts if start.node == sick]
+    assert len(there) == len(set(there)) <= 6
+    assert sum("RuntimeError on" in line for line in run.lines) == len(there)
+
+
+def test_one_unit_a_kind_on_a_gpu_leaves_none_undone(run, nodes, words_store):
+    """No more units of a kind than GPUs: those that need none have a worker nevertheless."""
+    nodes.keep(0)
+    lane = nodes.add(num_cpus=4, num_gpus=1)
+    summary = run(
+        "dataset.subjects=[DM01]", "features.said.annotation=[story]", "significance.test=none",
+        count=1,
+    ).result()  # fmt: skip
+    nodes.lose(lane)
+    assert summary.ok
+    assert {k: summary.executed[k] for k in ("fit", "commit", "gather")} == {
+        "fit": 1, "commit": 1, "gather": 1,
+    }  # fmt: skip
+
+
+def test_a_node_that_does_not_see_the_data_gets_no_units(
+    run, nodes, drill, words_root, words_store
+):
+    """It is told by name, and the others do all of it."""
+    nodes.keep(1)
+    with nodes.blind(words_root.parent) as blind:
+        assert run(count=1).result().ok
+    assert_equal_stores(words_store, run.out)
+    assert blind not in {start.node for start in drill.starts}
+    assert any(f"node {blind[:8]}" in line and "data set" in line for line in run.lines)
+
+
 def test_a_lost_node_costs_its_units_and_its_values(run, nodes, drill, words_store, labels):
     """First the node of a fit is lost, then all but the one that has a result to write."""
     drill.script({labels.fit: ["wait"], labels.commit: ["wait"]})

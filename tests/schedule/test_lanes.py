@@ -42,7 +42,25 @@ def test_gpus_are_left_alone_when_the_spec_says_zero():
 
 
 def test_no_more_workers_than_there_is_work_for():
-    assert len(shapes([BOX, BOX], most_workers=3)) == 3
+    assert len(shapes([CPU, CPU], left={"fit": 2, "null": 3})) == 3
+    gpu, cpu = (False, True, 1, 1), (False, False, 1, 0)
+    assert shapes([BOX, BOX], left={"fit": 2, "null": 3}) == [gpu] * 2 + [cpu] * 3
+
+
+GPU_BOX = {"CPU": 64.0, "GPU": 8.0}
+
+
+@pytest.mark.parametrize("nodes", [[BOX], [GPU_BOX], [{"CPU": 8.0}, *[BOX] * 4]])
+@pytest.mark.parametrize("units", [1, 4, 8])
+def test_every_kind_that_is_left_has_a_worker(nodes, units):
+    """Also where no more units of a kind are left than there are GPUs."""
+    for left in ({"fit": units}, {"null": units}, {"fit": units, "commit": units, "gather": 1}):
+        found = shape_workers(nodes, Demand(left=left))
+        assert set(left) <= {kind for shape in found for kind in shape.kinds}, left
+
+
+def test_no_gpu_is_held_by_a_sweep_that_has_nothing_for_it():
+    assert {shape.num_gpus for shape in shape_workers([BOX], Demand(left={"null": 4}))} == {0}
 
 
 def test_nodes_are_not_added_up():

@@ -11,25 +11,23 @@ import logging
 import os
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import ray
-from ray import exceptions
 from ray.util import metrics
 
 from d2b_ray.engine.on_ray.meters import Meters
-from d2b_ray.engine.on_ray.workers import WorkerPool, WorkerSlot, fault_of
-from d2b_ray.schedule.events import Failed, Lost, Release, Succeeded
+from d2b_ray.engine.on_ray.tries import RunningUnit, nobody_for, outcome, shown_name
+from d2b_ray.engine.on_ray.workers import WorkerPool
+from d2b_ray.schedule.events import EndWorker, Failed, Lost, Release, Succeeded
 from d2b_ray.schedule.policy import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from d2b_ray.engine.on_ray.workers import WorkerSlot
     from d2b_ray.engine.sweep_run import SweepRun
-    from d2b_ray.plan import Unit
     from d2b_ray.schedule.events import Action
-    from d2b_ray.steps.task import Report
 
 __all__ = ["run_on_ray"]
 
@@ -38,6 +36,7 @@ POLL_S = 1.0  # how often the display moves while nothing ends
 FEW = 16  # references that are looked at one after another
 SHORT_S = 0.2  # the mean of a kind of unit behind which another may wait
 MOST_AHEAD = 64  # workers that are looked through for one that may have another
+PATIENCE_S = 10.0  # for workers that start, while those that stand may not run what is left
 NOTE_S = 60.0  # how often the log says how full memory is, and a person that workers are missing
 
 
@@ -55,7 +54,7 @@ def run_on_ray(
     """
     with _cluster(address, num_cpus, num_gpus):
         sweep_run.control.capacity_bytes = _object_store_bytes()
-        pool = WorkerPool(sweep_run.settings, sweep_run.demand)
+        pool = WorkerPool(sweep_run.settings, sweep_run.demand, sweep_run.message)
         gpus = sum(1 for slot in pool.slots if slot.shape.num_gpus)
         sweep_run.workers(len(pool.slots), gpus)
         try:
@@ -84,16 +83,6 @@ def _object_store_bytes() -> float:
     return float(ray.cluster_resources().get("object_store_memory", 0))  # type: ignore[no-untyped-call]
 
 
-@dataclass(slots=True)
-class RunningUnit:
-    """A unit that runs: on which slot, its value to be, and since when; None while it waits there."""
-
-    slot: WorkerSlot
-    key: str
-    value_ref: Any
-    began: float | None
-
-
 class _Loop:
     def __init__(self, sweep_run: SweepRun, pool: WorkerPool) -> None:
         self.sweep_run = sweep_run
@@ -114,6 +103,10 @@ class _Loop:
             if not self.running and self._nothing_left():
                 break
             waited = [*self.running, *self.pool.starting]
+            if not waited:  # only workers that will be tried again
+                time.sleep(POLL_S)
+                self._watch()
+                continue
             ready, rest = ray.wait(waited, num_returns=1, timeout=POLL_S, fetch_local=False)
             if ready and len(rest) > FEW:  # all that is there: a look at many references is dear
                 more, _ = ray.wait(rest, num_returns=len(rest), timeout=0, fetch_local=False)
@@ -129,25 +122,28 @@ class _Loop:
         """Whether no unit will ever run again; lets units go back to where they timed out first."""
         if self.control.stopped or self.control.finished:
             return True
-        if self.pool.starting and not self.idle:
+        waited_s = time.monotonic() - self._last_worker
+        if self.pool.expects and (not self.idle or waited_s < PATIENCE_S):
             return False
-        self.control.clear_exclusions()
-        self._fill()
-        return not self.running and not self.pool.starting
+        self._fill(stalled=True)
+        if self.running or self.pool.expects:
+            return False
+        self.control.stopped = Failure("worker_died", "NoWorker", nobody_for(self.control.left()))
+        return True
 
     def _worker_ready(self, answer: Any) -> None:
         slot = self.pool.answered(answer)
         if slot is not None:
             self.idle[slot.number] = slot
 
-    def _fill(self) -> None:
+    def _fill(self, *, stalled: bool = False) -> None:
         nothing_for: set[frozenset[str]] = set()  # lanes: what one worker finds no other need ask
         for number, slot in list(self.idle.items()):
             if slot.view.kinds in nothing_for:
                 continue
-            key = self.control.pick(slot.view)
+            key = self.control.pick(slot.view, stalled=stalled and not self.running)
             if key is None:
-                if not self.control.excludes_hosts:
+                if not self.control.placement.workers_differ:
                     nothing_for.add(slot.view.kinds)
                 continue
             del self.idle[number]
@@ -167,7 +163,7 @@ class _Loop:
     def _send(self, slot: WorkerSlot, key: str, began: float | None) -> Any:
         unit = self.control.units[key]
         inputs = [self.values[need] for need in self.control.inputs(key)]
-        run = slot.handle.run.options(num_returns=2, name=_shown(unit))
+        run = slot.handle.run.options(num_returns=2, name=shown_name(unit))
         value_ref, report_ref = run.remote(self.sweep_run.task(key), *inputs)
         self.running[report_ref] = RunningUnit(slot, key, value_ref, began)
         self.sweep_run.started(key)
@@ -176,7 +172,7 @@ class _Loop:
     def _take(self, reference: Any) -> None:
         this = self.running[reference]
         slot, key = this.slot, this.key
-        report = _outcome(reference, slot)
+        report = outcome(reference, slot)
         if this.began is None and not (
             isinstance(report, Failure) and report.fault == "value_lost"
         ):
@@ -189,23 +185,27 @@ class _Loop:
             return
         unit = self.control.units[key]
         slot.view = slot.view.after(unit)
-        self._free(slot)
         if report.failure is None:
             if not unit.durable:
                 self.values[key] = this.value_ref
-            actions = self.control.handle(Succeeded(key))
+            actions = self.control.handle(Succeeded(key, slot.number))
         else:
-            actions = self.control.handle(Failed(key, report.failure, slot.view.host))
+            actions = self._failed(slot, key, report.failure)
         self._act(actions)
+        self._free(slot)
         self._fill()  # the worker first, then the books
         self.meters.ended(unit.kind, report)
         self.sweep_run.ended(report, actions)
+
+    def _failed(self, slot: WorkerSlot, key: str, failure: Failure) -> list[Action]:
+        self.control.placement.crew = {s.number: s.view.host for s in self.pool.slots}
+        return self.control.handle(Failed(key, failure, slot.view.host, slot.number))
 
     def _broken(self, this: RunningUnit, failure: Failure) -> None:
         key, slot = this.key, this.slot
         log.info("%s: %s (%s)", self.control.units[key].label, failure.fault, failure.error)
         inputs = self.control.inputs(key)
-        actions = self.control.handle(Failed(key, failure, slot.view.host))
+        actions = self._failed(slot, key, failure)
         if failure.fault == "value_lost":
             for need in inputs:
                 self.values.pop(need, None)
@@ -215,16 +215,16 @@ class _Loop:
             else:
                 self._free(slot)
         else:
-            follows = self.behind.pop(slot.number, None)
-            if follows is not None:  # it never began
-                self.control.put_back(self.running.pop(follows).key)
-            self.pool.fill(slot)
+            self._replace(slot)
         self._act(actions)
         self.meters.broke(self.control.units[key].kind, failure.fault)
         self.sweep_run.broke(key, failure, actions)
 
     def _free(self, slot: WorkerSlot) -> None:
         """A worker has ended its unit: the one that waits there begins, or it is idle, or given up."""
+        if slot.unfit:
+            self._replace(slot)
+            return
         follows = self.behind.pop(slot.number, None)
         if follows is not None:
             self.running[follows].began = time.monotonic()
@@ -232,6 +232,14 @@ class _Loop:
             self.pool.fill(slot)
         else:
             self.idle[slot.number] = slot
+
+    def _replace(self, slot: WorkerSlot) -> None:
+        """Another process takes the place of a worker, and what waits there goes elsewhere."""
+        follows = self.behind.pop(slot.number, None)
+        if follows is not None:  # it never began
+            self.control.put_back(self.running.pop(follows).key)
+        self.idle.pop(slot.number, None)
+        self.pool.fill(slot)
 
     def _watch(self) -> None:
         """What no report tells: units that hang, nodes that leave, workers that are missing."""
@@ -273,22 +281,18 @@ class _Loop:
         for action in actions:
             if isinstance(action, Release):
                 self.values.pop(action.key, None)
+            elif isinstance(action, EndWorker):
+                self._end(action)
 
-
-def _outcome(reference: Any, slot: WorkerSlot) -> Report | Failure:
-    """The report of a try, or what befell it on its slot."""
-    try:
-        report: Report = ray.get(reference)
-    except exceptions.RayError as error:
-        fault = fault_of(error)
-        if fault == "worker_died" and slot.left:
-            fault = "preempted"
-        text = str(error)
-        return Failure(fault, type(error).__name__, text.splitlines()[0] if text else "", text)
-    return report
-
-
-def _shown(unit: Unit) -> str:
-    """Name on the dashboard: few in number, for Ray keeps a series of metrics for every name."""
-    model = (unit.model or "").rpartition("/")[2]
-    return " ".join(filter(None, (unit.kind, unit.subject, model)))
+    def _end(self, action: EndWorker) -> None:
+        """A worker is at fault: end it now, or once the unit that it runs has ended."""
+        slot = self.pool.slots[action.worker]
+        if slot.view.host != action.host:
+            return  # another has taken its place in the meantime
+        slot.unfit = True
+        self.sweep_run.message(
+            f"{slot.shape.lane} worker {slot.number} on {action.host.split()[0]} failed units that succeed "
+            "elsewhere: " + ("nothing more for it" if action.shun else "started anew")
+        )
+        if slot.number in self.idle:
+            self._replace(slot)

@@ -23,7 +23,7 @@ from d2b_ray.schedule.lanes import shape_workers
 from d2b_ray.steps.device import DEVICE_VARIABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from d2b_ray.schedule.lanes import Demand, WorkerShape
     from d2b_ray.schedule.policy import Fault
@@ -33,7 +33,18 @@ __all__ = ["Worker", "WorkerPool", "WorkerSlot", "fault_of"]
 
 log = logging.getLogger(__name__)
 LOOK_S = 2.0  # how often the nodes of the cluster are looked at
-FALSE_STARTS = 5  # workers in a row that do not start, before it is taken for a defect
+FALSE_STARTS = 5  # workers that do not start while none ever has, before it is taken for a defect
+MOST_FALSE_STARTS = 50  # the same in a row, of a cluster where some have
+LONGEST_PAUSE_S = 60.0  # between two tries of one slot, each twice as long as the last
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """A worker's answer: its node and host, and why it must not run units of this sweep ("": it may)."""
+
+    node: str
+    host: str
+    unfit: str = ""
 
 
 class Worker:
@@ -47,11 +58,22 @@ class Worker:
         os.environ[DEVICE_VARIABLE] = "cuda" if assigned else "cpu"
         self._cache = WorkerCache(settings)
 
-    def hello(self) -> tuple[str, str]:
-        """Node number and host name, once the worker stands."""
+    def hello(self) -> Hello:
+        """Where the worker is and what it is, once it stands."""
         import socket
 
-        return ray.get_runtime_context().get_node_id(), socket.gethostname()
+        from d2b_ray.engine.code import code_digest
+        from d2b_ray.steps.sight import unseen
+
+        node = ray.get_runtime_context().get_node_id()
+        settings = self._cache.settings
+        why = unseen(settings)
+        if not why and settings.code not in ("", code_digest()):
+            why = (
+                f"runs other code (digest {code_digest()[:12]}, the driver {settings.code[:12]}): install "
+                "the same d2b_ray on all nodes"
+            )
+        return Hello(node, socket.gethostname(), why)
 
     def run(self, task: Any, *values: Any) -> tuple[Any, Any]:
         """Run one unit; the value stays in the object store, the report goes to the driver."""
@@ -70,18 +92,29 @@ class WorkerSlot:
     view: WorkerView = field(default_factory=lambda: WorkerView(frozenset()))
     node: str = ""
     left: bool = False  # its node has announced its end
+    unfit: bool = False  # it failed units that others can do
+    false_starts: int = 0  # in a row
 
 
 class WorkerPool:
-    """The slots of a run. `starting` maps the answer a worker will give to its slot."""
+    """The slots of a run. `starting` maps the answer a worker will give to its slot.
 
-    def __init__(self, settings: RunSettings, demand: Demand) -> None:
+    `say` is told what a person should read.
+    """
+
+    def __init__(
+        self, settings: RunSettings, demand: Demand, say: Callable[[str], None] = log.info
+    ) -> None:
+        self._say = say
         self._settings_ref = ray.put(settings)
         self._name = settings.sweep
         self._demand = demand
         self._looked = -LOOK_S
         self._false_starts = 0
+        self._any_stands = False
+        self._paused: list[tuple[float, WorkerSlot]] = []  # when to try again
         self._leaving: set[str] = set()
+        self._unfit: dict[str, str] = {}  # nodes that must not be used -> why
         self.slots: list[WorkerSlot] = []
         self.starting: dict[Any, WorkerSlot] = {}
         self.grow()
@@ -116,26 +149,55 @@ class WorkerPool:
             )
             .remote(self._settings_ref)
         )
-        slot.node, slot.left = "", False
-        slot.view = WorkerView(slot.shape.kinds)
+        slot.node, slot.left, slot.unfit = "", False, False
+        slot.view = WorkerView(slot.shape.kinds, number=slot.number, spare=slot.shape.spare)
         name = f"{self._name}: {slot.shape.lane} worker {slot.number}"
         self.starting[slot.handle.hello.options(name=name).remote()] = slot
 
+    @property
+    def expects(self) -> bool:
+        """Whether workers are starting, or will be tried again."""
+        return bool(self.starting or self._paused)
+
     def answered(self, answer: Any) -> WorkerSlot | None:
-        """The slot whose worker has answered; None if it died first and is started again."""
+        """The slot whose worker has answered; None if it died first, or must not be used.
+
+        A worker of a node that does not see what it must keeps its place there, idle: else the next
+        would be started there again. PlanError if that is so on all nodes.
+        """
         slot = self.starting.pop(answer)
         try:
-            slot.node, host = ray.get(answer)
+            hello = ray.get(answer)
         except exceptions.RayError as error:
-            self._false_starts += 1
-            log.info("worker %d did not start: %s", slot.number, str(error).splitlines()[0])
-            if self._false_starts >= FALSE_STARTS:
-                raise
-            self.fill(slot)
+            self._false_start(slot, error)
             return None
-        self._false_starts = 0
-        slot.view = replace(slot.view, host=f"{host} {slot.node}")
+        slot.node, slot.false_starts = hello.node, 0
+        slot.view = replace(slot.view, host=f"{hello.host} {hello.node}")
+        if hello.unfit:
+            if hello.node not in self._unfit:
+                self._unfit[hello.node] = hello.unfit
+                self._say(f"node {hello.node[:8]} ({hello.host}) gets no units: it {hello.unfit}")
+            if not self.expects and all(other.node in self._unfit for other in self.slots):
+                raise PlanError(f"no node of the cluster may run units: {hello.host} {hello.unfit}")
+            return None
+        self._false_starts, self._any_stands = 0, True
         return slot
+
+    def _false_start(self, slot: WorkerSlot, error: Exception) -> None:
+        """Try again, later and later; raises once it is plain that it will never be."""
+        why = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
+        self._false_starts += 1
+        log.info("worker %d did not start: %s", slot.number, error)
+        if self._false_starts >= (MOST_FALSE_STARTS if self._any_stands else FALSE_STARTS):
+            raise error
+        pause = 0.0 if slot.false_starts == 0 else min(LONGEST_PAUSE_S, 2.0**slot.false_starts)
+        slot.false_starts += 1
+        if pause == 0:
+            self.fill(slot)
+            return
+        if slot.false_starts == 2:
+            self._say(f"{slot.shape.lane} worker {slot.number} does not start ({why}); trying on")
+        self._paused.append((time.monotonic() + pause, slot))
 
     def look(self) -> Iterator[WorkerSlot]:
         """Every two seconds: slots whose node has announced its end since; grows with the cluster."""
@@ -143,6 +205,10 @@ class WorkerPool:
             return
         self._looked = time.monotonic()
         self._leaving |= set(_draining())
+        due = [slot for when, slot in self._paused if when <= self._looked]
+        self._paused = [(when, slot) for when, slot in self._paused if when > self._looked]
+        for slot in due:
+            self.fill(slot)
         for slot in self.slots:
             if slot.node in self._leaving and not slot.left:
                 slot.left = True

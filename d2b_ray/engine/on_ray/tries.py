@@ -1,0 +1,55 @@
+"""One try of a unit on a slot: what is known of it while it runs, how it ended, what it is called."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import ray
+from ray import exceptions
+
+from d2b_ray.engine.on_ray.workers import fault_of
+from d2b_ray.schedule.policy import Failure
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from d2b_ray.engine.on_ray.workers import WorkerSlot
+    from d2b_ray.plan import Unit
+    from d2b_ray.steps.task import Report
+
+__all__ = ["RunningUnit", "nobody_for", "outcome", "shown_name"]
+
+
+@dataclass(slots=True)
+class RunningUnit:
+    """A unit that runs: on which slot, its value to be, and since when; None while it waits there."""
+
+    slot: WorkerSlot
+    key: str
+    value_ref: Any
+    began: float | None
+
+
+def outcome(reference: Any, slot: WorkerSlot) -> Report | Failure:
+    """The report of a try, or what befell it on its slot."""
+    try:
+        report: Report = ray.get(reference)
+    except exceptions.RayError as error:
+        fault = fault_of(error)
+        if fault == "worker_died" and slot.left:
+            fault = "preempted"
+        text = str(error)
+        return Failure(fault, type(error).__name__, text.splitlines()[0] if text else "", text)
+    return report
+
+
+def nobody_for(left: Mapping[str, int]) -> str:
+    words = ", ".join(f"{n} {kind}" for kind, n in left.items())
+    return f"no worker of the cluster may run what is left ({words})"
+
+
+def shown_name(unit: Unit) -> str:
+    """Name on the dashboard: few in number, for Ray keeps a series of metrics for every name."""
+    model = (unit.model or "").rpartition("/")[2]
+    return " ".join(filter(None, (unit.kind, unit.subject, model)))
