@@ -38,6 +38,7 @@ _PLACE = [
 VOXELS = pa.schema(
     [
         _column("fit", WORD, "key of the fit, as in fits.parquet"),
+        _column("subject", WORD, "subject"),
         *_PLACE,
         _column("voxel", pa.int32(), "column of the responses and of the .npy files, from 0"),
         _column("index", pa.int64(), "flat position in the volume, from 0"),
@@ -62,6 +63,7 @@ VOXELS = pa.schema(
 BANDS = pa.schema(
     [
         _column("fit", WORD, "key of the fit, as in fits.parquet"),
+        _column("subject", WORD, "subject"),
         _column("band", WORD, "name of the band"),
         _column("voxel", pa.int32(), "column of the responses and of the .npy files, from 0"),
         _column("roi", WORD, "region of interest; empty outside all"),

@@ -20,10 +20,7 @@ __all__ = ["band_table", "fits_table", "timings_table", "voxel_table"]
 def voxel_table(
     place: Mapping[str, Any], voxels: Voxels, values: Mapping[str, Array | None]
 ) -> pa.Table:
-    """Rows of one fit. `place` holds what is the same for all voxels; `values` name -> (V,) or None.
-
-    The subject is not a column of the file but of the folder (`subject=...`), as Hive partitions.
-    """
+    """Rows of one fit. `place` holds what is the same for all voxels; `values` name -> (V,) or None."""
     count = len(voxels.index)
     columns: dict[str, Any] = {name: _repeated(place.get(name), count) for name in VOXELS.names}
     columns["voxel"] = np.arange(count, dtype=np.int32)
@@ -37,17 +34,21 @@ def voxel_table(
 
 
 def band_table(
-    fit: str,
+    place: Mapping[str, Any],
     names: Sequence[str],
     voxels: Voxels,
     parts: Sequence[Mapping[str, Array | None]],
 ) -> pa.Table:
-    """Rows of one banded fit, a band after the other; `parts` a band: name -> (V,) or None."""
+    """Rows of one banded fit, a band after the other; `parts` a band: name -> (V,) or None.
+
+    `place` holds the fit's key and its subject.
+    """
     count = len(voxels.index)
     tables = []
     for name, values in zip(names, parts, strict=True):
         columns: dict[str, Any] = dict.fromkeys(BANDS.names, pa.nulls(count))
-        columns |= {"fit": _repeated(fit, count), "band": _repeated(name, count)}
+        columns |= {word: _repeated(place[word], count) for word in ("fit", "subject")}
+        columns |= {"band": _repeated(name, count)}
         columns |= {"voxel": np.arange(count, dtype=np.int32), "roi": voxels.roi.tolist()}
         columns |= {key: array for key, array in values.items() if array is not None}
         tables.append(_typed(columns, BANDS))

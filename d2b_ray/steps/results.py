@@ -113,7 +113,7 @@ def fit_tables(
         "significant": tests.significant,
     }
     values |= _p_columns(tests.joint) | bounds.columns(fit.r)
-    same = {"fit": key, **place_words(place)}
+    same = {"fit": key, "subject": place.subject, **place_words(place)}
     tables = {Layout.voxels(place.subject, key): voxel_table(same, voxels, values)}
     if fit.bands is not None:
         parts = [
@@ -129,7 +129,7 @@ def fit_tables(
                 zip(fit.bands.r, fit.bands.own_r, fit.bands.gamma, strict=True)
             )
         ]
-        tables[Layout.bands(place.subject, key)] = band_table(key, fit.bands.names, voxels, parts)
+        tables[Layout.bands(place.subject, key)] = band_table(same, fit.bands.names, voxels, parts)
     return tables
 
 

@@ -19,8 +19,8 @@
     │   └── difference.npy  pvalues_corrected.npy  compare.json
     │                                       W compare               R gather, people
     ├── tables/
-    │   ├── voxels/subject={s}/{key}.parquet   W commit             R people
-    │   ├── bands/subject={s}/{key}.parquet    W commit of a banded fit   R people
+    │   ├── voxels/{subject}/{key}.parquet   W commit                R people
+    │   ├── bands/{subject}/{key}.parquet    W commit of a banded fit   R people
     │   └── fits.parquet, timings.parquet, comparisons.parquet   W gather   R people
     ├── report/index.html  layers.png  rois.png   W gather           R people
     ├── units/
@@ -111,13 +111,17 @@ class Layout:
 
     @staticmethod
     def voxels(subject: str, key: str) -> str:
-        """Rows of one fit in the table of voxels, partitioned by subject as Hive does it."""
-        return f"{Layout.VOXELS}subject={component(subject)}/{component(key)}.parquet"
+        """Rows of one fit in the table of voxels, a folder a subject.
+
+        Not `subject={s}`, as Hive has it: readers take the value of such a folder for a number where
+        it looks like one, and subject 01 would come back as 1.
+        """
+        return f"{Layout.VOXELS}{component(subject)}/{component(key)}.parquet"
 
     @staticmethod
     def bands(subject: str, key: str) -> str:
-        """Rows of one banded fit in the table of bands, partitioned like that of voxels."""
-        return f"{Layout.BANDS}subject={component(subject)}/{component(key)}.parquet"
+        """Rows of one banded fit in the table of bands, a folder a subject."""
+        return f"{Layout.BANDS}{component(subject)}/{component(key)}.parquet"
 
     @staticmethod
     def comparison(subject: str, key: str, name: str) -> str:

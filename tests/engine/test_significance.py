@@ -40,7 +40,7 @@ def responses(root, subject):
 
 def table(store, fit, name="voxels"):
     """Rows of a fit in the table of voxels or bands, column -> array."""
-    found = store.read_table(f"tables/{name}/subject={fit['subject']}/{fit['fit']}.parquet")
+    found = store.read_table(f"tables/{name}/{fit['subject']}/{fit['fit']}.parquet")
     numbers = [field.name for field in found.schema if not pa.types.is_dictionary(field.type)]
     return {name: found[name].to_numpy() for name in numbers}
 
@@ -170,7 +170,7 @@ def test_ceilings_are_what_the_other_subjects_tell(common_root, common_store):
             rows["r_normalised"][known], (rows["r"] / rows["ceiling"])[known], rtol=1e-5
         )
         assert np.isnan(rows["r_normalised"][~known]).all()
-        named = store.read_table(f"tables/voxels/subject={fit['subject']}/{fit['fit']}.parquet")
+        named = store.read_table(f"tables/voxels/{fit['subject']}/{fit['fit']}.parquet")
         assert named["r_normalised"].null_count == (~known).sum()
 
 

@@ -67,7 +67,7 @@ class Lab:
             name: store.read_array(f"{fit['folder']}/{name}_raw.npy")
             for name in ("coef", "predictions", "intercept", "cc")
         }
-        return fit, arrays, store.read_table(f"tables/voxels/subject=S1/{fit['fit']}.parquet")
+        return fit, arrays, store.read_table(f"tables/voxels/S1/{fit['fit']}.parquet")
 
 
 @pytest.fixture

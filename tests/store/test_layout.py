@@ -54,7 +54,7 @@ def test_records_and_failures():
     assert path.startswith(Layout.records_of("commit", "ab12"))
     assert Layout.parse_failure(Layout.failure("ab12")) == "ab12"
     assert Layout.parse_record(Layout.failure("ab12")) is None
-    assert Layout.voxels("DM01", "ab12") == "tables/voxels/subject=DM01/ab12.parquet"
+    assert Layout.voxels("DM01", "ab12") == "tables/voxels/DM01/ab12.parquet"
 
 
 def test_models_never_share_a_folder():
