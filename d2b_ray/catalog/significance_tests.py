@@ -55,9 +55,9 @@ class SignificanceTest:
     It has a null or a formula or, testing nothing, neither: `null` (prediction, response, draws) ->
     counts; `p_values` (prediction, response, options) -> p (V,). `prediction`, `response` (n, V).
     `options` keys of the block `significance` that its numbers depend on (of the null: seed, null,
-    rng, block_trs, within_runs, as far as they mean something to it); they are part of what the work
-    is known by. `pools`: every voxel is compared with the null values of all, whatever `null` says.
-    `flops` operations of `null` or `p_values`, for the estimate of a plan.
+    rng, block_trs, within_runs, autocorrelation, as far as they mean something to it); they are part
+    of what the work is known by. `pools`: every voxel is compared with the null values of all, whatever
+    `null` says. `flops` operations of `null` or `p_values`, for the estimate of a plan.
     """
 
     null: Callable[[FloatArray, FloatArray, Draws], NullCounts] | None = None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from d2b_ray.catalog.solvers import SOLVERS
 from d2b_ray.plan.axes import chosen_subjects
+from d2b_ray.plan.block_lengths import with_block_lengths
 from d2b_ray.plan.comparisons import compare_units, pairs
 from d2b_ray.plan.extraction import shards_of
 from d2b_ray.plan.feasible import check_rows, check_test
@@ -41,6 +42,7 @@ def feature_units(sweep: Sweep, world: World) -> list[Unit]:
 
     Needs of the world its models and rows only. Raises PlanError as `make_plan` does.
     """
+    sweep = with_block_lengths(sweep, world)
     chosen_subjects(sweep, world.subjects)
     check_rows(sweep, world.sizes)
     check_test(sweep, world.sizes)
@@ -55,6 +57,7 @@ def make_plan(sweep: Sweep, world: World) -> Plan:
     Raises PlanError for a subject or layer that does not exist, and for two different fits that would
     write the same files.
     """
+    sweep = with_block_lengths(sweep, world)
     chosen = chosen_subjects(sweep, world.subjects)
     groups, variants, repeats = grouped(sweep, world)
     contrasts = pairs(sweep, [variant.place for variant in variants])

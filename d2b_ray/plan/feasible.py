@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from d2b_ray.catalog.significance_tests import TESTS
 from d2b_ray.errors import PlanError
+from d2b_ray.plan.block_lengths import n_blocks
 
 if TYPE_CHECKING:
     from d2b_ray.plan.axes import Cell
@@ -65,7 +66,7 @@ def check_test(sweep: Sweep, sizes: Sizes) -> None:
     if test.null is None or block.rule == "drama2brain":
         return
     if test.draws_blocks:
-        blocks = math.ceil(sizes.n_valid / block.block_trs)
+        blocks = n_blocks(sizes.n_valid, int(block.block_trs))  # `auto` is a number by now
         least = 1 / math.factorial(min(blocks, 20))
         if least > block.level:
             raise PlanError(

@@ -40,6 +40,8 @@ def null_options(block: SignificanceBlock) -> dict[str, Any]:
     if "within_runs" in named:
         del named["within_runs"]
         named |= _confined(block)
+    if named.get("autocorrelation") == "blocks":  # as it was before there was a choice
+        del named["autocorrelation"]
     return {"test": block.test, **named}
 
 

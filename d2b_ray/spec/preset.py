@@ -23,6 +23,7 @@ SIGNIFICANCE: dict[str, dict[str, Any]] = {
     "drama2brain": {
         "test": "block",
         "block_trs": 10,
+        "autocorrelation": "blocks",
         "permutations": 1,
         "null": "pooled",
         "correction": "fdr_bh",

@@ -21,8 +21,10 @@ class Bootstrap(Closed):
 
     samples: Count = 1000
     """How many times the blocks are drawn, with replacement."""
-    block_trs: Positive = 10
-    """Length of a block in TRs."""
+    block_trs: Annotated[
+        Positive | Literal["auto"], Allowed("auto, or a whole number of TRs from 1")
+    ] = "auto"
+    """Length of a block in TRs; `auto`: a fortieth of the validation samples, 10 to 100."""
     level: Share = 0.95
     """Share of the drawn values that lies within the interval."""
     seed: Seed = 42
@@ -37,8 +39,14 @@ class SignificanceBlock(Closed):
 
     `parametric`: t-test with effective degrees of freedom, no permutations. `none`.
     """
-    block_trs: Positive = 10
-    """Length of a block in TRs."""
+    block_trs: Annotated[
+        Positive | Literal["auto"], Allowed("auto, or a whole number of TRs from 1")
+    ] = "auto"
+    """Length of a block in TRs; `auto`: a twelfth of the validation samples, 10 to 100."""
+    autocorrelation: Annotated[
+        Literal["corrected", "blocks"], Allowed("one of: corrected, blocks")
+    ] = "corrected"
+    """Null values are widened by what blocks miss of the autocorrelation, or left as blocks make them."""
     within_runs: bool = False
     """Whether blocks, shuffled or drawn, stay within a run: none reaches into the next."""
     permutations: Count = 1000

@@ -87,7 +87,7 @@ def test_a_comparison_needs_its_commits_and_keeps_only_their_predictions() -> No
         first, second = (made[key] for key in unit.needs)
         assert (first.kind, first.subject, second.subject) == ("commit", unit.subject, unit.subject)
         assert unit.params == {
-            "first": first.key, "second": second.key, "permutations": 1000, "block_trs": 10,
+            "first": first.key, "second": second.key, "permutations": 1000, "block_trs": 100,
             "seed": 42, "correction": "fdr_bh", "level": 0.05,
         }  # fmt: skip
         assert unit.key == unit_key("compare", unit.params)

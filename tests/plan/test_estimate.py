@@ -129,9 +129,13 @@ BANDED = ("fits=[{kind: banded, unique: true, delays: {start: 3, end: 5}, bands:
             "significance.bootstrap={samples: 500}",
             "significance.bootstrap.samples=1000",
         ),
-        ("bootstrap", "significance.bootstrap={}", "significance.bootstrap.block_trs=5"),
+        (
+            "bootstrap",
+            "significance.bootstrap={block_trs: 10}",
+            "significance.bootstrap.block_trs=5",
+        ),
         ("compare", "compare={by: layer}", "compare.permutations=2000"),
-        ("compare", "compare={by: layer}", "significance.block_trs=5"),
+        ("compare", "compare={by: layer}", "significance.block_trs=50"),  # auto: 100
     ],
 )
 def test_what_is_told_beside_r_costs_by_its_draws(kind: str, asked: str, override: str) -> None:

@@ -189,7 +189,7 @@ def test_a_bootstrap_is_a_unit_a_fit_that_its_commit_needs_and_nothing_else_chan
         unit = after[commit.needs[-1]]
         assert (unit.kind, unit.needs) == ("bootstrap", (commit.params["fit"],))
         assert unit.params == {
-            "fit": commit.params["fit"], "samples": 50, "block_trs": 10, "level": 0.95, "seed": 42,
+            "fit": commit.params["fit"], "samples": 50, "block_trs": 100, "level": 0.95, "seed": 42,
         }  # fmt: skip
     confined = plan("significance.bootstrap={}", "significance.test=none",
                     "significance.within_runs=true")  # fmt: skip

@@ -17,6 +17,7 @@ fits:
   - {kind: ridge, features: llm, delays: {start: 3, end: 5, combine: mean}, reduce: {pca: 640}}
 output: {root: results}
 """
+AS_BLOCKS_ARE = ("significance.block_trs=10", "significance.autocorrelation=blocks")
 PINNED = {  # with intercept: none, as all fits once were
     "extract story MiniLM semantic": "5af93f8a44bb9b6e5e4451375fa2ed01",
     "design story MiniLM layer7 TR3-5 pca 640": "e1da9cbe4069f9a6226895977f7ef987",
@@ -48,7 +49,7 @@ WITH_INTERCEPT = {
     [("fits.0.intercept=none", PINNED), ("fits.0.intercept=fold", PINNED | WITH_INTERCEPT)],
 )
 def test_keys_of_units_are_pinned(override, pinned) -> None:
-    plan = plan_of(parse(SWEEP, [override]), ("DM01",))
+    plan = plan_of(parse(SWEEP, [override, *AS_BLOCKS_ARE]), ("DM01",))
     assert {unit.label: unit.key for unit in plan} == pinned
 
 

@@ -152,9 +152,7 @@ def test_pyarrow_reads_the_folder_with_the_subject_as_a_column(folder):
     frame = pd.DataFrame(table.select(["subject", "fit", "r"]).to_pydict())
     sums = frame.groupby(["subject", "fit"])["r"].sum()
     assert sums.to_dict() == pytest.approx(expected(folder))
-    only = ds.dataset(str(folder), partitioning="hive").to_table(
-        filter=ds.field("subject") == "02"
-    )
+    only = ds.dataset(str(folder), partitioning="hive").to_table(filter=ds.field("subject") == "02")
     assert set(only["fit"].to_pylist()) == {"cc"}
 
 

@@ -29,9 +29,12 @@ def null(prediction: FloatArray, response: FloatArray, draws: Draws) -> NullCoun
         rng=draws.options["rng"],
         observed=draws.observed,
         runs=draws.runs,
+        corrected=draws.options.get("autocorrelation") == "corrected",
     )
 
 
 TEST = SignificanceTest(
-    null=null, flops=null_flops, options=("seed", "null", "rng", "block_trs", "within_runs")
+    null=null,
+    flops=null_flops,
+    options=("seed", "null", "rng", "block_trs", "within_runs", "autocorrelation"),
 )

@@ -1,0 +1,53 @@
+"""Blocks of `auto`: resolved before anything has a key, as if the number had been written."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from worlds import world_of
+
+from d2b_ray.plan import make_plan
+from d2b_ray.plan.block_lengths import with_block_lengths
+from d2b_ray.spec import parse
+
+SWEEP = """\
+name: blocks
+dataset: {layout: drama2brain, root: data}
+features:
+  llm: {modality: semantic, annotation: story, model: MiniLM, layers: 7}
+fits:
+  - {kind: ridge, features: llm, delays: {start: 3, end: 5}}
+significance: {bootstrap: {}}
+output: {root: results}
+"""
+
+
+def world(n_valid: int, runs=()):
+    made = world_of(parse(SWEEP), ("S1",))
+    sizes = replace(made.sizes, n_valid=n_valid)
+    return replace(made, sizes=sizes, run_seconds=dict(enumerate(runs)))
+
+
+@pytest.mark.parametrize(
+    ("n_valid", "shuffled", "drawn"),
+    [(60, 10, 10), (480, 40, 12), (2000, 100, 50), (7737, 100, 100)],
+)
+def test_a_share_of_the_series_between_ten_and_a_hundred(n_valid, shuffled, drawn):
+    block = with_block_lengths(parse(SWEEP), world(n_valid)).significance
+    assert (block.block_trs, block.bootstrap.block_trs) == (shuffled, drawn)
+
+
+def test_within_runs_no_longer_than_a_quarter_of_the_shortest():
+    sweep = parse(SWEEP, ["significance.within_runs=true"])
+    block = with_block_lengths(sweep, world(2000, (1000, 200, 1000))).significance
+    assert (block.block_trs, block.bootstrap.block_trs) == (50, 50)
+
+
+def test_units_are_those_of_the_number_and_a_number_stays():
+    here = world(480)
+    named = ["significance.block_trs=40", "significance.bootstrap.block_trs=12"]
+    one, two = (make_plan(parse(SWEEP, more), here) for more in ([], named))
+    assert [unit.key for unit in one] == [unit.key for unit in two]
+    given = parse(SWEEP, named)
+    assert with_block_lengths(given, world(10_000)) is given
