@@ -154,7 +154,8 @@ class Fit:
     `intercept` (V,) is the mean response, which `prediction` (that of the bands, too) does not hold,
     so that a large baseline costs it no digits; None without one. `details` says which solver made
     it. `nested` (n, V): predictions of the training rows, less `intercept` too, by models that did
-    not see their group, when asked for. `bands` of a banded fit.
+    not see their group, when asked for. `bands` of a banded fit. `kept` columns of the responses that
+    these V voxels are, rising, where others were left out; None: all of them.
     """
 
     r: FloatArray
@@ -166,6 +167,7 @@ class Fit:
     nested: FloatArray | None = None
     bands: BandShares | None = None
     intercept: NDArray[np.float64] | None = None
+    kept: IntArray | None = None
 
 
 @dataclass(frozen=True, slots=True)

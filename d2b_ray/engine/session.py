@@ -122,6 +122,7 @@ def prepare(sweep: Sweep, observer: Observer, *, retry_failed: bool = False) -> 
         features=Store(features).url,
         split=sweep.dataset.split,
         extra_rows=sweep.dataset.extra_rows,
+        bad_voxels=sweep.dataset.bad_voxels,
         base=base_folder(),
         batch_tokens=wanted.extract.batch_tokens,
         memory_budget_bytes=wanted.fit.memory_budget_mb * 10**6,

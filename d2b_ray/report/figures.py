@@ -82,7 +82,7 @@ def roi_bars(rois: Mapping[str, Mapping[str, float]]) -> bytes:
         axes.barh(at, values, height, color=PALETTE[number % len(PALETTE)], label=level)
     axes.set_yticks(range(len(regions)), regions, fontsize=7)
     axes.invert_yaxis()
-    axes.set_xlabel("mean r over the region's voxels, best layer")
+    axes.set_xlabel("mean r over the region's voxels, layer of the best CV score")
     axes.legend(frameon=False, fontsize=7, loc="lower right")
     return _png(figure)
 

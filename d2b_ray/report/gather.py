@@ -61,14 +61,19 @@ def gather(store: Store, *, tables: bool = True) -> dict[str, Written]:
 
 
 def region_means(summaries: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
-    """Region -> annotation -> mean r of the best layer, averaged over subjects."""
-    best: dict[tuple[str, str, str], float] = {}
+    """Region -> annotation -> mean r of the best layer, averaged over subjects.
+
+    The best is that of the highest mean CV score in the region: a layer chosen by the score that is
+    shown would look better than it is.
+    """
+    best: dict[tuple[str, str, str], tuple[float, float]] = {}
     for summary in summaries:
         for region, numbers in summary["rois"].items():
             key = (region, summary["place"]["annotation"], summary["subject"])
-            best[key] = max(best.get(key, -1.0), numbers["mean_r"])
+            found_here = (numbers["mean_cv_r"], numbers["mean_r"])
+            best[key] = max(best.get(key, found_here), found_here)
     found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for (region, annotation, _), value in best.items():
+    for (region, annotation, _), (_, value) in best.items():
         found[region][annotation].append(value)
     return {
         region: {annotation: sum(values) / len(values) for annotation, values in row.items()}

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
+from d2b_ray.report.notes import notes
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -43,6 +45,7 @@ def page(
         failures=failures,
         contrasts=shown,
         contrasts_left=len(contrasts) - len(shown),
+        notes=notes(fits),
         figures=figures,
         regions=regions,
         subjects=sorted({fit["subject"] for fit in fits}),

@@ -36,3 +36,5 @@ class DatasetBlock(Closed):
     """Which column of the run table says what a run is used for."""
     extra_rows: Annotated[Literal["error", "cut"] | None, Allowed("error, cut, or left out")] = None
     """Rows behind the end of a run: refused, or cut; left out: as the layout has it (drama2brain: cut)."""
+    bad_voxels: Annotated[Literal["drop", "error"], Allowed("one of: drop, error")] = "drop"
+    """Voxels with values that are not finite, or one value only: left out and counted, or refused."""

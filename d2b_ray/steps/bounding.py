@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+import numpy as np
 
-    import numpy as np
+from d2b_ray.data.unusable import unusable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from numpy.typing import NDArray
 
+    from d2b_ray.arrays import FloatArray
     from d2b_ray.significance import Interval
     from d2b_ray.steps.task import Task
     from d2b_ray.steps.worker_cache import WorkerCache
@@ -25,7 +29,7 @@ def bootstrap(
 
     (fitted,) = values
     params = task.unit.params
-    response = cache.responses(str(task.unit.subject), "VALID")
+    response = cache.responses(str(task.unit.subject), "VALID", fitted.kept)
     options: dict[str, Any] = {
         "replicates": params["samples"],
         "block_trs": params["block_trs"],
@@ -47,10 +51,29 @@ def bootstrap(
 def ceiling(
     task: Task, values: Sequence[Any], cache: WorkerCache, device: str
 ) -> NDArray[np.float64]:
-    """What the other subjects tell of each voxel of one subject, on the validation rows."""
+    """What the other subjects tell of each voxel of one subject, on the validation rows.
+
+    Not a number where one of the subjects has no usable voxel.
+    """
     from d2b_ray.significance import ceiling_of
 
     params = task.unit.params
     own = cache.responses(params["subject"], "VALID")
-    others = (cache.read_responses(other, "VALID") for other in params["others"])
-    return ceiling_of(own, others)
+    bad = unusable(own)
+    own = _blank(own, bad)
+
+    def others() -> Iterator[FloatArray]:
+        for other in params["others"]:
+            rows = cache.read_responses(other, "VALID")
+            of_this = unusable(rows)
+            np.logical_or(bad, of_this, out=bad)
+            yield _blank(rows, of_this)
+
+    found = ceiling_of(own, others())
+    found[bad] = np.nan
+    return found
+
+
+def _blank(rows: FloatArray, bad: NDArray[np.bool_]) -> FloatArray:
+    """The rows with zeros in the columns that are `bad`; the same array if there are none."""
+    return np.where(bad, np.float32(0), rows) if bad.any() else rows

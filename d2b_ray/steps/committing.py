@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from d2b_ray.catalog.significance_tests import TESTS
+from d2b_ray.steps.columns import in_place
 from d2b_ray.steps.intervals import Intervals
 from d2b_ray.steps.recording import Stopwatch, record
 from d2b_ray.steps.results import FitPValues, fit_arrays, fit_summary, fit_tables
@@ -28,18 +29,21 @@ def commit(task: Task, values: Sequence[Any], cache: WorkerCache, device: str) -
     watch = Stopwatch()
     fit, *rest = values
     bounds, counts = Intervals.of(task.unit.params["significance"], rest)
+    bounds = bounds.of_columns(fit.kept)
     params, place = task.unit.params, FitPlace.of(task.unit.place)
     store = cache.store(cache.settings.results)
     merged = _merged(store, place, task, counts)
     _undo_earlier_fit(store, place, task.unit.key)
     wanted = params["significance"]
     if TESTS[wanted["test"]].p_values is not None:
-        response = cache.responses(str(task.unit.subject), "VALID")
+        response = cache.responses(str(task.unit.subject), "VALID", fit.kept)
         tests = FitPValues.by_formula(wanted, fit, response)
     else:
         tests = FitPValues.of(wanted, fit, merged)
     written: dict[str, Written] = {}
+    voxels = cache.dataset.voxels(str(task.unit.subject))
     arrays = fit_arrays(place, params["save"], fit, tests, bounds)
+    arrays = {path: in_place(one, fit.kept, len(voxels.index)) for path, one in arrays.items()}
     if merged:
         arrays |= count_arrays(place, merged)
     for path, array in arrays.items():
@@ -47,7 +51,6 @@ def commit(task: Task, values: Sequence[Any], cache: WorkerCache, device: str) -
     title = task.unit.label.removeprefix("commit ")
     figure = correlation_histogram(fit.r, tests.significant, title)
     written[place.figure] = store.write_bytes(place.figure, figure)
-    voxels = cache.dataset.voxels(str(task.unit.subject))
     if params["table"] == "parquet":
         for path, table in fit_tables(place, task.unit.key, voxels, fit, tests, bounds).items():
             written[path] = store.write_table(path, table)

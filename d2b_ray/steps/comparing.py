@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from d2b_ray.errors import DataError
+from d2b_ray.steps.columns import in_place
 from d2b_ray.steps.recording import Stopwatch, record
 from d2b_ray.store import FitPlace, Layout
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from d2b_ray.arrays import Array, FloatArray, Voxels
+    from d2b_ray.arrays import Array, FloatArray, IntArray
     from d2b_ray.steps.task import Task
     from d2b_ray.steps.worker_cache import WorkerCache
     from d2b_ray.store import Store, Written
@@ -33,7 +34,11 @@ def compare(task: Task, values: Sequence[Any], cache: WorkerCache, device: str) 
     params, place, key = task.unit.params, task.unit.place, task.unit.key
     store = cache.store(cache.settings.results)
     first, second = (_predictions(store, FitPlace.of(one)) for one in place["places"])
-    response = cache.responses(place["subject"], "VALID")
+    kept = _fitted(first, second)
+    voxels_there = first.shape[1]
+    if kept is not None:
+        first, second = (np.ascontiguousarray(one[:, kept]) for one in (first, second))
+    response = cache.responses(place["subject"], "VALID", kept)
     counts = swap_null(
         first,
         second,
@@ -49,15 +54,16 @@ def compare(task: Task, values: Sequence[Any], cache: WorkerCache, device: str) 
     written: dict[str, Written] = {}
     for name, array in (("difference", difference), ("pvalues_corrected", p)):
         path = Layout.comparison(place["subject"], key, f"{name}.npy")
-        written[path] = store.write_array(path, array)
+        written[path] = store.write_array(path, in_place(array, kept, voxels_there))
     scores = [correlation(one, response) for one in (first, second)]
-    voxels = cache.dataset.voxels(place["subject"])
+    roi = cache.dataset.voxels(place["subject"]).roi
+    roi = roi if kept is None else roi[kept]
     summary = {
         "key": key,
         "fits": [params["first"], params["second"]],
         **{name: place[name] for name in ("subject", "names", "by", "pair")},
         "params": params,
-        "rois": _regions(voxels, scores, difference, p <= params["level"]),
+        "rois": _regions(roi, scores, difference, p <= params["level"]),
     }
     path = Layout.comparison(place["subject"], key, "compare.json")
     written[path] = store.write_json(path, summary)
@@ -75,13 +81,19 @@ def _predictions(store: Store, place: FitPlace) -> FloatArray:
     return found
 
 
+def _fitted(first: FloatArray, second: FloatArray) -> IntArray | None:
+    """Columns that both fits have predictions of; None: all."""
+    missing = np.isnan(first[0]) | np.isnan(second[0])
+    return np.flatnonzero(~missing) if missing.any() else None
+
+
 def _regions(
-    voxels: Voxels, scores: list[FloatArray], difference: FloatArray, significant: Array
+    regions: Array, scores: list[FloatArray], difference: FloatArray, significant: Array
 ) -> dict[str, Any]:
     """Numbers of every region; those of all voxels under the empty name."""
     found = {}
-    for roi in ("", *sorted(set(voxels.roi.tolist()) - {""})):
-        own = voxels.roi == roi if roi else np.full(len(difference), fill_value=True)
+    for roi in ("", *sorted(set(regions.tolist()) - {""})):
+        own = regions == roi if roi else np.full(len(difference), fill_value=True)
         first, second = (float(np.mean(score[own], dtype=float)) for score in scores)
         found[roi] = {
             "voxels": int(own.sum()),

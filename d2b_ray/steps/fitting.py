@@ -6,17 +6,21 @@ import socket
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from d2b_ray.errors import DataError
 from d2b_ray.steps.recording import Stopwatch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from d2b_ray.arrays import Fit
+    from d2b_ray.arrays import Fit, Role
     from d2b_ray.steps.task import Task
     from d2b_ray.steps.worker_cache import WorkerCache
 
 __all__ = ["fit"]
+
+ROLES: tuple[Role, Role] = ("TRAIN", "VALID")
 
 
 def fit(task: Task, values: Sequence[Any], cache: WorkerCache, device: str) -> Fit:
@@ -32,7 +36,8 @@ def fit(task: Task, values: Sequence[Any], cache: WorkerCache, device: str) -> F
             f"subject {params['subject']}: {len(train)} training rows of responses, "
             f"{len(made.train)} of features; the run table and the files must agree"
         )
-    valid = cache.responses(params["subject"], "VALID")
+    kept = cache.usable(params["subject"])
+    train, valid = (cache.responses(params["subject"], role, kept) for role in ROLES)
     options: dict[str, Any] = {
         "alphas": params["alphas"],
         "solver": params["solver"],
@@ -55,5 +60,7 @@ def fit(task: Task, values: Sequence[Any], cache: WorkerCache, device: str) -> F
         from d2b_ray.design import in_features
 
         found = replace(found, coef=in_features(found.coef, made))
-    timing = {"seconds": watch.seconds, "host": socket.gethostname()}
-    return replace(found, details={**found.details, **timing})
+    ends = (min(params["alphas"]), max(params["alphas"]))
+    at_ends = int(np.isin(found.alpha, ends).sum()) if ends[0] < ends[1] else 0
+    timing = {"seconds": watch.seconds, "host": socket.gethostname(), "at_ends": at_ends}
+    return replace(found, details={**found.details, **timing}, kept=kept)

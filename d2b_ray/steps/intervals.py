@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from d2b_ray.arrays import Array, FloatArray
+    from d2b_ray.arrays import Array, FloatArray, IntArray
     from d2b_ray.significance import Interval
     from d2b_ray.store import FitPlace
 
@@ -42,6 +42,12 @@ class Intervals:
             return cls(ceiling=ceiling), rest
         r, *unique = rest.pop()
         return cls(r, tuple(unique), ceiling), rest
+
+    def of_columns(self, kept: IntArray | None) -> Intervals:
+        """The same where a fit has columns `kept` only: a ceiling is of all voxels."""
+        if kept is None or self.ceiling is None:
+            return self
+        return replace(self, ceiling=self.ceiling[kept])
 
     def columns(self, r: FloatArray) -> dict[str, Array]:
         """Columns of the table of voxels, for correlations `r` (V,)."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from d2b_ray.catalog.significance_tests import TESTS
+from d2b_ray.steps.columns import all_in_place
 from d2b_ray.store import Layout
 
 if TYPE_CHECKING:
@@ -113,8 +114,13 @@ def fit_tables(
         "significant": tests.significant,
     }
     values |= _p_columns(tests.joint) | bounds.columns(fit.r)
+    count = len(voxels.index)
     same = {"fit": key, "subject": place.subject, **place_words(place)}
-    tables = {Layout.voxels(place.subject, key): voxel_table(same, voxels, values)}
+    tables = {
+        Layout.voxels(place.subject, key): voxel_table(
+            same, voxels, all_in_place(values, fit.kept, count)
+        )
+    }
     if fit.bands is not None:
         parts = [
             {
@@ -129,8 +135,14 @@ def fit_tables(
                 zip(fit.bands.r, fit.bands.own_r, fit.bands.gamma, strict=True)
             )
         ]
-        tables[Layout.bands(place.subject, key)] = band_table(same, fit.bands.names, voxels, parts)
+        placed = [all_in_place(part, fit.kept, count) for part in parts]
+        tables[Layout.bands(place.subject, key)] = band_table(same, fit.bands.names, voxels, placed)
     return tables
+
+
+def _tested(wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """What the p-values of a fit rest on."""
+    return {name: wanted.get(name) for name in ("test", "permutations", "block_trs")}
 
 
 def _p_columns(found: PValues | None) -> dict[str, Array | None]:
@@ -169,10 +181,14 @@ def fit_summary(
 ) -> dict[str, Any]:
     """What made the fit and its numbers in short. Holds no time and no host: same spec, same bytes."""
     significant = tests.significant
-    rois = {}
-    for roi in sorted(set(voxels.roi.tolist()) - {""}):
-        own = voxels.roi == roi
-        rois[roi] = {"voxels": int(own.sum()), "mean_r": float(np.mean(fit.r[own], dtype=float))}
+    scores = (("r", fit.r), ("cv_r", fit.cv_r))
+    rois, regions = {}, voxels.roi if fit.kept is None else voxels.roi[fit.kept]
+    for roi in sorted(set(regions.tolist()) - {""}):
+        own = regions == roi
+        means = {
+            f"mean_{name}": float(np.mean(values[own], dtype=float)) for name, values in scores
+        }
+        rois[roi] = {"voxels": int(own.sum()), **means}
         if significant is not None:
             rois[roi]["significant"] = int(significant[own].sum())
     summary: dict[str, Any] = {
@@ -187,6 +203,9 @@ def fit_summary(
             "samples": fit.details["samples"],
             "features": fit.details["features"],
             "voxels": len(fit.r),
+            "left_out": len(voxels.index) - len(fit.r),
+            "at_ends": fit.details["at_ends"],
+            **_tested(unit.params["significance"]),
             "mean_r": float(np.mean(fit.r, dtype=float)),
             "median_r": float(np.median(fit.r)),
             "max_r": float(fit.r.max()),

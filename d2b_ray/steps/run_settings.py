@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from d2b_ray.data.lengths import ExtraRows
@@ -56,4 +56,5 @@ class RunSettings:
     commit: str | None = None
     code: str = ""
     extra_rows: ExtraRows | None = None
+    bad_voxels: Literal["drop", "error"] = "drop"
     fence: Fence | None = None

@@ -25,7 +25,7 @@ def null(
     params = task.unit.params
     test = TESTS[params["test"]]
     assert test.null is not None  # else the plan has no such unit
-    response = cache.responses(str(task.unit.subject), "VALID")
+    response = cache.responses(str(task.unit.subject), "VALID", fitted.kept)
     draws = Draws(
         params["start"],
         params["stop"],

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from d2b_ray.catalog.modalities import MODALITIES
+from d2b_ray.data.unusable import unusable
 from d2b_ray.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from d2b_ray.arrays import FloatArray, Role, Run, Split
+    from d2b_ray.arrays import FloatArray, IntArray, Role, Run, Split
     from d2b_ray.data import Dataset
     from d2b_ray.steps.run_settings import RunSettings
     from d2b_ray.store import Store
@@ -33,6 +34,7 @@ class WorkerCache:
         self._stores: dict[str, Store] = {}
         self._model: tuple[str, Any] | None = None
         self._responses: dict[tuple[str, Role], FloatArray] = {}
+        self._usable: tuple[str, IntArray | None] | None = None
 
     @property
     def dataset(self) -> Dataset:
@@ -66,19 +68,43 @@ class WorkerCache:
             self._model = (key, MODALITIES[modality].load(source, device=device, dtype=dtype))
         return self._model[1]
 
-    def responses(self, subject: str, role: Role) -> FloatArray:
-        """Responses (n, V) of a subject to its training or validation runs; one subject is held."""
+    def responses(self, subject: str, role: Role, kept: IntArray | None = None) -> FloatArray:
+        """Responses (n, V) of a subject to its training or validation runs; one subject is held.
+
+        Of columns `kept` only, if they are given. All columns as they are in the files: some may be
+        of no use (`usable`).
+        """
         if (subject, role) not in self._responses:
             for held in [h for h in self._responses if h[0] != subject]:
                 del self._responses[held]
+            if self._usable and self._usable[0] != subject:
+                self._usable = None
             self._responses[subject, role] = self.read_responses(subject, role)
-        return self._responses[subject, role]
+        rows = self._responses[subject, role]
+        return rows if kept is None else np.ascontiguousarray(rows[:, kept])
+
+    def usable(self, subject: str) -> IntArray | None:
+        """Columns of a subject's responses that can be fitted; None: all. DataError if none can.
+
+        Left out are voxels that are not finite or do not vary, in training or in validation rows.
+        """
+        roles: tuple[Role, Role] = ("TRAIN", "VALID")
+        if self._usable is None or self._usable[0] != subject:
+            bad = np.any([unusable(self.responses(subject, role)) for role in roles], axis=0)
+            kept = np.flatnonzero(~bad) if bad.any() else None
+            self._usable = (subject, kept)
+        kept = self._usable[1]
+        if kept is not None and not len(kept):
+            for role in roles:
+                _check(self.responses(subject, role), self._runs(role), subject, role)
+        return kept
 
     def read_responses(self, subject: str, role: Role) -> FloatArray:
-        """The same, read anew and not kept."""
+        """Responses of all columns, read anew and not kept."""
         runs = self._runs(role)
         rows = self.dataset.responses(subject, runs)
-        _check_finite(rows, runs, subject)
+        if self.settings.bad_voxels == "error":
+            _check(rows, runs, subject, role)
         return rows
 
     def run_lengths(self, role: Role) -> tuple[int, ...]:
@@ -91,8 +117,8 @@ class WorkerCache:
         return table.train(split) if role == "TRAIN" else table.valid(split)
 
 
-def _check_finite(rows: FloatArray, runs: Sequence[Run], subject: str) -> None:
-    """DataError naming run and count if a response is not finite."""
+def _check(rows: FloatArray, runs: Sequence[Run], subject: str, role: Role) -> None:
+    """DataError naming run and count if a response is not finite, or voxels do not vary."""
     start = 0
     for run in runs:
         finite = np.isfinite(rows[start : start + run.samples])
@@ -100,7 +126,13 @@ def _check_finite(rows: FloatArray, runs: Sequence[Run], subject: str) -> None:
             voxels = int((~finite.all(0)).sum())
             raise DataError(
                 f"subject {subject}: run {run.name} holds {int((~finite).sum())} responses that are "
-                f"not finite, in {voxels} of {rows.shape[1]} voxels; repair the file or leave these "
-                "voxels out of the voxel set"
+                f"not finite, in {voxels} of {rows.shape[1]} voxels; repair the file, or let "
+                "dataset.bad_voxels be drop, which leaves out the voxels, if not all are so"
             )
         start += run.samples
+    if (bad := unusable(rows)).any():
+        raise DataError(
+            f"subject {subject}: {int(bad.sum())} of {rows.shape[1]} voxels have one value in all "
+            f"{role} runs, the first is voxel {int(bad.argmax())}; repair the files, or let "
+            "dataset.bad_voxels be drop, which leaves them out, if not all are so"
+        )

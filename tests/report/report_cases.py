@@ -43,7 +43,9 @@ def summary(
     words |= {"delay_start_s": place.start_s, "delay_end_s": place.end_s}
     regions = {}
     for roi, mean in ({"ctx-a": mean_r} if rois is None else rois).items():
-        regions[roi] = {"voxels": 10, "mean_r": mean} | ({"significant": 4} if tested else {})
+        regions[roi] = {"voxels": 10, "mean_r": mean, "mean_cv_r": mean} | (
+            {"significant": 4} if tested else {}
+        )
     return {
         "fit": key,
         "subject": subject,
@@ -56,6 +58,11 @@ def summary(
             "samples": 900,
             "features": 384,
             "voxels": 60,
+            "left_out": 0,
+            "at_ends": 3,
+            "test": "block" if tested else "none",
+            "permutations": 100 if tested else None,
+            "block_trs": 10 if tested else None,
             "mean_r": mean_r,
             "median_r": mean_r - 0.01,
             "max_r": mean_r + 0.5,
