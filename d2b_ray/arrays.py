@@ -88,13 +88,14 @@ class Voxels:
     """Which voxels a subject's responses have, and where they lie.
 
     `index` (V,) 0-based flat position in the volume; `shape` of the volume or `()` when unknown,
-    in the order that `np.unravel_index(index, shape)` takes; `roi` (V,) label of each voxel, `""`
-    outside all ROIs.
+    as Z, Y, X: `np.unravel_index(index, shape)` gives k, j, i, and i is fastest; `roi` (V,) label of
+    each voxel, `""` outside all ROIs; `affine` (4, 4) from i, j, k to millimetres, if known.
     """
 
     index: IntArray
     shape: tuple[int, ...]
     roi: NDArray[np.str_]
+    affine: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, slots=True)

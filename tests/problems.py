@@ -169,6 +169,7 @@ def write_common(folder: Path, subjects: int = 4, voxels: int = 24) -> Path:
             folder / "voxels" / f"{subject}.npz",
             index=np.arange(voxels),
             shape=[2, 3, 4],
+            order="F",
             roi=labels,
         )
     return folder

@@ -2,7 +2,7 @@
 
 <root>/runs.csv                            run table
 <root>/responses/<subject>/<run>.npy       (seconds, V) float; <run> is Title_001
-<root>/voxels/<subject>.npz                optional: index (V,), shape (3,), roi (V,) labels
+<root>/voxels/<subject>.npz                optional: where voxels lie (`voxel_file`), labels of regions
 <root>/annotations/<title>_run<part>_<level>_each1sec_en.txt    optional
 <root>/stim_features/...                   features that lie ready (optional)
 <root>/derivatives/feature/...             features of the public release (optional)
@@ -12,23 +12,22 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from zipfile import BadZipFile
 
 import numpy as np
 
-from d2b_ray.arrays import Voxels
 from d2b_ray.data.captions import CaptionFolder
 from d2b_ray.data.lengths import check_rows
 from d2b_ray.data.media import MediaFolder
 from d2b_ray.data.release import ReleaseFeatures
 from d2b_ray.data.runs import read_runs
+from d2b_ray.data.voxel_file import numbered, read_voxels
 from d2b_ray.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from d2b_ray.arrays import Array, FloatArray, Run, RunTable
+    from d2b_ray.arrays import Array, FloatArray, Run, RunTable, Voxels
     from d2b_ray.data.lengths import ExtraRows
 
 __all__ = ["ArraysDataset"]
@@ -100,22 +99,8 @@ class ArraysDataset:
         width = self._load(self._file(subject, self.runs.used[0]), mmap=True).shape[1]
         path = self.root / "voxels" / f"{subject}.npz"
         if not path.is_file():
-            return Voxels(np.arange(width), (), np.full(width, "", np.str_))
-        try:
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as found:
-                index = np.asarray(found["index"], np.int64)
-                shape = tuple(int(n) for n in found["shape"]) if "shape" in found else ()
-                roi = np.asarray(found["roi"] if "roi" in found else [""] * width, np.str_)
-        except (EOFError, KeyError, OSError, TypeError, ValueError, BadZipFile) as error:
-            raise DataError(
-                f"{path}: voxels cannot be read ({error}); the file holds index (V,) and, if you "
-                "like, shape (3,) and roi (V,)"
-            ) from error
-        if index.shape != (width,) or roi.shape != (width,):
-            raise DataError(f"{path}: index and roi must have {width} entries, one a voxel")
-        if shape and (index.min() < 0 or index.max() >= np.prod(shape)):
-            raise DataError(f"{path}: index must lie within the volume of shape {shape}, from 0")
-        return Voxels(index, shape, roi)
+            return numbered(width)
+        return read_voxels(path, width)
 
     def _file(self, subject: str, run: Run) -> Path:
         return self.root / "responses" / subject / f"{run.name}.npy"

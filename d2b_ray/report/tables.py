@@ -26,8 +26,13 @@ def voxel_table(
     columns["voxel"] = np.arange(count, dtype=np.int32)
     columns["index"] = voxels.index
     if voxels.shape:
-        for name, axis in zip("kji", np.unravel_index(voxels.index, voxels.shape), strict=True):
-            columns[name] = axis.astype(np.int16)
+        axes = np.unravel_index(voxels.index, voxels.shape)
+        columns |= {name: one.astype(np.int16) for name, one in zip("kji", axes, strict=True)}
+        if voxels.affine is not None:
+            space = voxels.affine[:3, :3] @ np.stack(axes[::-1]) + voxels.affine[:3, 3:]
+            columns |= {
+                name: one.astype(np.float32) for name, one in zip("xyz", space, strict=True)
+            }
     columns["roi"] = voxels.roi.tolist()
     columns |= {name: array for name, array in values.items() if array is not None}
     return _typed(columns, VOXELS)

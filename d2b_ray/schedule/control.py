@@ -104,9 +104,8 @@ class Control:
         """The unit that this free worker should run now, marked as running; None when there is none.
 
         Order: nearest to a result first, then plan order; among the first candidates of one kind
-        one whose subject or model the worker already holds is preferred. `stalled`: nothing runs anywhere
-        and nobody found a unit, so that a worker may take what is not of its lane, what
-        failed there before, and units though it is under suspicion.
+        one whose subject or model the worker already holds is preferred. `stalled`: nothing runs and
+        nobody found a unit, so that a worker may take what is not of its lane, and what failed there.
         """
         if self.stopped:
             return None
@@ -119,11 +118,10 @@ class Control:
             if work_kind not in kinds:
                 continue
             unit = self._ready.pop(
-                work_kind,
-                worker,
+                work_kind, worker,
                 is_ready=lambda key: self.state[key] == "ready",
                 may_run=lambda unit: self._may_run(unit, worker, stalled=stalled),
-            )
+            )  # fmt: skip
             if unit is not None:
                 self._move(unit.key, "running")
                 self.memory.take(unit, self._factorizations_of(unit))

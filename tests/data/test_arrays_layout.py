@@ -9,6 +9,7 @@ import pytest
 
 from d2b_ray.data import open_dataset
 from d2b_ray.errors import DataError
+from d2b_ray.report import voxel_table
 
 RUNS = """title,part,seconds,overlap,split_all,split_a,split_b,cv_group
 A,1,30,0,TRAIN,,,0
@@ -98,15 +99,61 @@ def test_without_a_voxel_file_columns_are_numbered_and_lie_nowhere(root):
     assert voxels.roi.tolist() == [""] * WIDTH
 
 
-def test_voxels_are_those_of_the_file(root):
-    index = np.array([5, 1, 23, 7, 0, 11])
-    describe(
-        root, index=index, shape=np.array([2, 3, 4]), roi=np.array(["V1", "", "", "A1", "", ""])
-    )
+MASK = np.zeros((2, 3, 4), bool)
+MASK[[0, 0, 1, 1, 1, 0], [0, 2, 0, 1, 2, 1], [3, 1, 0, 2, 3, 0]] = True  # as many as WIDTH
+PLACES = np.argwhere(MASK)  # i, j, k in the order of data[MASK]
+WAYS = {
+    "mask": {"mask": MASK},
+    "coordinates": {"coordinates": PLACES, "shape": np.array(MASK.shape)},
+    "index as NumPy has it": {
+        "index": np.flatnonzero(MASK), "shape": np.array(MASK.shape), "order": "C",
+    },
+    "index as MATLAB has it": {
+        "index": np.ravel_multi_index(PLACES.T, MASK.shape, order="F"),
+        "shape": np.array(MASK.shape), "order": "F",
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_voxels_lie_where_each_way_of_telling_says(root, way):
+    affine = np.diag([2.0, 3.0, 4.0, 1.0])
+    affine[:3, 3] = -10, -20, -30
+    roi = np.array(["V1", "", "", "A1", "", ""])
+    describe(root, roi=roi, affine=affine, **WAYS[way])
     voxels = opened(root).voxels("S1")
-    np.testing.assert_array_equal(voxels.index, index)
-    assert voxels.shape == (2, 3, 4)
-    assert voxels.roi.tolist() == ["V1", "", "", "A1", "", ""]
+    k, j, i = np.unravel_index(voxels.index, voxels.shape)
+    np.testing.assert_array_equal(np.stack([i, j, k], 1), PLACES)
+    assert voxels.roi.tolist() == roi.tolist()
+    table = voxel_table({"fit": "a", "subject": "S1"}, voxels, {}).to_pandas()
+    np.testing.assert_array_equal(table[list("ijk")], PLACES)
+    np.testing.assert_array_equal(table[list("xyz")], PLACES * [2, 3, 4] + [-10, -20, -30])
+
+
+def test_an_index_of_a_volume_names_its_order(root):
+    path = describe(root, index=np.flatnonzero(MASK), shape=np.array(MASK.shape))
+    message = told(lambda: opened(root).voxels("S1"))
+    assert message.startswith(f"{path}: order of index is none; must be C")
+
+
+@pytest.mark.parametrize(
+    ("arrays", "words"),
+    [
+        ({"mask": np.ones((2, 3, 4), bool)}, "mask is true in 24 voxels, and responses have 6 columns"),
+        ({"mask": MASK.astype(int)}, "mask is int64 of shape (2, 3, 4); must be bool (X, Y, Z)"),
+        ({"mask": MASK, "index": np.arange(6)}, "has mask and index"),
+        ({"coordinates": PLACES + 0.5}, "coordinates is float64"),
+        ({"coordinates": PLACES, "shape": [2, 3, 3]}, "must lie within the volume of shape (2, 3, 3)"),
+        ({"coordinates": PLACES, "affine": np.eye(3)}, "affine has shape (3, 3)"),
+        ({"index": np.arange(6), "affine": np.eye(4)}, "affine has shape (4, 4); must be"),
+        ({"mask": MASK, "roi": ["V1"]}, "roi has shape (1,)"),
+    ],
+)  # fmt: skip
+def test_voxels_that_do_not_fit_are_refused(root, arrays, words):
+    path = describe(root, **{name: np.asarray(array) for name, array in arrays.items()})
+    message = told(lambda: opened(root).voxels("S1"))
+    assert message.startswith(f"{path}: ")
+    assert words in message
 
 
 def test_shape_and_regions_are_optional(root):
@@ -211,23 +258,26 @@ def test_runs_with_other_numbers_of_voxels_are_refused(root):
 
 
 @pytest.mark.parametrize(
-    "arrays",
+    ("arrays", "name"),
     [
-        {"index": np.arange(5)},
-        {"index": np.arange(WIDTH), "roi": np.array(["V1"])},
-        {"index": np.arange(WIDTH)[:, None]},
-        {"index": np.arange(WIDTH), "roi": np.full((WIDTH, 1), "V1")},
+        ({"index": np.arange(5)}, "index"),
+        ({"index": np.arange(WIDTH), "roi": np.array(["V1"])}, "roi"),
+        ({"index": np.arange(WIDTH)[:, None]}, "index"),
+        ({"index": np.arange(WIDTH), "roi": np.full((WIDTH, 1), "V1")}, "roi"),
     ],
 )
-def test_a_voxel_file_of_another_width_is_told_with_the_width(root, arrays):
+def test_a_voxel_file_of_another_width_is_told_with_the_width(root, arrays, name):
     path = describe(root, **arrays)
     message = told(lambda: opened(root).voxels("S1"))
-    assert message == f"{path}: index and roi must have {WIDTH} entries, one a voxel"
+    assert message.startswith(f"{path}: {name} ")
+    assert str(WIDTH) in message
 
 
 @pytest.mark.parametrize("first", [-1, 24])
 def test_voxels_outside_their_volume_are_refused(root, first):
-    path = describe(root, index=np.array([first, 1, 2, 3, 4, 5]), shape=np.array([2, 3, 4]))
+    path = describe(
+        root, index=np.array([first, 1, 2, 3, 4, 5]), shape=np.array([2, 3, 4]), order="F"
+    )
     message = told(lambda: opened(root).voxels("S1"))
     assert message == f"{path}: index must lie within the volume of shape (2, 3, 4), from 0"
 
@@ -238,7 +288,5 @@ def test_a_voxel_file_without_an_index_or_that_is_none_tells_what_it_must_hold(r
     for content in contents:
         path.write_bytes(content)
         message = told(lambda: opened(root).voxels("S1"))
-        assert message.startswith(f"{path}: voxels cannot be read (")
-        assert message.endswith(
-            "the file holds index (V,) and, if you like, shape (3,) and roi (V,)"
-        )
+        assert message.startswith(f"{path}: ")
+        assert "the file holds mask (X, Y, Z)" in message

@@ -36,7 +36,7 @@ def spoil(root, spoiled, width):
         np.save(path, wide)
     roi = np.empty(width + len(at), there["roi"].dtype)
     roi[good], roi[at] = there["roi"], "driven"
-    np.savez(voxels, index=np.arange(width + len(at)), shape=[2, 3, 10], roi=roi)
+    np.savez(voxels, index=np.arange(width + len(at)), shape=[2, 3, 10], order="F", roi=roi)
     return good
 
 
@@ -82,7 +82,7 @@ def test_no_number_of_another_voxel_moves(spoiled):
             columns = ["r", "cv_r", "alpha", "p", "p_fdr", "p_fwe", "significant", "r_low"]
             assert bad[columns].isna().all(axis=None)
             tables[1] = tables[1].loc[good].reset_index(drop=True)
-        same = [name for name in tables[0] if name not in ("fit", "voxel", "index", *"ijk")]
+        same = [name for name in tables[0] if name not in ("fit", "voxel", "index", *"ijkxyz")]
         one, two = (table[same].astype(object) for table in tables)
         pd.testing.assert_frame_equal(one, two)
 

@@ -20,7 +20,7 @@ from d2b_ray.store import Layout, Store
 SHAPE = (5, 6, 7)
 COUNT = 40
 P_COLUMNS = ("p", "p_fdr", "p_fwe", "significant")
-BOUNDS = ("r_low", "r_high", "ceiling", "r_normalised")  # only when asked for
+BOUNDS = ("r_low", "r_high", "ceiling", "r_normalised", *"xyz")  # only when asked for, or known
 
 
 def voxels(rng, shape=SHAPE) -> Voxels:
@@ -116,7 +116,8 @@ def test_every_column_of_a_stored_table_says_what_it_means(rng, tmp_path):
 def test_columns_that_are_seconds_or_bytes_say_their_unit():
     for schema in (VOXELS, FITS, TIMINGS):
         for field in schema:
-            timed = field.name.endswith(("_s", "seconds")) or field.name in ("started", "bytes")
+            timed = field.name.endswith(("_s", "seconds"))
+            timed |= field.name in ("started", "bytes", *"xyz")
             assert (b"unit" in field.metadata) == timed, field.name
 
 

@@ -45,6 +45,7 @@ def outcome(reference: Any, slot: WorkerSlot) -> Report | Failure:
 
 
 def nobody_for(left: Mapping[str, int]) -> str:
+    """Why a run ends although units, by kind, are left."""
     words = ", ".join(f"{n} {kind}" for kind, n in left.items())
     return f"no worker of the cluster may run what is left ({words})"
 
