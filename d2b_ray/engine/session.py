@@ -28,6 +28,7 @@ from d2b_ray.steps.run_settings import RunSettings, Threads
 from d2b_ray.store import Layout, Lease, Ledger, Store, holder
 from d2b_ray.store.text_rows import forget_texts
 from d2b_ray.survey.counts import kept_counts
+from d2b_ray.survey.damage import damaged_layers, damaged_results
 from d2b_ray.survey.look import survey
 from d2b_ray.survey.state import store_state
 
@@ -108,9 +109,17 @@ def prepare(sweep: Sweep, observer: Observer, *, retry_failed: bool = False) -> 
     dataset_root = address_of(sweep.dataset.root)
     store = Store(results)
     ledger = Ledger.read(store)
-    world = survey(sweep, dataset_root, Store(features), base_folder(), ledger, store.url)
+    ledger.mark_damaged(damaged_results(store, ledger))
+    made = Store(features)
+    world = survey(sweep, dataset_root, made, base_folder(), ledger, store.url)
     plan = make_plan(sweep, world)
     state = store_state(plan, world, ledger)
+    wanted_features = any(unit.key not in state.done for unit in plan.of("commit"))
+    if wanted_features and (lost := damaged_layers(made, ledger)):
+        ledger.mark_damaged(lost)  # features that nothing reads any more may be removed by hand
+        world = survey(sweep, dataset_root, made, base_folder(), ledger, store.url)
+        plan = make_plan(sweep, world)
+        state = store_state(plan, world, ledger)
     if counts := kept_counts(plan, state, ledger):
         plan = make_plan(sweep, replace(world, counts=counts))
     wanted = sweep.resources

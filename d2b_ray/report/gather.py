@@ -7,6 +7,7 @@ from small files alone.
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["gather"]
 
+log = logging.getLogger(__name__)
 SUMMARY = re.compile(r"encoding/.+/fit(_[^/]*)?\.json")
 
 
@@ -39,7 +41,7 @@ def gather(store: Store, *, tables: bool = True) -> dict[str, Written]:
     contrasts = comparison_rows(_read_all(store, compared), [s["fit"] for s in summaries])
     written: dict[str, Written] = {}
     if tables:
-        records = _read_all(store, [p for p in units if Layout.parse_record(p)])
+        records = _records(store, [p for p in units if Layout.parse_record(p)])
         written[Layout.FITS] = store.write_table(Layout.FITS, fits_table(summaries))
         records.sort(key=lambda record: (record["started"], record["key"]))
         if contrasts:
@@ -79,6 +81,21 @@ def region_means(summaries: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, 
         region: {annotation: sum(values) / len(values) for annotation, values in row.items()}
         for region, row in found.items()
     }
+
+
+def _records(store: Store, paths: Sequence[str]) -> list[dict[str, Any]]:
+    """Records, without those that were damaged: their units are made again by whoever wants them."""
+    found = []
+    for path, content in zip(paths, store.read_many(paths), strict=True):
+        try:
+            record = json.loads(content)
+        except ValueError:
+            record = None
+        if isinstance(record, dict) and {"started", "key"} <= record.keys():
+            found.append(record)
+        else:
+            log.warning("%s is no record: left out of the table of timings", path)
+    return found
 
 
 def _read_all(store: Store, paths: Sequence[str]) -> list[dict[str, Any]]:

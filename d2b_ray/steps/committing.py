@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from d2b_ray.catalog.significance_tests import TESTS
+from d2b_ray.errors import StoreError
 from d2b_ray.steps.columns import in_place
 from d2b_ray.steps.intervals import Intervals
 from d2b_ray.steps.recording import Stopwatch, record
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from d2b_ray.store import Store, Written
 
 __all__ = ["commit"]
+
+log = logging.getLogger(__name__)
 
 
 def commit(task: Task, values: Sequence[Any], cache: WorkerCache, device: str) -> None:
@@ -77,7 +81,11 @@ def _undo_earlier_fit(store: Store, place: FitPlace, key: str) -> None:
     """Make an earlier, different fit of the same folder undone before its files are replaced."""
     if not store.exists(place.summary):
         return
-    before = store.read_json(place.summary).get("fit")
+    try:
+        before = store.read_json(place.summary).get("fit")
+    except (AttributeError, StoreError) as error:  # damaged: its own fit is being made again
+        log.warning("%s tells nothing of an earlier fit: %s", place.summary, error)
+        return
     if before and before != key:
         for path in store.list(Layout.records_of("commit", before)):
             store.remove(path)

@@ -75,6 +75,7 @@ def record(
         device=device,
         started=watch.started,
         seconds=watch.seconds,
+        sizes={path: found.bytes for path, found in written.items()},
         bytes=sum(found.bytes for found in written.values()),
         attempt=task.attempt,
         extra=extra or {},

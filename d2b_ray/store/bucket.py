@@ -112,15 +112,20 @@ class Bucket:
 
     def walk(self, prefix: str) -> Iterator[str]:
         """Relative paths that begin with `prefix`, in any order; one listing."""
+        for path, _ in self.sizes(prefix):
+            yield path
+
+    def sizes(self, prefix: str) -> Iterator[tuple[str, int]]:
+        """The same with the length of each in bytes; one listing."""
         folder, _, begin = prefix.rpartition("/")
         top = self._full(folder)
         # only S3 can be asked for the beginning of a name; elsewhere it is chosen here
         narrowed = {"prefix": begin} if begin and self.protocol in S3 else {}
         cut = len(self.root) + 1
-        for full in self._fs.find(top, **narrowed):
+        for full, info in self._fs.find(top, detail=True, **narrowed).items():
             path = full[cut:]
             if full.startswith(f"{self.root}/") and path.startswith(prefix):
-                yield path
+                yield path, int(info["size"])
 
     def remove(self, path: str) -> None:
         """Remove a file; an absent one is fine."""

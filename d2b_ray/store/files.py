@@ -156,6 +156,12 @@ class Store:
         with as_store_error(self.address("")):
             return tuple(sorted(self._drive.walk(prefix)))
 
+    def sizes(self, prefix: str = "") -> dict[str, int]:
+        """The same paths with the length of each in bytes."""
+        checked_path(f"{prefix}x")
+        with as_store_error(self.address("")):
+            return dict(sorted(self._drive.sizes(prefix)))
+
     def remove(self, path: str) -> None:
         """Remove a file; an absent one is fine."""
         self._check_fence()

@@ -27,7 +27,7 @@ class Record:
     """What is known of a finished unit.
 
     `params` what was asked for; `fingerprints` of the inputs by name, `inputs` their digest;
-    `outputs` path -> SHA-256; `started` Unix time (s), `seconds` how long it took.
+    `outputs` path -> SHA-256, `sizes` path -> bytes; `started` Unix time (s), `seconds` how long it took.
     """
 
     key: str
@@ -45,6 +45,7 @@ class Record:
     bytes: int
     attempt: int = 1
     extra: Mapping[str, Any] = field(default_factory=dict)
+    sizes: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def path(self) -> str:
@@ -66,6 +67,7 @@ class Ledger:
         self._store = store
         self._records: dict[str, dict[str, str]] = defaultdict(dict)  # key -> inputs -> path
         self._failures: dict[str, str] = {}
+        self._damaged: dict[str, str] = {}
         for path in paths:
             record, failure = Layout.parse_record(path), Layout.parse_failure(path)
             if failure is not None:
@@ -79,8 +81,14 @@ class Ledger:
         """The ledger of a store; one listing."""
         return cls(store, store.list(Layout.UNITS))
 
+    def mark_damaged(self, found: Mapping[str, str]) -> None:
+        """Take units for stale whose files are not what their records say; key -> why, in words."""
+        self._damaged |= found
+
     def state(self, key: str, inputs: str) -> str:
         """`done` (one record, made from these inputs), `stale` (another one), or `absent`."""
+        if key in self._damaged:
+            return "stale"
         found = self._records.get(key)
         if not found:
             return "absent"
@@ -93,12 +101,18 @@ class Ledger:
                 if path.startswith(Layout.records_of_kind(kind)):
                     yield key, inputs, path
 
+    def has_files(self, paths: Iterable[str]) -> bool:
+        """Whether all these files are there."""
+        return all(self._store.exists(path) for path in paths)
+
     def read_records(self, paths: Iterable[str]) -> list[Mapping[str, Any]]:
         """Contents of records, in order."""
         return [json.loads(content) for content in self._store.read_many(list(paths))]
 
     def explain_stale(self, key: str, fingerprints: Mapping[str, str]) -> str:
-        """Which inputs differ from those the record names, in one line."""
+        """Which inputs differ from those the record names, or what is damaged, in one line."""
+        if key in self._damaged:
+            return self._damaged[key]
         for path in self._records[key].values():
             try:
                 before = self._store.read_json(path)["fingerprints"]

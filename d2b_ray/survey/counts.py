@@ -42,6 +42,7 @@ def kept_counts(plan: Plan, state: StoreState, ledger: Ledger) -> dict[str, int]
             have <= unit.params["significance"]["permutations"]
             and inputs == digest(plan.inputs[unit.key])
             and set(paths) <= set(record["outputs"])
+            and ledger.has_files(paths)
         ):
             found[unit.key] = max(have, found.get(unit.key, 0))
     return found
