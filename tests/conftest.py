@@ -20,6 +20,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # on small problems more threads 
 if "NUMBA_CACHE_DIR" not in os.environ:  # loops are compiled once, not by every process
     os.environ["NUMBA_CACHE_DIR"] = tempfile.mkdtemp(prefix="d2b-numba-")
     atexit.register(shutil.rmtree, os.environ["NUMBA_CACHE_DIR"], ignore_errors=True)
+if "D2B_RAY_CACHE" not in os.environ:  # digests of large files: nothing of a user's is touched
+    os.environ["D2B_RAY_CACHE"] = tempfile.mkdtemp(prefix="d2b-cache-")
+    atexit.register(shutil.rmtree, os.environ["D2B_RAY_CACHE"], ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -111,13 +111,14 @@ def prepare(sweep: Sweep, observer: Observer, *, retry_failed: bool = False) -> 
     ledger = Ledger.read(store)
     ledger.mark_damaged(damaged_results(store, ledger))
     made = Store(features)
-    world = survey(sweep, dataset_root, made, base_folder(), ledger, store.url)
+    look = (sweep, dataset_root, made, base_folder(), ledger, store.url, observer.message)
+    world = survey(*look)
     plan = make_plan(sweep, world)
     state = store_state(plan, world, ledger)
     wanted_features = any(unit.key not in state.done for unit in plan.of("commit"))
     if wanted_features and (lost := damaged_layers(made, ledger)):
         ledger.mark_damaged(lost)  # features that nothing reads any more may be removed by hand
-        world = survey(sweep, dataset_root, made, base_folder(), ledger, store.url)
+        world = survey(*look)
         plan = make_plan(sweep, world)
         state = store_state(plan, world, ledger)
     if counts := kept_counts(plan, state, ledger):

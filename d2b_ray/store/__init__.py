@@ -3,7 +3,12 @@
 from d2b_ray.store.feature_marks import check_mark, mark_features, marked_for_other, read_mark
 from d2b_ray.store.fence import Fence
 from d2b_ray.store.files import Store, Written
-from d2b_ray.store.fingerprints import digest, fingerprint_file, fingerprint_folder
+from d2b_ray.store.fingerprints import (
+    digest,
+    fingerprint_file,
+    fingerprint_files,
+    fingerprint_folder,
+)
 from d2b_ray.store.fit_place import FitPlace
 from d2b_ray.store.layout import Layout
 from d2b_ray.store.lease import Holder, Lease, holder
@@ -29,6 +34,7 @@ __all__ = [
     "count_paths",
     "digest",
     "fingerprint_file",
+    "fingerprint_files",
     "fingerprint_folder",
     "forget_texts",
     "holder",

@@ -1,11 +1,10 @@
 """What features and fits are made of: where features are, and fingerprints of all inputs.
 
-Reads small files, headers and listings; a large file is read in pieces (`store.fingerprints`).
+Reads small files, headers and listings; large files once (`store.fingerprints`).
 """
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +16,10 @@ from d2b_ray.errors import DataError, ExtractionError
 from d2b_ray.features import fingerprint, resolve
 from d2b_ray.features.stimuli import check, media_of, stimuli
 from d2b_ray.plan import FeatureLayer, digest, feature_key
-from d2b_ray.store import Layout, Store, fingerprint_file, fingerprint_folder
+from d2b_ray.store import Layout, Store, fingerprint_files
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from d2b_ray.data import Dataset
     from d2b_ray.data.lengths import ExtraRows
@@ -38,7 +37,12 @@ class Inputs:
     """
 
     def __init__(
-        self, dataset: Dataset, features_url: str, base: str, extra_rows: ExtraRows
+        self,
+        dataset: Dataset,
+        features_url: str,
+        base: str,
+        extra_rows: ExtraRows,
+        say: Callable[[str], None],
     ) -> None:
         self.dataset = dataset
         self.extra_rows = extra_rows
@@ -46,6 +50,7 @@ class Inputs:
         self.base = base
         self.features: dict[str, FeatureLayer] = {}
         self._files: dict[str, str] = {}
+        self._say = say
         self._models: dict[tuple[str, str, bool], tuple[str, str]] = {}
         self._checked: set[str] = set()
         self._own = Store(str(dataset.feature_root))
@@ -78,11 +83,11 @@ class Inputs:
                         f"features: the data set has no annotation {level!r}; it has: "
                         f"{', '.join(self.dataset.levels()) or 'none'}"
                     )
-                files = {path: self._file(path) for path in self.dataset.caption_files(level)}
+                files = self._fingerprints(self.dataset.caption_files(level))
                 inputs["captions"] = digest(dict(enumerate_names(files)))
             else:
                 paths = self.dataset.media.paths(need)  # type: ignore[arg-type]  # by `media_of`
-                files = {str(path): self._file(str(path)) for path in paths.values()}
+                files = self._fingerprints(str(path) for path in paths.values())
                 found = dict(enumerate_names(files))
                 if need == "frames":
                     found["rate"] = str(self.dataset.media.frames_a_second)
@@ -138,7 +143,8 @@ class Inputs:
         else:
             return False
         self._check_shapes(files, shapes)
-        own = {names[run]: self._file(str(files[run])) for run in files}
+        known = self._fingerprints(str(path) for path in files.values())
+        own = {names[run]: known[str(files[run])] for run in files}
         self.features[key] = FeatureLayer(root, own, given=True)
         return True
 
@@ -161,15 +167,16 @@ class Inputs:
     def _paths(self, unit: Unit, layer: int) -> dict[str, str]:
         return {run.name: Layout.feature(unit.params, layer, run.name) for run in self._used}
 
-    def _file(self, path: str) -> str:
-        if path not in self._files:
-            of = fingerprint_folder if os.path.isdir(path) else fingerprint_file
-            self._files[path] = of(path)
-        return self._files[path]
+    def _fingerprints(self, paths: Iterable[str]) -> dict[str, str]:
+        """Fingerprints of files and folders, each looked at once."""
+        paths = list(paths)
+        new = [path for path in paths if path not in self._files]
+        self._files |= fingerprint_files(new, self._say)
+        return {path: self._files[path] for path in paths}
 
     def responses(self, subject: str) -> str:
         """Digest of the files of a subject's responses."""
-        found = {path: self._file(path) for path in self.dataset.response_files(subject)}
+        found = self._fingerprints(self.dataset.response_files(subject))
         return digest(dict(enumerate_names(found)))
 
 

@@ -6,6 +6,7 @@ view of the world is found here, before a cluster is started.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ from d2b_ray.survey.models import model_size
 from d2b_ray.survey.texts import texts_of_readings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from d2b_ray.data import Dataset
     from d2b_ray.plan import FeatureLayer, Unit
@@ -31,14 +32,22 @@ if TYPE_CHECKING:
 
 __all__ = ["survey"]
 
+log = logging.getLogger(__name__)
+
 
 def survey(
-    sweep: Sweep, dataset_root: str, features: Store, base: str, ledger: Ledger, results: str
+    sweep: Sweep,
+    dataset_root: str,
+    features: Store,
+    base: str,
+    ledger: Ledger,
+    results: str,
+    say: Callable[[str], None] = log.info,
 ) -> World:
     """What `sweep` meets; relative folders of models start at `base`.
 
-    `features` is the store of features that are made, `ledger` the records of the store `results`. Raises
-    D2BError with one line for what is not there.
+    `features` is the store of features that are made, `ledger` the records of the store `results`; `say`
+    is told of what takes long. Raises D2BError with one line for what is not there.
     """
     dataset = open_dataset(sweep.dataset.layout, dataset_root, sweep.dataset.extra_rows)
     world = _data_and_models(sweep, dataset, base)
@@ -46,7 +55,7 @@ def survey(
     subjects = chosen_subjects(sweep, dataset.subjects)
     if sweep.significance.ceiling == "subjects":
         _check_common_space(dataset, subjects)
-    inputs = Inputs(dataset, features.url, base, sweep.dataset.extra_rows or "error")
+    inputs = Inputs(dataset, features.url, base, sweep.dataset.extra_rows or "error", say)
     for unit in extracts:
         inputs.look_at_features(unit)
     shared = features.url != results
