@@ -14,6 +14,7 @@ from d2b_ray.significance.parametric import parametric_p
 
 MEMORIES = (0.0, 0.3, 0.5, 0.7, 0.9, 0.95)
 BLOCKS = (1, 5, 10, 20, 50, 100, 200)
+CORRECTED = (10, 100)  # 100 is what `auto` takes of 2,000 TRs
 LEVEL = 0.05
 SETTLING = 500
 
@@ -35,6 +36,18 @@ def rates(wanted: argparse.Namespace, memory: float) -> dict[str, float]:
             x, y, start=0, stop=wanted.permutations, seed=wanted.seed, block_trs=block
         )
         found[f"block null, blocks of {block} TRs"] = (p_values(counts, r).p <= LEVEL).mean()
+    for block in CORRECTED:
+        counts = block_null(
+            x,
+            y,
+            start=0,
+            stop=wanted.permutations,
+            seed=wanted.seed,
+            block_trs=block,
+            corrected=True,
+        )
+        name = f"block null, blocks of {block} TRs, corrected"
+        found[name] = (p_values(counts, r).p <= LEVEL).mean()
     for name, lags in (("N* = N", 0), ("effective N*", None)):
         p, _ = parametric_p(x, y, max_lag_trs=lags)
         found[f"t-test, {name}"] = (p <= LEVEL).mean()

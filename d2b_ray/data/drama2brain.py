@@ -20,7 +20,8 @@ import numpy as np
 
 from d2b_ray.arrays import Voxels
 from d2b_ray.data.captions import CaptionFolder
-from d2b_ray.data.matlab import read_responses, read_rois, read_voxels, response_width
+from d2b_ray.data.lengths import check_rows
+from d2b_ray.data.matlab import read_responses, read_rois, read_voxels, response_shape
 from d2b_ray.data.media import MediaFolder
 from d2b_ray.data.release import ReleaseFeatures
 from d2b_ray.data.runs import drama2brain_runs, read_runs
@@ -99,14 +100,34 @@ class DramaDataset:
                 f"{missing[0]}: {len(missing)} of {len(runs)} response files of subject {subject} "
                 "are missing"
             )
+        self._check_shapes(subject, runs)
         regions = [self._folder(subject) / name for name in ("vset_099.mat", "fsROI.mat")]
         return tuple(str(path) for path in [*runs, *(p for p in regions if p.is_file())])
+
+    def _check_shapes(self, subject: str, files: Sequence[Path]) -> None:
+        """By their headers: rows of each run, and one volume, that of vset_099.mat, for all of them."""
+        file = self._folder(subject) / "vset_099.mat"
+        index, shape = read_voxels(file)
+        expected, told = (
+            int(np.prod(shape)) if shape else 0,
+            f"volume_shape {list(shape)} of {file}",
+        )
+        for path, run in zip(files, self.runs.used, strict=True):
+            found = response_shape(path)
+            check_rows(path, "responses", found, run.seconds, self.extra_rows)
+            if not expected:
+                expected, told = found[1], f"{path.name} has"
+            if found[1] != expected or found[1] <= int(index.max()):
+                raise DataError(
+                    f"{path}: {found[1]} voxels, and {told} {expected}, of which {file.name} names the "
+                    f"{int(index.max()) + 1}th: all must be of the same volume"
+                )
 
     def voxels(self, subject: str) -> Voxels:
         """Positions, volume and ROIs; a voxel of several ROIs has the first label."""
         index, shape = read_voxels(self._folder(subject) / "vset_099.mat")
         if not shape:
-            width = response_width(self._file(subject, self.runs.used[0]))
+            _, width = response_shape(self._file(subject, self.runs.used[0]))
             shape = VOLUME if width == np.prod(VOLUME) else ()
         label = np.full(len(index), "", dtype=object)
         for name, places in self.rois(subject).items():

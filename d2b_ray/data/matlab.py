@@ -9,6 +9,7 @@ import numpy as np
 from scipy.io import loadmat
 
 from d2b_ray.data.lengths import check_rows
+from d2b_ray.data.mat_structure import check_structure
 from d2b_ray.errors import DataError
 
 if TYPE_CHECKING:
@@ -17,16 +18,17 @@ if TYPE_CHECKING:
     from d2b_ray.arrays import Array, FloatArray, IntArray
     from d2b_ray.data.lengths import ExtraRows
 
-__all__ = ["read_responses", "read_rois", "read_voxels", "response_width"]
+__all__ = ["read_responses", "read_rois", "read_voxels", "response_shape"]
 
 VARIABLE = "dataDT"
 ROWS = 32  # volumes read at a time: a whole run is 2 GB, of which an eighth is cortex
 
 
-def response_width(path: Path) -> int:
-    """Number of columns of a response file (all voxels of the volume); reads the header only."""
+def response_shape(path: Path) -> tuple[int, int]:
+    """Samples and columns of a response file (all voxels of the volume); reads the header only."""
     with _opened(path) as file:
-        return int(_series(file, path).shape[-1])
+        rows, width = _series(file, path).shape[-2:]
+        return int(rows), int(width)
 
 
 def read_responses(
@@ -105,6 +107,7 @@ def _bare(value: Any) -> Any:
 
 def _loaded(path: Path) -> dict[str, Any]:
     try:
+        check_structure(path.read_bytes())
         content: dict[str, Any] = loadmat(path)
     except Exception as error:  # scipy lets the errors of zlib and of its own kind through
         raise DataError(f"{path}: cannot be read as a MATLAB v5 file ({error})") from error
