@@ -127,5 +127,5 @@ def test_the_table_of_faults_is_the_codes():
         times = {0: "never", 1: "once"}.get(rule.retries, f"{rule.retries} times")
         assert again.startswith(times)
         assert ("half the memory" in again) == rule.less_memory
-        assert ("another machine" in again) == rule.elsewhere
+        assert any(w in again for w in ("another", "elsewhere")) == rule.elsewhere
         assert then == ("sweep stops" if rule.stops else "unit failed")

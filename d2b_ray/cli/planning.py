@@ -9,6 +9,7 @@ import typer
 from d2b_ray.engine.session import prepare
 from d2b_ray.plan import KINDS, Kind, estimate, feature_key
 from d2b_ray.plan.describe import HEADINGS, rows, summary
+from d2b_ray.plan.remarks import remarks
 
 if TYPE_CHECKING:
     from d2b_ray.engine.sweep_run import SweepRun
@@ -34,6 +35,8 @@ def show_plan(sweep: Sweep) -> None:
     typer.echo(f"{sweep.name}: {summary(plan)}")
     estimates = estimate(plan, sweep_run.world.sizes, finished(sweep_run))
     print_table(HEADINGS, rows(estimates))
+    for line in remarks(sweep, sweep_run.world):
+        typer.echo(line)
     _tell_state(sweep_run)
 
 

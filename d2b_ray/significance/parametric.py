@@ -13,7 +13,6 @@ from scipy.special import stdtr
 
 from d2b_ray.errors import FitError
 from d2b_ray.significance.autocorrelation import autocorrelation
-from d2b_ray.significance.memory import LAGS
 from d2b_ray.significance.tiles import alike, centred, tiles
 
 if TYPE_CHECKING:
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["parametric_p"]
 
+LAGS = 5  # lags up to a fifth of the series, as Pyper & Peterman advise
 LEAST_SAMPLES = 3  # a correlation of fewer has no degree of freedom
 
 

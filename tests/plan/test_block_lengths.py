@@ -9,6 +9,7 @@ from worlds import world_of
 
 from d2b_ray.plan import make_plan
 from d2b_ray.plan.block_lengths import with_block_lengths
+from d2b_ray.plan.remarks import remarks
 from d2b_ray.spec import parse
 
 SWEEP = """\
@@ -51,3 +52,26 @@ def test_units_are_those_of_the_number_and_a_number_stays():
     assert [unit.key for unit in one] == [unit.key for unit in two]
     given = parse(SWEEP, named)
     assert with_block_lengths(given, world(10_000)) is given
+
+
+@pytest.mark.parametrize(
+    ("n_valid", "overrides", "words"),
+    [
+        (
+            2000,
+            [],
+            "1,000 permutations of test block, 20 blocks of 100 TRs, autocorrelation corrected",
+        ),
+        (2000, [], "intervals: 1,000 draws of 40 blocks of 50 TRs"),
+        (140, [], "14 blocks of 10 TRs; fewer than 40 blocks make them too narrow"),
+        (2000, ["significance.test=gauss"], "p-values: 1,000 permutations of test gauss"),
+        (2000, [], "penalties: chosen over 4 folds of 5,565 samples on average"),
+    ],
+)
+def test_a_plan_says_what_its_numbers_rest_on(n_valid, overrides, words):
+    told = remarks(parse(SWEEP, overrides), world(n_valid))
+    assert any(line.endswith(words) or words in line for line in told), told
+
+
+def test_enough_blocks_and_rows_are_no_warning():
+    assert "fewer" not in " ".join(remarks(parse(SWEEP), world(2000)))

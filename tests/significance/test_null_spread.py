@@ -47,7 +47,7 @@ def test_a_null_is_never_made_narrower_and_constants_change_nothing(rng):
     wider = spread(x, y, 10)
     assert (wider >= 1).all()
     assert wider[3] == 1
-    assert (spread(x[:4], y[:4], 2) == 1).all()  # too short to know
+    assert (spread(x[:1], y[:1], 2) == 1).all()  # too short to know
 
 
 def test_only_null_values_are_widened(rng):
