@@ -22,6 +22,7 @@ ABOUT = {
     "encoding": "ridge and banded fits against scikit-learn and himalaya",
     "engine": "runs on one machine and on Ray: killed, resumed, the same bytes",
     "features": "text, words, pictures, film and sound to vectors, on tiny models",
+    "fuzz": "mutated inputs: a line and a status for each, never a traceback",
     "plugins": "a modality, a layout, a solver and a test from other packages",
     "plan": "a sweep becomes units of work with keys",
     "report": "tables, figures, the page",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["show_root", "show_spec"]
 
 EVERY_S = 2.0
+TOLD = {"units", "seconds_left", "rate", "workers", "values_bytes", "running"}
 STATES = ("done", "running", "ready", "waiting", "failed", "skipped")
 
 
@@ -73,7 +74,7 @@ def _tell(now: Holder) -> None:
         how = f"last sign of life {beat['told']}"
     typer.echo(f"{now}; {how}")
     run = beat["run"]
-    if not run:
+    if not isinstance(run, dict) or not run.keys() >= TOLD:
         return
     if not beat["ended"]:
         table = [
@@ -93,6 +94,8 @@ def _tell(now: Holder) -> None:
 
 
 def _all_done(now: Holder) -> bool:
-    run = (now.beat or {}).get("run") or {"units": {"": {"waiting": 1}}}
+    run = (now.beat or {}).get("run")
+    if not isinstance(run, dict) or "units" not in run:
+        return False
     open_states = ("waiting", "ready", "running", "failed", "skipped")
     return not any(found.get(s, 0) for found in run["units"].values() for s in open_states)

@@ -52,8 +52,9 @@ class ArraysDataset:
 
     @property
     def subjects(self) -> tuple[str, ...]:
-        """Names of the folders in `responses`, sorted."""
-        found = sorted(p.name for p in (self.root / "responses").glob("*") if p.is_dir())
+        """Names of the folders in `responses`, sorted; hidden ones are other programs'."""
+        folders = (p for p in (self.root / "responses").glob("*") if p.is_dir())
+        found = sorted(p.name for p in folders if not p.name.startswith("."))
         if not found:
             raise DataError(f"{self.root}/responses: no folder of a subject is there")
         return tuple(found)

@@ -82,4 +82,10 @@ def open_dataset(layout: str, root: str, extra_rows: ExtraRows | None = None) ->
     dataset: Dataset = LAYOUTS[layout](folder)
     if extra_rows is not None:
         dataset.extra_rows = extra_rows
+    for name in dataset.subjects:
+        if not name.isprintable() or name != name.strip() or "/" in name:
+            raise DataError(
+                f"dataset.root {root}: subject {name!r} cannot be a folder's name in the results: it must "
+                "be of printable characters, without '/' and blanks around it; rename it"
+            )
     return dataset

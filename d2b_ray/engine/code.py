@@ -111,6 +111,8 @@ def check_code(store: Store, now: Mapping[str, Any], *, accept: bool) -> None:
         before = store.read_json(Layout.ENVIRONMENT)["code"]
     except (StoreError, KeyError, TypeError):
         return  # nothing was begun here, or by a version that did not say
+    if not isinstance(before, dict) or not {"digest", "version", "commit"} <= before.keys():
+        return
     if before["digest"] != now["digest"] and not accept:
         raise SpecError(
             f"{store.url} was begun with {_named(before)}, and this is {_named(now)}, which computes "

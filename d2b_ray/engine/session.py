@@ -168,6 +168,8 @@ def run_sweep(
     output root, SpecError when its results were begun with other code.
     """
     began = time.monotonic()
+    if trace is not None and not trace.absolute().parent.is_dir():
+        raise SpecError(f"--trace: there is no folder {trace.absolute().parent}; make it first")
     before = holder(Store(address_of(sweep.output.root)))
     prepared = prepare(sweep, observer, retry_failed=retry_failed)
     sweep_run, store = prepared.sweep_run, prepared.store

@@ -12,6 +12,7 @@ import re
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
+from d2b_ray.errors import StoreError
 from d2b_ray.report.columns import COMPARISONS, table_of
 from d2b_ray.report.comparisons import comparison_rows
 from d2b_ray.report.figures import layer_curves, roi_bars
@@ -35,10 +36,12 @@ def gather(store: Store, *, tables: bool = True) -> dict[str, Written]:
 
     Returns what was written, path -> checksum and size.
     """
-    summaries = _read_all(store, [p for p in store.list("encoding/") if SUMMARY.fullmatch(p)])
+    paths = [p for p in store.list("encoding/") if SUMMARY.fullmatch(p)]
+    summaries = _read_all(store, paths, "fit", "subject", "folder", "place", "numbers", "rois")
     units = store.list(Layout.UNITS)
     compared = [p for p in store.list(Layout.COMPARED) if p.endswith("/compare.json")]
-    contrasts = comparison_rows(_read_all(store, compared), [s["fit"] for s in summaries])
+    comparisons = _read_all(store, compared, "key", "fits", "rois", "subject")
+    contrasts = comparison_rows(comparisons, [s["fit"] for s in summaries])
     written: dict[str, Written] = {}
     if tables:
         records = _records(store, [p for p in units if Layout.parse_record(p)])
@@ -55,8 +58,9 @@ def gather(store: Store, *, tables: bool = True) -> dict[str, Written]:
     rois = region_means(summaries)
     if rois:
         written[Layout.ROI_FIGURE] = store.write_bytes(Layout.ROI_FIGURE, roi_bars(rois))
-    failed = Ledger(store, units).failures()  # one beside a record is void
-    failures = _read_all(store, [p for p in units if Layout.parse_failure(p) in failed])
+    ledger = Ledger(store, units)
+    failed = ledger.failures()  # one beside a record is void
+    failures = [ledger.failure(key) for key in sorted(failed)]
     html = page(fits, failures, contrasts, figures=bool(layered), regions=bool(rois))
     written[Layout.REPORT] = store.write_bytes(Layout.REPORT, html.encode())
     return written
@@ -98,5 +102,18 @@ def _records(store: Store, paths: Sequence[str]) -> list[dict[str, Any]]:
     return found
 
 
-def _read_all(store: Store, paths: Sequence[str]) -> list[dict[str, Any]]:
-    return [json.loads(content) for content in store.read_many(paths)]
+def _read_all(store: Store, paths: Sequence[str], *needed: str) -> list[dict[str, Any]]:
+    """Contents of JSON files that have the keys `needed`; StoreError for one that has not."""
+    found = []
+    for path, content in zip(paths, store.read_many(paths), strict=True):
+        try:
+            value = json.loads(content)
+        except ValueError:
+            value = None
+        if not isinstance(value, dict) or not set(needed) <= value.keys():
+            raise StoreError(
+                f"{store.address(path)} is damaged; remove {store.address(path.rpartition('/')[0])} and run "
+                "its sweep again"
+            )
+        found.append(value)
+    return found

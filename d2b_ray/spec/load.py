@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 __all__ = ["load", "parse", "to_yaml"]
 
 
+MOST_LINES = 12  # of what is wrong, one each: more would not be read
+
+
 def load(path: str | Path, overrides: Sequence[str] = ()) -> Sweep:
     """Read a sweep from a YAML file, with `KEY=VALUE` overrides (`fits.0.reduce.pca=640`).
 
@@ -55,4 +58,7 @@ def _checked(document: Document, overrides: Sequence[str]) -> Sweep:
     try:
         return filled(Sweep.model_validate(document.data))
     except ValidationError as error:
-        raise SpecError("\n".join(lines(error, document, Sweep))) from None
+        told = lines(error, document, Sweep)
+        if len(told) > MOST_LINES:
+            told = [*told[:MOST_LINES], f"... and {len(told) - MOST_LINES} more like these"]
+        raise SpecError("\n".join(told)) from None

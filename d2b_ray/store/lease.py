@@ -34,6 +34,8 @@ __all__ = ["SILENCE_S", "Holder", "Lease", "holder"]
 log = logging.getLogger(__name__)
 SILENCE_S = 30.0  # without a beat, after which a holder is taken for dead
 BEATS = 6  # in that time
+FACTS = frozenset({"sweep", "host", "machine", "process", "born", "started"})
+BEAT = frozenset({"beat", "ended", "told", "run"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +70,25 @@ def holder(store: Store) -> Holder | None:
     if found == 0:
         return None
     try:
-        facts = store.read_json(Layout.lease(found))
+        facts = _checked(store, Layout.lease(found), FACTS)
         path = Layout.beat(found)
-        beat = store.read_json(path) if store.exists(path) else None
+        beat = _checked(store, path, BEAT) if store.exists(path) else None
     except StoreError:
         if _newest(store) != found:  # replaced while it was read
             return holder(store)
         raise
     return Holder(found, facts, beat)
+
+
+def _checked(store: Store, path: str, wanted: frozenset[str]) -> Mapping[str, Any]:
+    """A JSON file of `lease/`; StoreError if it is of another shape."""
+    found = store.read_json(path)
+    if not isinstance(found, dict) or not wanted <= found.keys():
+        raise StoreError(
+            f"{store.address(path)} is damaged: no {', '.join(sorted(wanted))} in it; if no run is alive "
+            f"there, remove the folder {store.address('lease')}"
+        )
+    return found
 
 
 class Lease:

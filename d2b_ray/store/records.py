@@ -130,8 +130,13 @@ class Ledger:
 
     def failure(self, key: str) -> Mapping[str, Any]:
         """What was stored of a failed unit."""
-        found: Mapping[str, Any] = self._store.read_json(self._failures[key])
-        return found
+        path = self._failures[key]
+        unknown = {"label": key, "error": "damaged", "message": f"{path} cannot be read"}
+        try:
+            found = self._store.read_json(path)
+        except StoreError:
+            return unknown
+        return unknown | found if isinstance(found, dict) else unknown
 
     @staticmethod
     def write_failure(

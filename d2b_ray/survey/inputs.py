@@ -8,10 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from d2b_ray.catalog.modalities import MODALITIES
 from d2b_ray.data.lengths import check_rows
+from d2b_ray.data.npy import npy_shape
 from d2b_ray.errors import DataError, ExtractionError
 from d2b_ray.features import fingerprint, resolve
 from d2b_ray.features.stimuli import check, media_of, stimuli
@@ -131,7 +130,7 @@ class Inputs:
         if all(self._own.exists(path) for path in paths.values()):
             root = self._own.url
             files = {run: Path(root) / path for run, path in paths.items()}
-            shapes = {run: _npy_shape(path) for run, path in files.items()}
+            shapes = {run: npy_shape(path) for run, path in files.items()}
             names = paths
         elif is_release(params):
             files = self.dataset.release.files(params["annotation"], params["model"], layer)
@@ -190,11 +189,3 @@ def is_release(params: Mapping[str, Any]) -> bool:
 def enumerate_names(files: Mapping[str, str]) -> list[tuple[str, str]]:
     """File names without their folder, so that a data set that was moved keeps its digest."""
     return [(path.rsplit("/", 1)[-1], value) for path, value in sorted(files.items())]
-
-
-def _npy_shape(path: Path) -> tuple[int, ...]:
-    try:
-        rows = np.load(path, mmap_mode="r", allow_pickle=False)
-        return tuple(rows.shape)
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"{path}: features cannot be read ({error}); write them again") from error

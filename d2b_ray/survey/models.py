@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from d2b_ray.catalog.modalities import MODALITIES
+from d2b_ray.data.npy import npy_shape
 from d2b_ray.errors import ExtractionError
 from d2b_ray.features import resolve
 from d2b_ray.plan import NO_LAYER
@@ -46,7 +45,7 @@ def _ready_layers(dataset: Dataset, modality: str, model: str) -> dict[int, int]
         number = folder.name.removeprefix("layer").replace("None", str(NO_LAYER))
         path = next(folder.glob("*.npy"), None)
         if number.isdecimal() and path is not None:
-            found[int(number)] = int(np.load(path, mmap_mode="r", allow_pickle=False).shape[-1])
+            found[int(number)] = npy_shape(path)[-1]
     if MODALITIES[modality].released:
         layers = dataset.release.layers(model)
         found |= {layer: dataset.release.shape(path)[-1] for layer, path in layers.items()}
