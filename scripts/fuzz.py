@@ -1,4 +1,4 @@
-"""Mutated sweeps, run tables, arrays, stores and arguments, so many, by a seed. Status 1 if anything is wrong."""
+"""Mutated sweeps, run tables, arrays, stores, arguments: so many, by a seed. Status 1 if any is wrong."""
 
 from __future__ import annotations
 

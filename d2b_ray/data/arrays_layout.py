@@ -89,9 +89,16 @@ class ArraysDataset:
         missing = [path for path in paths if not path.is_file()]
         if missing:
             raise DataError(f"{missing[0]}: {len(missing)} response files are missing")
+        width = None
         for path, run in zip(paths, self.runs.used, strict=True):  # by their headers
             shape = self._load(path, mmap=True).shape
             check_rows(path, "responses", shape, run.seconds, self.extra_rows)
+            width = shape[1] if width is None else width
+            if shape[1] != width or not width:
+                raise DataError(
+                    f"{path}: {shape[1]} voxels, and {paths[0].name} has {width}; all runs of a subject must "
+                    "have the same voxels, one or more"
+                )
         voxels = self.root / "voxels" / f"{subject}.npz"
         return tuple(str(path) for path in [*paths, *([voxels] if voxels.is_file() else [])])
 

@@ -174,7 +174,7 @@ def _response_paths(fmri: Path) -> dict[str, dict[str, tuple[Path, ...]]]:
         }
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
-    except (AttributeError, ValueError, KeyError, TypeError) as error:
+    except (AttributeError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise DataError(
             f"{path}: expected a list of {{name, mov: [{{title, run: [{{file}}]}}]}} ({error!r})"
         ) from error

@@ -73,7 +73,7 @@ class MediaFolder:
             return USUAL_RATE
         try:
             rate = float(json.loads(path.read_text(encoding="utf-8"))["frames_a_second"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
             raise DataError(f"{path}: must hold {{'frames_a_second': number}} ({error})") from error
         if not 0 < rate < float("inf"):
             raise DataError(f"{path}: frames_a_second is {rate}; must be a number above 0")

@@ -6,7 +6,6 @@ from small files alone.
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 from collections import defaultdict
@@ -19,6 +18,7 @@ from d2b_ray.report.figures import layer_curves, roi_bars
 from d2b_ray.report.page import page
 from d2b_ray.report.tables import fits_table, timings_table
 from d2b_ray.store import Layout, Ledger
+from d2b_ray.store.formats import json_from_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -92,8 +92,8 @@ def _records(store: Store, paths: Sequence[str]) -> list[dict[str, Any]]:
     found = []
     for path, content in zip(paths, store.read_many(paths), strict=True):
         try:
-            record = json.loads(content)
-        except ValueError:
+            record = json_from_bytes(content, store.address(path))
+        except StoreError:
             record = None
         if isinstance(record, dict) and {"started", "key"} <= record.keys():
             found.append(record)
@@ -107,8 +107,8 @@ def _read_all(store: Store, paths: Sequence[str], *needed: str) -> list[dict[str
     found = []
     for path, content in zip(paths, store.read_many(paths), strict=True):
         try:
-            value = json.loads(content)
-        except ValueError:
+            value = json_from_bytes(content, store.address(path))
+        except StoreError:
             value = None
         if not isinstance(value, dict) or not set(needed) <= value.keys():
             raise StoreError(

@@ -6,12 +6,12 @@ listing tells what is done and what is stale, without opening a file.
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from d2b_ray.errors import StoreError
+from d2b_ray.store.formats import json_from_bytes
 from d2b_ray.store.layout import Layout
 
 if TYPE_CHECKING:
@@ -106,8 +106,10 @@ class Ledger:
         return all(self._store.exists(path) for path in paths)
 
     def read_records(self, paths: Iterable[str]) -> list[Mapping[str, Any]]:
-        """Contents of records, in order."""
-        return [json.loads(content) for content in self._store.read_many(list(paths))]
+        """Contents of records, in order; StoreError if one is no JSON."""
+        names = list(paths)
+        contents = zip(names, self._store.read_many(names), strict=True)
+        return [json_from_bytes(content, self._store.address(path)) for path, content in contents]
 
     def explain_stale(self, key: str, fingerprints: Mapping[str, str]) -> str:
         """Which inputs differ from those the record names, or what is damaged, in one line."""

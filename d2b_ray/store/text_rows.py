@@ -148,7 +148,7 @@ class TextRows:
 def _read(store: Store, content: bytes) -> dict[str, Any]:
     try:
         found: dict[str, Any] = json.loads(content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ExtractionError(
             f"a list of texts in {store.url}/{Layout.TEXTS} cannot be read ({error}); remove that "
             "folder: texts are then read again"

@@ -56,7 +56,7 @@ def _contents(ledger: Ledger, paths: Sequence[str]) -> list[Mapping[str, Any]]:
     """Of records; an empty one for each that cannot be read."""
     try:
         return ledger.read_records(paths)
-    except (StoreError, ValueError):
+    except StoreError:
         return [_contents(ledger, [path])[0] if len(paths) > 1 else {} for path in paths]
 
 

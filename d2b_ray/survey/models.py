@@ -45,7 +45,9 @@ def _ready_layers(dataset: Dataset, modality: str, model: str) -> dict[int, int]
         number = folder.name.removeprefix("layer").replace("None", str(NO_LAYER))
         path = next(folder.glob("*.npy"), None)
         if number.isdecimal() and path is not None:
-            found[int(number)] = npy_shape(path)[-1]
+            found[int(number)] = (npy_shape(path) or (1,))[
+                -1
+            ]  # no table at all is told with its runs
     if MODALITIES[modality].released:
         layers = dataset.release.layers(model)
         found |= {layer: dataset.release.shape(path)[-1] for layer, path in layers.items()}

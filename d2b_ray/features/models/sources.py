@@ -226,7 +226,7 @@ def _from_config(name: str, folder: Path, modality: str, sizes: SizesOf) -> Mode
 def _read(name: str, location: str, path: Path, modality: str, sizes: SizesOf) -> ModelSource:
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         reason = (
             "is missing" if isinstance(error, FileNotFoundError) else f"is unreadable ({error})"
         )
