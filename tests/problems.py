@@ -119,7 +119,7 @@ features:
   llm: {{modality: semantic, annotation: [speech, story], model: Planted, layers: [1, 2]}}
 fits:
   - {{kind: ridge, features: llm, delays: {{start: 3, end: 3}}, alphas: [10.0, 1000.0]}}
-significance: {{permutations: 40, ceiling: subjects, bootstrap: {{samples: 30}}}}
+significance: {{permutations: 40, block_trs: 10, ceiling: subjects, bootstrap: {{samples: 30}}}}
 compare:
   - {{by: annotation, where: {{layer: 1}}}}
   - {{first: {{annotation: story, layer: 1}}, second: {{annotation: story, layer: 2}}, permutations: 20}}

@@ -129,17 +129,16 @@ def test_a_comparison_added_later_costs_itself_and_the_predictions(
     assert summary.executed == {}
 
 
-def test_predictions_that_were_removed_are_named(common_root, common_store, tmp_path):
+def test_predictions_that_were_removed_are_made_again(common_root, common_store, tmp_path):
     out = tmp_path / "out"
     shutil.copytree(common_store, out)
     (gone,) = out.glob("encoding/S1/**/story*/*/layer1/predictions_raw.npy")
     gone.unlink()
-    summary = run_sweep(
-        common_sweep(common_root, out, "compare.0.permutations=7"), Quiet(), engine="inline"
-    )
-    assert summary.stopped is None
-    (message,) = summary.failed.values()
-    assert message.startswith(f"DataError: {gone} is gone, which a comparison reads; remove ")
+    more = common_sweep(common_root, out, "compare.0.permutations=7")
+    summary = run_sweep(more, Quiet(), engine="inline")
+    assert summary.ok
+    assert (summary.executed["fit"], summary.executed["compare"]) == (1, 4)
+    assert gone.is_file()
 
 
 def test_fits_that_are_gone_take_their_comparisons_with_them(common_root, common_store, tmp_path):
