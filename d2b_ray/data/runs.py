@@ -24,6 +24,7 @@ COLUMNS = (
     "split_b",
     "cv_group",
 )
+SEPARATORS = (",", ";", "\t")
 NAMING = tuple(name for name in COLUMNS if name not in ("seconds", "overlap"))
 ROLES = ("TRAIN", "VALID", "")
 
@@ -35,7 +36,9 @@ def drama2brain_runs() -> RunTable:
 
 
 def read_runs(path: Path) -> RunTable:
-    """Read a run table; more columns than `COLUMNS` are fine. Raises DataError naming row and column.
+    """Read a run table, cells divided by commas, semicolons or tabs; more columns than `COLUMNS` are fine.
+
+    Raises DataError naming row and column.
 
     Rows without title, part, role and CV group are runs that were shown but not used: left out.
     """
@@ -45,7 +48,9 @@ def read_runs(path: Path) -> RunTable:
         raise DataError(f"{path}: the run table cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: the run table cannot be read; it must be UTF-8") from error
-    reader = csv.DictReader(text.splitlines())
+    lines = text.splitlines()
+    separator = max(SEPARATORS, key=lines[0].count) if lines else ","
+    reader = csv.DictReader(lines, delimiter=separator)
     missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
     if missing:
         raise DataError(

@@ -72,11 +72,18 @@ class Summary:
 
 
 def address_of(path: str) -> str:
-    """A URL as it is; a relative path below `$D2B_RAY_BASE`, or the working directory.
+    """A URL as it is, `~` as the shell has it; a relative path below `$D2B_RAY_BASE`, or the working folder.
 
     A submitted job runs in a copy of the folder that Ray deletes: there the variable must be set
     where the cluster is started, or the spec must say absolute paths. Raises SpecError otherwise.
     """
+    if path.startswith("~"):
+        whole = os.path.expanduser(path)
+        if whole.startswith("~"):
+            raise SpecError(
+                f"{path!r}: there is no user {path.partition('/')[0]}; give an absolute path"
+            )
+        return whole
     if "://" in path or os.path.isabs(path):
         return path
     base = os.environ.get(BASE_VARIABLE)
@@ -107,6 +114,7 @@ def prepare(sweep: Sweep, observer: Observer, *, retry_failed: bool = False) -> 
     results = address_of(sweep.output.root)
     features = address_of(sweep.output.features) if sweep.output.features else results
     dataset_root = address_of(sweep.dataset.root)
+    _check_apart(results, dataset_root)
     store = Store(results)
     ledger = Ledger.read(store)
     ledger.mark_damaged(damaged_results(store, ledger))
@@ -148,6 +156,18 @@ def prepare(sweep: Sweep, observer: Observer, *, retry_failed: bool = False) -> 
         sweep, world, plan, state, store, settings, observer, retry_failed=retry_failed
     )
     return Prepared(sweep_run, store)
+
+
+def _check_apart(results: str, dataset_root: str) -> None:
+    """SpecError if results would lie in the data set: features made would pass for features given."""
+    if "://" in results:
+        return
+    inner, outer = Path(results).absolute(), Path(dataset_root).absolute()
+    if inner == outer or outer in inner.parents:
+        raise SpecError(
+            f"output.root {results} lies in the data set (dataset.root {dataset_root}), where results "
+            "would be taken for data; give a folder outside of it"
+        )
 
 
 def run_sweep(

@@ -13,7 +13,7 @@ from d2b_ray.plan.axes import chosen_subjects
 from d2b_ray.plan.block_lengths import with_block_lengths
 from d2b_ray.plan.comparisons import compare_units, pairs
 from d2b_ray.plan.extraction import shards_of
-from d2b_ray.plan.feasible import check_rows, check_test
+from d2b_ray.plan.feasible import check_delays, check_rows, check_test
 from d2b_ray.plan.grouping import cell_words, grouped, model_of
 from d2b_ray.plan.inputs import all_inputs
 from d2b_ray.plan.keys import unit_key
@@ -46,6 +46,7 @@ def feature_units(sweep: Sweep, world: World) -> list[Unit]:
     chosen_subjects(sweep, world.subjects)
     check_rows(sweep, world.sizes)
     check_test(sweep, world.sizes)
+    check_delays(sweep, world)
     groups, variants, _ = grouped(sweep, world)
     pairs(sweep, [variant.place for variant in variants])
     return [unit for model, group in groups.items() for unit in _extract_units(model, group)]

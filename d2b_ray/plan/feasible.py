@@ -12,10 +12,10 @@ from d2b_ray.plan.block_lengths import n_blocks
 
 if TYPE_CHECKING:
     from d2b_ray.plan.axes import Cell
-    from d2b_ray.plan.world import Sizes
+    from d2b_ray.plan.world import Sizes, World
     from d2b_ray.spec import Sweep
 
-__all__ = ["check_reduction", "check_rows", "check_test"]
+__all__ = ["check_delays", "check_reduction", "check_rows", "check_test"]
 
 
 def check_rows(sweep: Sweep, sizes: Sizes) -> None:
@@ -32,6 +32,18 @@ def check_rows(sweep: Sweep, sizes: Sizes) -> None:
             f"dataset.split: all training runs of {column} have one cv_group; penalties are chosen by "
             "leaving a group out: give them two groups or more (one a title, say)"
         )
+
+
+def check_delays(sweep: Sweep, world: World) -> None:
+    """PlanError for delays that reach beyond the longest run: all of the design would be zero."""
+    longest = max(world.run_seconds.values(), default=0)
+    for number, fit in enumerate(sweep.fits):
+        for delays in fit.delays:
+            if longest and delays.end >= longest:
+                raise PlanError(
+                    f"fits.{number}.delays.end: {delays.end} s are no less than the longest run has, "
+                    f"{longest} s; must be less"
+                )
 
 
 def check_reduction(cell: Cell, sizes: Sizes) -> None:

@@ -128,7 +128,21 @@ NAME_WORDS = "text of letters, digits, '_', '-' and '.', beginning with a letter
 Name: TypeAlias = Annotated[
     str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\-]*$", max_length=100), Allowed(NAME_WORDS)
 ]
+
+
+def whole(value: Any) -> Any:
+    """1.5e3 of YAML is a number, and the whole number 1500."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 MOST = 10**9  # of anything counted: more is a slip of the keyboard
-Positive: TypeAlias = Annotated[int, Field(ge=1, le=MOST), Allowed("an integer >= 1")]
+Positive: TypeAlias = Annotated[
+    int, Field(ge=1, le=MOST), Allowed("an integer >= 1"), BeforeValidator(whole)
+]
 MANY = 10**6
-Count: TypeAlias = Annotated[int, Field(ge=1, le=MANY), Allowed(f"an integer from 1 to {MANY:,}")]
+Count: TypeAlias = Annotated[
+    int,
+    Field(ge=1, le=MANY),
+    Allowed(f"an integer from 1 to {MANY:,}"),
+    BeforeValidator(whole),
+]

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 __all__ = ["Drive", "open_drive"]
 
 
+# Those of fsspec that replace an object in one step: a store never shows half a file.
+BUCKETS = ("s3", "s3a", "gs", "gcs", "abfs", "az", "memory")
+
+
 class Drive(Protocol):
     """What a store needs of a place. Paths are relative and checked."""
 
@@ -42,6 +46,11 @@ def open_drive(url: str, options: dict[str, Any]) -> Drive:
         raise StoreError(f"{url!r} is not an address of a store; give a folder or s3://bucket/path")
     if protocol in ("file", "local"):
         return Disk(os.path.abspath(rest))
+    if protocol not in BUCKETS:
+        raise StoreError(
+            f"{url}: nothing here opens {protocol}://; give a folder, or one of "
+            f"{', '.join(f'{name}://' for name in BUCKETS)}"
+        )
     from d2b_ray.store.bucket import Bucket
 
     bucket = Bucket.at(protocol, rest, options)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["digest", "fingerprint_file", "fingerprint_files", "fingerprint_folder"]
 
 log = logging.getLogger(__name__)
-LARGE_BYTES = 16 * 2**20  # smaller files are read every time: as fast as looking them up
+LARGE_BYTES = 2**20  # smaller files are read every time: as fast as looking them up
 READERS = 4  # files at a time; hashing leaves the interpreter to others
 SLOW_S = 1.0  # after which a person is told what is going on
 

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from d2b_ray.catalog.modalities import MODALITIES
 from d2b_ray.data.lengths import check_rows
-from d2b_ray.data.npy import npy_shape
+from d2b_ray.data.npy import first_not_finite, npy_shape
 from d2b_ray.errors import DataError, ExtractionError
 from d2b_ray.features import fingerprint, resolve
 from d2b_ray.features.stimuli import check, media_of, stimuli
 from d2b_ray.plan import FeatureLayer, digest, feature_key
 from d2b_ray.store import Layout, Store, fingerprint_files
+from d2b_ray.store.hash_cache import HashCache
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -50,6 +51,7 @@ class Inputs:
         self.features: dict[str, FeatureLayer] = {}
         self._files: dict[str, str] = {}
         self._say = say
+        self._cache = HashCache()
         self._models: dict[tuple[str, str, bool], tuple[str, str]] = {}
         self._checked: set[str] = set()
         self._own = Store(str(dataset.feature_root))
@@ -142,6 +144,9 @@ class Inputs:
         else:
             return False
         self._check_shapes(files, shapes)
+        if root != RELEASE:
+            for path in files.values():
+                self._check_finite(path)
         known = self._fingerprints(str(path) for path in files.values())
         own = {names[run]: known[str(files[run])] for run in files}
         self.features[key] = FeatureLayer(root, own, given=True)
@@ -162,6 +167,20 @@ class Inputs:
                     "file, or remove all of its folder to have it extracted"
                 )
             check_rows(files[run.name], "features", shape, run.seconds, self.extra_rows)
+
+    def _check_finite(self, path: Path) -> None:
+        """DataError for the first row that is not finite; a file is read for it once."""
+        stat = path.stat()
+        place, state = f"{path.absolute()} finite", HashCache.state(stat)
+        if self._cache.get(place, state) is not None:
+            return
+        row = first_not_finite(path)
+        if row is not None:
+            raise DataError(
+                f"{path}: features hold values that are not finite, first in row {row}; correct the file, "
+                "or remove all of its folder to have it extracted"
+            )
+        self._cache.put(place, state, "finite", stat.st_ctime_ns)
 
     def _paths(self, unit: Unit, layer: int) -> dict[str, str]:
         return {run.name: Layout.feature(unit.params, layer, run.name) for run in self._used}

@@ -185,7 +185,11 @@ def hub_config(hub_id: str) -> Path | None:
     """
     from huggingface_hub import hf_hub_download, try_to_load_from_cache
 
-    found = try_to_load_from_cache(hub_id, CONFIG)
+    try:
+        found = try_to_load_from_cache(hub_id, CONFIG)
+    except ValueError as error:  # no name that the hub could have
+        logger.info("%s: %s", hub_id, error)
+        return None
     if isinstance(found, str):
         return Path(found)
     try:
