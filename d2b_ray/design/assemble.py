@@ -108,9 +108,11 @@ def _rows(space: FeatureSpace, run: Run) -> FloatArray:
         )
     kept = np.asarray(rows[run.overlap : run.seconds], dtype=np.float32)
     if not np.isfinite(kept).all():
+        row = run.overlap + int((~np.isfinite(kept)).any(1).argmax())
         raise DataError(
-            f"features {space.name}: run {run.name} holds values that are not finite; a float16 "
-            "model may have overflowed: extract with dtype float32 or bfloat16"
+            f"features {space.name}: run {run.name} holds values that are not finite, first in row "
+            f"{row}; if they are of dtype float16, extract with float32 or "
+            "bfloat16 (float16 ends at 65,504); if they are yours, correct the file"
         )
     return kept
 

@@ -35,6 +35,11 @@ class Fence:
         """LeaseError if another generation has taken over; one listing."""
         with as_store_error(self.root):
             last = newest(open_drive(self.root, {}).walk("lease/"))
+        if last == 0:
+            raise LeaseError(
+                f"{self.root}: its folder lease/ is gone, or not seen from this machine; nothing more is "
+                "written here. Is the disk mounted, and the same on all machines? Was the folder removed?"
+            )
         if last != self.generation:
             raise LeaseError(
                 f"{self.root}: another run has taken over (lease {last}, ours was "

@@ -73,19 +73,48 @@ def load_text_model(source: ModelSource, *, device: str, dtype: str) -> TextMode
             f"model {source.name!r}: {source.kind} is an encoder-decoder; d2b_ray reads models with "
             "one stack of layers: take its encoder alone, or another model"
         )
+    _check_tokenizer(source, tokenizer, network)
     return TextModel(
         source=source,
         network=network,
         tokenizer=tokenizer,
         device=device,
-        max_tokens=max_tokens(tokenizer, network.config.get_text_config()),
+        max_tokens=max_tokens(tokenizer, network.config.get_text_config(), skipped_places(network)),
         pad_id=pad_id(tokenizer),
     )
 
 
-def max_tokens(tokenizer: Any, config: Any) -> int | None:
+def _check_tokenizer(source: ModelSource, tokenizer: Any, network: Any) -> None:
+    """ExtractionError for a tokenizer without a vocabulary, or with more tokens than the network has rows."""
+    files = "the tokenizer's files (tokenizer.json, or vocabulary and merges) of the same model"
+    vocabulary = tokenizer.get_vocab()
+    if not set(vocabulary) - set(tokenizer.all_special_tokens):
+        raise ExtractionError(
+            f"model {source.name!r}: {source.location} has no vocabulary; it must hold {files}"
+        )
+    rows = network.get_input_embeddings().weight.shape[0]
+    largest = max(vocabulary.values())
+    if largest >= rows:
+        raise ExtractionError(
+            f"model {source.name!r}: its tokenizer has token {largest}, and the network embeds {rows}: it is "
+            f"of another model; {source.location} must hold {files}"
+        )
+
+
+def skipped_places(network: Any) -> int:
+    """Rows of a table of positions that no token can have: RoBERTa counts from behind its padding row."""
+    import torch
+
+    for name, part in network.named_modules():
+        if name.endswith("position_embeddings") and isinstance(part, torch.nn.Embedding):
+            return 0 if part.padding_idx is None else part.padding_idx + 1
+    return 0
+
+
+def max_tokens(tokenizer: Any, config: Any, skipped: int = 0) -> int | None:
     """Longest input that both the tokenizer and the network's positions allow, None without a limit."""
     limits = [getattr(config, key, None) for key in LENGTH_KEYS]
+    limits = [n - skipped if n else None for n in limits]
     limits.append(tokenizer.model_max_length)
     return min((int(n) for n in limits if n and 0 < n < NO_LIMIT), default=None)
 
