@@ -79,6 +79,9 @@ def run(
         bool,
         typer.Option("--accept-code-change", help="Go on with results begun by other code."),
     ] = False,
+    ignore_space: Annotated[
+        bool, typer.Option("--ignore-space", help="Begin although the disk has too little room.")
+    ] = False,
     trace: Annotated[
         Path | None, typer.Option(help="Write when every unit ran, for ui.perfetto.dev.")
     ] = None,
@@ -97,6 +100,7 @@ def run(
         num_gpus=num_gpus,
         accept_code_change=accept_code_change,
         trace=trace,
+        ignore_space=ignore_space,
     )
     raise typer.Exit(code)
 

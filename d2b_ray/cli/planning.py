@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import typer
 
 from d2b_ray.engine.session import prepare
-from d2b_ray.plan import KINDS, Kind, estimate, feature_key
-from d2b_ray.plan.describe import HEADINGS, rows, summary
+from d2b_ray.engine.space import bytes_left, free_bytes
+from d2b_ray.plan import KINDS, Kind, estimate
+from d2b_ray.plan.describe import HEADINGS, bytes_text, rows, summary
 from d2b_ray.plan.remarks import remarks
 
 if TYPE_CHECKING:
@@ -33,8 +34,13 @@ def show_plan(sweep: Sweep) -> None:
     sweep_run = prepare(sweep, Silent()).sweep_run
     plan = sweep_run.plan
     typer.echo(f"{sweep.name}: {summary(plan)}")
-    estimates = estimate(plan, sweep_run.world.sizes, finished(sweep_run))
+    estimates = estimate(plan, sweep_run.world.sizes, sweep_run.finished_keys)
     print_table(HEADINGS, rows(estimates))
+    free = free_bytes(sweep_run.store.url)
+    if free is not None:
+        needed = bytes_left(sweep_run)
+        words = "has room for" if needed <= free else "has room for no more than"
+        typer.echo(f"{sweep_run.store.url} {words} {bytes_text(free)}")
     for line in remarks(sweep, sweep_run.world):
         typer.echo(line)
     _tell_state(sweep_run)
@@ -63,15 +69,6 @@ def show_status(sweep: Sweep) -> int:
         typer.echo(f"Everything in {sweep_run.store.url} is up to date.")
         return 0
     return 1 if control.pending("failed") else 3
-
-
-def finished(sweep_run: SweepRun) -> set[str]:
-    """Keys of finished units and of finished layers."""
-    keys = set(sweep_run.state.done)
-    for unit in sweep_run.plan.of("extract"):
-        missing = sweep_run.state.missing_layers[unit.key]
-        keys |= {feature_key(unit.params, layer) for layer in unit.layers if layer not in missing}
-    return keys
 
 
 def print_table(headings: tuple[str, ...], table: list[tuple[str, ...]]) -> None:

@@ -31,6 +31,7 @@ def run_and_tell(
     num_gpus: int | None = None,
     accept_code_change: bool = False,
     trace: Path | None = None,
+    ignore_space: bool = False,
 ) -> int:
     """Run the sweep; returns the exit status: 0, 1 when units failed, 130 when interrupted."""
     display = progress_for(sys.stdout)
@@ -45,6 +46,7 @@ def run_and_tell(
             num_gpus=num_gpus,
             accept_code_change=accept_code_change,
             trace=trace,
+            ignore_space=ignore_space,
         )
     except (KeyboardInterrupt, SystemExit):
         display.close()

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from d2b_ray.engine.code import check_code, code_digest, code_now, plug_ins
 from d2b_ray.engine.on_ray.environment import set_ray_environment
 from d2b_ray.engine.run_log import RunLog
+from d2b_ray.engine.space import check_space
 from d2b_ray.engine.sweep_run import Observer, SweepRun
 from d2b_ray.engine.trace import Trace
 from d2b_ray.errors import LeaseError, SpecError
@@ -181,11 +182,13 @@ def run_sweep(
     num_gpus: int | None = None,
     accept_code_change: bool = False,
     trace: Path | None = None,
+    ignore_space: bool = False,
 ) -> Summary:
     """Run what is left of `sweep`; returns how it ended. Starts no engine when nothing is left.
 
-    `trace` is a file for the times of all units. Raises LeaseError when another run writes to the
-    output root, SpecError when its results were begun with other code.
+    `trace` is a file for the times of all units; `ignore_space` begins although the disk is too small.
+    Raises LeaseError when another run writes to the output root, SpecError when its results were begun
+    with other code, or more would be written than there is room for.
     """
     began = time.monotonic()
     if trace is not None and not trace.absolute().parent.is_dir():
@@ -198,6 +201,8 @@ def run_sweep(
     run_log: str | None = None
     if not sweep_run.control.finished:
         check_code(store, code_now(plug_ins(sweep)), accept=accept_code_change)
+        if not ignore_space:
+            check_space(sweep_run)
         with Lease(store, sweep.name, observer.message) as lease:
             if lease.before is not None and (before != lease.before or not before.ended):
                 # what another run has finished since this one looked is not done again

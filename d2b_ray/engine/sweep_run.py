@@ -89,6 +89,15 @@ class SweepRun:
         self.settings = replace(self.settings, fence=lease.fence)
 
     @property
+    def finished_keys(self) -> set[str]:
+        """Keys of finished units and of finished layers."""
+        keys = set(self.state.done)
+        for unit in self.plan.of("extract"):
+            missing = self.state.missing_layers[unit.key]
+            keys |= {feature_key(unit.params, n) for n in unit.layers if n not in missing}
+        return keys
+
+    @property
     def timeout_s(self) -> float:
         """How long a unit may take."""
         return float(self.sweep.resources.timeout_s)

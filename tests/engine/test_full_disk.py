@@ -35,7 +35,7 @@ def test_a_full_disk_stops_the_sweep_and_loses_nothing(words_root, words_store, 
     place, resize = small_disk
     sweep = words_sweep(words_root, place / "out")
     watcher = Quiet()
-    summary = run_sweep(sweep, watcher, engine="inline")
+    summary = run_sweep(sweep, watcher, engine="inline", ignore_space=True)
     assert not summary.ok
     assert "the disk is full" in summary.stopped
     assert sum(line.startswith("STOPPED") for line in watcher.lines) == 1

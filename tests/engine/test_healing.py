@@ -36,8 +36,12 @@ DAMAGE = {
 }
 
 
-@pytest.mark.parametrize("hurt", ["removed", "cut"])
-@pytest.mark.parametrize("pattern", DAMAGE)
+CUT = ("encoding/S1/**/fit.json", "tables/fits.parquet", "units/gather/*.json")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "hurt"), [*((p, "removed") for p in DAMAGE), *((p, "cut") for p in CUT)]
+)
 def test_what_is_gone_or_cut_is_made_again_and_nothing_else(
     whole, common_root, tmp_path, pattern, hurt
 ):

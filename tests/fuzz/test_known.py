@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from harness import call, workshop
@@ -45,6 +47,17 @@ def test_results_do_not_lie_in_the_data(shop):
     root = shop.data / "results"
     assert "lies in the data set" in told(shop, "--set", f"output.root={root}")
     assert not root.exists()
+
+
+def test_more_than_the_disk_holds_is_refused_unless_told(shop, monkeypatch):
+    monkeypatch.setattr(
+        "d2b_ray.engine.space.shutil.disk_usage", lambda _: SimpleNamespace(free=900)
+    )
+    more = ("--set", "significance.permutations=50", "--engine", "inline")
+    err = told(shop, *more, verb="run")
+    assert "has room for 900 B" in err
+    assert "--ignore-space" in err
+    told(shop, *more, "--ignore-space", verb="run", status=0)
 
 
 def test_a_number_with_an_exponent_is_a_number(shop):
