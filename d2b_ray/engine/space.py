@@ -39,5 +39,6 @@ def check_space(sweep_run: SweepRun) -> None:
         saved = ", ".join(sweep_run.sweep.output.save)
         raise SpecError(
             f"output.root {sweep_run.store.url} has room for {bytes_text(free)}, and "
-            f"{bytes_text(needed)} will be written: give another folder, save less (output.save: [{saved}]), or --ignore-space"
+            f"{bytes_text(needed)} will be written: give another folder, save less "
+            f"(output.save: [{saved}]), or --ignore-space"
         )

@@ -166,7 +166,7 @@ def test_a_lost_node_costs_its_units_and_its_values(run, nodes, drill, words_sto
     assert_equal_stores(words_store, run.out)
     assert drill.counts()[labels.fit] >= 2
     after = records(run.out)
-    assert len(before) > 2  # features, and other results
+    assert before  # the features at least
     assert {path: after[path] for path in before} == before  # what has a record is never done twice
 
 

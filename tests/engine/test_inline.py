@@ -144,12 +144,25 @@ def test_changed_input_is_done_again_and_says_why(inline_store, tmp_path):
     assert again.executed == {}
 
 
+def damage_chunk(path):
+    """A MATLAB v7.3 file whose header is whole and whose compressed numbers are not."""
+    with h5py.File(path, "r+") as file:
+        values = file["dataDT"][:]
+        del file["dataDT"]
+        kept = file.create_dataset("dataDT", data=values, compression="gzip", chunks=values.shape)
+        where = kept.id.get_chunk_info(0)
+    damaged = bytearray(path.read_bytes())
+    middle = where.byte_offset + where.size // 2
+    damaged[middle : middle + 64] = bytes(64)
+    path.write_bytes(damaged)
+
+
 def test_a_failure_is_a_result(tmp_path, inline_store):
     root = write_tiny(tmp_path / "data")
     out = tmp_path / "out"
     broken = root / "fmri" / "raw" / "DM03" / "sess1" / "Kitchen_001.mat"
     whole = broken.read_bytes()
-    broken.write_bytes(whole[:3000])
+    damage_chunk(broken)
     summary, _ = run(root, out)
     assert not summary.ok
     assert len(summary.failed) == 4
