@@ -159,15 +159,20 @@ def prepare(sweep: Sweep, observer: Observer, *, retry_failed: bool = False) -> 
     return Prepared(sweep_run, store)
 
 
+# of a data set, whose contents are listed: what is written there would pass for data
+LISTED = ("responses", "voxels", "annotations", "stim_features", "derivatives", "stimuli", "fmri")
+
+
 def _check_apart(results: str, dataset_root: str) -> None:
-    """SpecError if results would lie in the data set: features made would pass for features given."""
+    """SpecError if results would lie where data are looked for; a folder beside these is no harm."""
     if "://" in results:
         return
     inner, outer = Path(results).absolute(), Path(dataset_root).absolute()
-    if inner == outer or outer in inner.parents:
+    inside = inner.relative_to(outer).parts[:1] if inner.is_relative_to(outer) else ("beside",)
+    if not inside or inside[0] in LISTED:
         raise SpecError(
-            f"output.root {results} lies in the data set (dataset.root {dataset_root}), where results "
-            "would be taken for data; give a folder outside of it"
+            f"output.root {results} lies among the data (dataset.root {dataset_root}), where results "
+            f"would be taken for them; give a folder of its own, such as {outer}/results"
         )
 
 

@@ -44,9 +44,10 @@ def test_a_value_that_cannot_be_is_refused(shop, override, words):
 
 
 def test_results_do_not_lie_in_the_data(shop):
-    root = shop.data / "results"
-    assert "lies in the data set" in told(shop, "--set", f"output.root={root}")
-    assert not root.exists()
+    for root in (shop.data, shop.data / "responses" / "out"):
+        assert "lies among the data" in told(shop, "--set", f"output.root={root}")
+        assert not (root / "units").exists()
+    told(shop, "--set", f"output.root={shop.data}/results", status=0)
 
 
 def test_more_than_the_disk_holds_is_refused_unless_told(shop, monkeypatch):
