@@ -8,9 +8,16 @@ from __future__ import annotations
 
 import os
 
-__all__ = ["DEVICE_VARIABLE", "gpu_peak_bytes", "resolve_device"]
+__all__ = ["DEVICE_VARIABLE", "gpu_peak_bytes", "is_device_error", "resolve_device"]
 
 DEVICE_VARIABLE = "D2B_RAY_DEVICE"
+# How torch words what the accelerator reports: after most its context is of no use to a process.
+DEVICE_ERRORS = ("CUDA error", "CUBLAS_STATUS_", "CUSOLVER_STATUS_", "CUDNN_STATUS_", "HIP error")
+
+
+def is_device_error(error: BaseException) -> bool:
+    """Whether the device failed, after which no work of this process on it can be trusted."""
+    return isinstance(error, RuntimeError) and any(mark in str(error) for mark in DEVICE_ERRORS)
 
 
 def resolve_device(wanted: str) -> str:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from d2b_ray.errors import LeaseError, StoreError
 from d2b_ray.schedule.policy import Failure, Fault
+from d2b_ray.steps.device import is_device_error
 from d2b_ray.steps.task import Report
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["execute"]
 
 log = logging.getLogger(__name__)
-# How torch words what the accelerator reports: after most of these its context is of no use to a process.
-DEVICE_ERRORS = ("CUDA error", "CUBLAS_STATUS_", "CUSOLVER_STATUS_", "CUDNN_STATUS_", "HIP error")
 
 
 def execute(task: Task, values: Sequence[Any], cache: WorkerCache) -> tuple[Any, Report]:
@@ -75,6 +74,6 @@ def fault_of(error: BaseException) -> Fault:
         return "store"
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return "out_of_memory"
-    if isinstance(error, RuntimeError) and any(mark in str(error) for mark in DEVICE_ERRORS):
+    if is_device_error(error):
         return "device"
     return "error"

@@ -7,11 +7,12 @@ runs write them themselves; shards of texts leave rows of texts, of which the jo
 from __future__ import annotations
 
 import socket
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from d2b_ray.catalog.modalities import MODALITIES
-from d2b_ray.errors import ExtractionError
+from d2b_ray.errors import D2BError, ExtractionError
 from d2b_ray.plan import (
     by_texts,
     digest,
@@ -20,11 +21,12 @@ from d2b_ray.plan import (
     model_input,
     reading_key,
 )
+from d2b_ray.steps.device import is_device_error
 from d2b_ray.steps.recording import Stopwatch, record
 from d2b_ray.store import Layout, Written, mark_features, read_mark, remove_shards
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from d2b_ray.steps.task import Task
     from d2b_ray.steps.worker_cache import WorkerCache
@@ -100,13 +102,14 @@ def _made(
     store = cache.store(settings.features)
     _undo_other_features(task, params, cache)
     written: dict[str, Written] = {}
-    for run, features in MODALITIES[params["modality"]].extract(
-        model,
-        stimuli(cache.dataset, params, runs),
-        **options(params, task.layers, int(settings.batch_tokens * task.memory_factor)),
-    ):
-        paths = {Layout.feature(params, layer, run): rows for layer, rows in features.items()}
-        written |= store.write_arrays(paths)
+    with _by_model(about):
+        for run, features in MODALITIES[params["modality"]].extract(
+            model,
+            stimuli(cache.dataset, params, runs),
+            **options(params, task.layers, int(settings.batch_tokens * task.memory_factor)),
+        ):
+            paths = {Layout.feature(params, layer, run): rows for layer, rows in features.items()}
+            written |= store.write_arrays(paths)
     return written, {"model": about, "libraries": libraries(params)}
 
 
@@ -122,7 +125,8 @@ def _rows_of_texts(
     model, known = _model(task, params, cache, device)
     batch_tokens = int(settings.batch_tokens * task.memory_factor)
     modality = MODALITIES[params["modality"]]
-    rows = modality.text_rows(model, texts, **options(params, task.layers, batch_tokens))
+    with _by_model(known):
+        rows = modality.text_rows(model, texts, **options(params, task.layers, batch_tokens))
     where = (params["model"], reading_key(params, asked["model"]), task.unit.key)
     about = {"model": known, "libraries": libraries(params)}
     return write_rows(cache.store(settings.features), where, texts, rows, about), about
@@ -159,6 +163,26 @@ def _model(
     about: dict[str, Any] = identity(model.source)
     _check_model(task, about)
     return model, about
+
+
+@contextmanager
+def _by_model(about: Mapping[str, Any]) -> Iterator[None]:
+    """ExtractionError for what a model raises whose files do not go together, in its library's words."""
+    from d2b_ray.features.models.shrinking import is_out_of_memory
+
+    try:
+        yield
+    except (D2BError, OSError):
+        raise
+    except Exception as error:
+        if is_out_of_memory(error) or is_device_error(error):
+            raise
+        told = next(iter(str(error).splitlines()), "")
+        raise ExtractionError(
+            f"model {about['name']!r}: {about['location']} loads, but fails on what it is given "
+            f"({type(error).__name__}: {told}); its configuration, processor and weights must be of one "
+            "checkpoint"
+        ) from error
 
 
 def _record_of(results: Store, key: str, label: str) -> Mapping[str, Any]:

@@ -156,3 +156,17 @@ def test_wrong_options_are_refused_at_the_call(tmp_path, options, message):
     glove(tmp_path / "vectors")
     with pytest.raises(ExtractionError, match=message):
         extract(tmp_path / "vectors", [["the"]], **options)
+
+
+def test_text_files_that_end_early_are_refused_where_a_word_may_be_lacking(tmp_path):
+    path = tmp_path / "vectors"
+    word2vec_text(path)
+    whole = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(whole[:5]))
+    assert len(extract(path, [["the"]])) == 1  # all that is wanted is there
+    told = "ends at line 5, with 4 words of the 7 its first line tells; it is cut short"
+    with pytest.raises(ExtractionError, match=told):
+        extract(path, [["red"]])
+    path.write_text("".join(whole[1:5])[:-7])
+    with pytest.raises(ExtractionError, match="ends at line 4, with 4 words; it is cut short"):
+        extract(path, [["red"]])

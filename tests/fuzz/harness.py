@@ -1,14 +1,16 @@
 """Mutated inputs through the command line, in this process: what may come out, and what must not.
 
 Exit status 0, 1 or 3 is an answer, 2 a line a mistake, the first of which begins with the program's name
-(or typer's usage). A status of 70, an exception, more lines, or more CPU than a look takes are defects.
-A mutation that must be refused and is not is one, too.
+(or typer's usage). A status of 70, an exception, more lines, or more CPU than a look takes are defects;
+so is a unit that failed with an error that is another library's. A mutation that must be refused and is
+not is one, too.
 """
 
 from __future__ import annotations
 
 import contextlib
 import io
+import json
 import logging
 import os
 import shutil
@@ -19,8 +21,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from media_problem import TEXT, write_media, write_models
 from problems import COMMON, Quiet, write_common
 
+from d2b_ray import errors
 from d2b_ray.engine.session import run_sweep
 from d2b_ray.spec import load
 
@@ -28,10 +32,25 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-__all__ = ["Case", "Outcome", "Workshop", "trials", "workshop"]
+__all__ = ["Case", "Outcome", "Workshop", "media_workshop", "trials", "workshop"]
 
 MOST_CPU_S = 30.0
 MOST_LINES = 13  # each thing that is wrong with a sweep has a line of its own
+MEDIA = """\
+name: media
+dataset: {{layout: arrays, root: {root}}}
+features:
+  read: {{modality: semantic, annotation: story, model: {models}/bert, layers: [1, 3]}}
+  words: {{modality: wordvectors, annotation: story, model: {models}/words.txt}}
+  see: {{modality: vision, model: {models}/vit, layers: [1, 3], frame_size: 32}}
+  film: {{modality: vision, model: {models}/vit, layers: 2, source: video, frame_size: null}}
+  hear: {{modality: audio, model: {models}/ast, layers: [3], window: 2}}
+  both: {{modality: vision_language, annotation: story, model: {models}/git, layers: [2], frame_size: 40}}
+fits:
+  - {{kind: ridge, features: [read, words, see, film, hear, both], delays: {{start: 1, end: 2}}}}
+significance: {{test: none}}
+output: {{root: {out}}}
+"""
 
 
 @dataclass(frozen=True)
@@ -115,6 +134,19 @@ def call(arguments: list[str]) -> Outcome:
     return Outcome(status, out.getvalue(), err.getvalue(), time.process_time() - began, error)
 
 
+def foreign(store: Path) -> str:
+    """A unit's failure with an error that is not ours; "" if there is none."""
+    for path in sorted(store.glob("units/failed/*.json")):
+        try:
+            failure = json.loads(path.read_text())
+        except ValueError:
+            continue  # made so by a mutation
+        name = failure.get("error", "") if isinstance(failure, dict) else ""
+        if name and not hasattr(errors, name):
+            return f"a unit failed with {name}: {str(failure.get('message'))[:300]}"
+    return ""
+
+
 def judge(case: Case, found: Outcome) -> str:
     """What is wrong with an outcome; "" if nothing is."""
     if found.error is not None:
@@ -152,6 +184,20 @@ def workshop(folder: Path) -> Workshop:
     return shop
 
 
+def media_workshop(folder: Path) -> Workshop:
+    """A data set of captions, frames, films and sound with a model of each kind, and a sweep over them."""
+    pristine, copy = folder / "media", folder / "here"
+    write_media(pristine / "data")
+    (pristine / "models").mkdir()
+    write_models(pristine / "models")
+    shutil.copytree(TEXT, pristine / "models" / "bert")
+    text = MEDIA.format(root=copy / "data", models=copy / "models", out=copy / "out")
+    (pristine / "sweep.yaml").write_text(text)
+    shop = Workshop(copy, pristine)
+    shop.renew()
+    return shop
+
+
 def arguments(case: Case, shop: Workshop, more: list[str]) -> list[str]:
     """What is typed."""
     if case.verb == "root":
@@ -168,4 +214,4 @@ def trials(
         shop.renew()
         more = case.change(shop, np.random.default_rng([seed, number])) or []
         found = call(arguments(case, shop, more))
-        yield case, number, found, judge(case, found)
+        yield case, number, found, judge(case, found) or foreign(shop.out)

@@ -159,7 +159,7 @@ def run_other(shop: Workshop, rng: np.random.Generator) -> None:
     file = shop.data / "runs.csv"
     text = file.read_text()
     file.write_text(choose(rng, (
-        "", "title\n", text.replace(",", ";"), text.replace("TRAIN", ""), text.replace("VALID", "TRAIN"),
+        "", "title\n", text.replace("TRAIN", ""), text.replace("VALID", "TRAIN"),
         text.replace("TRAIN", "VALID"), text.splitlines()[0], text.replace("title", "titel"),
         "\n".join(line.rsplit(",", 1)[0] + ",0" for line in text.splitlines()),
     )))  # fmt: skip

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from harness import trials, workshop
+from harness import media_workshop, trials, workshop
+from media_mutations import MEDIA_CASES
 from mutations import CASES
 
 
@@ -17,6 +18,17 @@ def test_no_mutation_leaves_a_traceback_hangs_or_is_accepted_in_silence(shop, se
     wrong = [
         f"{number} {case.name}: {why}"
         for case, number, _, why in trials(CASES, shop, len(CASES), 100 + seed)
+        if why
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_no_mutation_of_media_or_models_does(tmp_path):
+    wrong = [
+        f"{number} {case.name}: {why}"
+        for case, number, _, why in trials(
+            MEDIA_CASES, media_workshop(tmp_path), len(MEDIA_CASES), 11
+        )
         if why
     ]
     assert not wrong, "\n".join(wrong)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 import warnings
 import wave
 from dataclasses import dataclass
@@ -43,7 +42,7 @@ class WavFiles:
                     samples, rate = file.getnframes(), file.getframerate()
             except (OSError, EOFError) as error:
                 raise _unreadable(run, self.files[run], error) from error
-            except wave.Error:
+            except (wave.Error, ZeroDivisionError):  # the second: no channel or no bits
                 continue  # float and extensible formats: `sound` reads them, and checks
             self._check_length(run, samples, rate)
 
@@ -61,6 +60,11 @@ class WavFiles:
 
     def _check_length(self, run: str, samples: int, rate: int) -> None:
         seconds = self.seconds[run]
+        if rate < 1:
+            raise ExtractionError(
+                f"run {run!r}: {self.files[run]} says that it has {rate} samples a second; give a wav "
+                "file whose header is whole"
+            )
         if not samples or samples / rate < seconds - PARTLY_S:
             raise ExtractionError(
                 f"run {run!r}: {self.files[run]} lasts {samples / rate:.2f} s where the run lasts "
@@ -98,7 +102,7 @@ def _read(run: str, path: Path) -> tuple[int, FloatArray]:
             # Chunks with titles and markers are not sound.
             warnings.simplefilter("ignore", wavfile.WavFileWarning)
             rate, values = wavfile.read(path)
-    except (OSError, ValueError, EOFError, struct.error) as error:  # the last: cut within a header
+    except Exception as error:  # a header can be cut or wrong in many ways
         raise _unreadable(run, path, error) from error
     if values.dtype == np.uint8:
         offset, scale = 128.0, 128.0

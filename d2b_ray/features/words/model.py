@@ -107,8 +107,10 @@ def _text(
     file: VectorFile, wanted: frozenset[bytes], *, header: bool
 ) -> Iterator[tuple[bytes, FloatArray]]:
     with _opened(file.path) as lines:
+        count, number, line = 0, 0, b""
         for number, line in enumerate(lines, start=1):
             if header and number == 1:
+                count = int(line.split()[0])
                 continue
             word, _, rest = line.partition(b" ")
             if word not in wanted:
@@ -123,6 +125,12 @@ def _text(
                     f"{file.width} numbers: the file is damaged or cut short"
                 )
             yield word, vector
+    # Reached only if some word was not found: it may stand in what is lacking.
+    if len(line.split()) <= file.width or (header and number - 1 < count):
+        told = f" of the {count:,} its first line tells" if header else ""
+        raise ExtractionError(
+            f"{file.path}: ends at line {number:,}, with {number - header:,} words{told}; it is cut short"
+        )
 
 
 def _glove(file: VectorFile, wanted: frozenset[bytes]) -> Iterator[tuple[bytes, FloatArray]]:
