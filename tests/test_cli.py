@@ -141,3 +141,11 @@ def test_a_defect_of_ours_is_one_line_and_keeps_its_traceback(tmp_path, monkeypa
         f"d2b-ray: a defect: RuntimeError: a screw is loose; the traceback is in {file}: please report it\n"
     )
     assert 'raise RuntimeError("a screw\\nis loose")' in file.read_text()
+
+
+def test_a_full_standard_output_is_one_line(tmp_path):
+    command = [sys.executable, "-m", "d2b_ray.cli", "--help"]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    told = "d2b-ray: standard output cannot be written (No space left on device)\n"
+    assert (done.returncode, done.stderr) == (1, told)

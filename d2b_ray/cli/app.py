@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from contextlib import suppress
 from enum import StrEnum
+from errno import EBADF, EIO, ENOSPC, EPIPE
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -13,6 +16,7 @@ from d2b_ray.errors import D2BError
 
 __all__ = ["app", "main"]
 
+FAILED = 1
 BAD_INPUT = 2
 INTERRUPTED = 130
 DEFECT = 70  # EX_SOFTWARE of sysexits.h
@@ -142,10 +146,23 @@ def main() -> NoReturn:
     except KeyboardInterrupt:
         typer.echo("d2b-ray: interrupted", err=True)
         sys.exit(INTERRUPTED)
+    except OSError as error:
+        if error.filename is not None or error.errno not in (ENOSPC, EPIPE, EIO, EBADF):
+            _tell_defect(error)
+            sys.exit(DEFECT)
+        _leave_output()
+        typer.echo(f"d2b-ray: standard output cannot be written ({error.strerror})", err=True)
+        sys.exit(FAILED)
     except Exception as error:  # ours to mend: one line for the user, the rest for whoever mends it
         _tell_defect(error)
         sys.exit(DEFECT)
     sys.exit(0)
+
+
+def _leave_output() -> None:
+    """Nothing more goes to standard output: what is left in its buffer would fail again at the exit."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _tell_defect(error: Exception) -> None:
