@@ -5,7 +5,7 @@ Axes are named the same everywhere: `n` samples (one a TR), `p` features, `V` vo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -36,7 +36,10 @@ Role: TypeAlias = Literal["TRAIN", "VALID", ""]
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One part of a title as it was shown: `seconds` rows, of which `overlap` repeat the part before."""
+    """One part of a title as it was shown: `seconds` rows, of which `overlap` repeat the part before.
+
+    `repeat_of` names the run whose stimulus was shown again, "" where it was new.
+    """
 
     title: str
     part: int  # 1-based
@@ -46,6 +49,7 @@ class Run:
     split_a: Role
     split_b: Role
     cv_group: int
+    repeat_of: str = field(default="", repr=False)  # no fit depends on it
 
     @property
     def name(self) -> str:
@@ -72,6 +76,21 @@ class RunTable:
     def used(self) -> tuple[Run, ...]:
         """Runs that have a role in any split, in table order."""
         return tuple(run for run in self.runs if run.split_all or run.split_a or run.split_b)
+
+    @property
+    def recorded(self) -> tuple[Run, ...]:
+        """Runs whose responses are read: those with a role, and the repeats of these, in table order."""
+        used = self.used
+        shown = {run.repeat_of or run.name for run in used}
+        return tuple(run for run in self.runs if run in used or run.repeat_of in shown)
+
+    def repeats(self, split: Split) -> tuple[tuple[Run, ...], ...]:
+        """Presentations of each validation stimulus that was shown twice or more, in table order."""
+        shown: dict[str, list[Run]] = {run.repeat_of or run.name: [] for run in self.valid(split)}
+        for run in self.recorded:
+            if (run.repeat_of or run.name) in shown:
+                shown[run.repeat_of or run.name].append(run)
+        return tuple(tuple(runs) for runs in shown.values() if len(runs) > 1)
 
     def train(self, split: Split) -> tuple[Run, ...]:
         """Training runs, stably sorted by CV group, so that every fold is one slice of rows."""

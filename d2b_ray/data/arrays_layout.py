@@ -85,12 +85,12 @@ class ArraysDataset:
 
     def response_files(self, subject: str) -> tuple[str, ...]:
         """Paths of the responses and of the voxel file."""
-        paths = [self._file(subject, run) for run in self.runs.used]
+        paths = [self._file(subject, run) for run in self.runs.recorded]
         missing = [path for path in paths if not path.is_file()]
         if missing:
             raise DataError(f"{missing[0]}: {len(missing)} response files are missing")
         width = None
-        for path, run in zip(paths, self.runs.used, strict=True):  # by their headers
+        for path, run in zip(paths, self.runs.recorded, strict=True):  # by their headers
             shape = self._load(path, mmap=True).shape
             check_rows(path, "responses", shape, run.seconds, self.extra_rows)
             width = shape[1] if width is None else width

@@ -93,7 +93,7 @@ class DramaDataset:
 
     def response_files(self, subject: str) -> tuple[str, ...]:
         """Paths of the responses and of vset_099.mat and fsROI.mat."""
-        runs = [self._file(subject, run) for run in self.runs.used]
+        runs = [self._file(subject, run) for run in self.runs.recorded]
         missing = [path for path in runs if not path.is_file()]
         if missing:
             raise DataError(
@@ -112,7 +112,7 @@ class DramaDataset:
             int(np.prod(shape)) if shape else 0,
             f"volume_shape {list(shape)} of {file}",
         )
-        for path, run in zip(files, self.runs.used, strict=True):
+        for path, run in zip(files, self.runs.recorded, strict=True):
             found = response_shape(path)
             check_rows(path, "responses", found, run.seconds, self.extra_rows)
             if not expected:

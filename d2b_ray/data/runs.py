@@ -24,6 +24,7 @@ COLUMNS = (
     "split_b",
     "cv_group",
 )
+REPEATS = "repeat_of"  # a column that may be there: the run whose stimulus was shown again
 SEPARATORS = (",", ";", "\t")
 NAMING = tuple(name for name in COLUMNS if name not in ("seconds", "overlap"))
 ROLES = ("TRAIN", "VALID", "")
@@ -38,7 +39,8 @@ def drama2brain_runs() -> RunTable:
 def read_runs(path: Path) -> RunTable:
     """Read a run table, cells divided by commas, semicolons or tabs; more columns than `COLUMNS` are fine.
 
-    Raises DataError naming row and column.
+    `repeat_of` may be one of them: the name (Title_001) of the run whose stimulus was shown again, for
+    `significance.ceiling: repeats`. Raises DataError naming row and column.
 
     Rows without title, part, role and CV group are runs that were shown but not used: left out.
     """
@@ -64,7 +66,45 @@ def read_runs(path: Path) -> RunTable:
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled:
         raise DataError(f"{path}: runs appear twice: {', '.join(doubled)}")
+    _check_repeats(path, runs)
     return RunTable(runs)
+
+
+def _check_repeats(path: Path, runs: tuple[Run, ...]) -> None:
+    """DataError if a repeat is of no run, of another length, or lets a fit see what it is tested on."""
+    by_name = {run.name: run for run in runs}
+    for run in runs:
+        if not run.repeat_of:
+            continue
+        first = by_name.get(run.repeat_of)
+        where = f"{path}: run {run.name} has {REPEATS} {run.repeat_of}"
+        if first is None or first.repeat_of or first is run:
+            raise DataError(
+                f"{where}, which must be another run of the table that repeats none; runs are named as "
+                f"{runs[0].name}"
+            )
+        if (run.seconds, run.overlap) != (first.seconds, first.overlap):
+            raise DataError(
+                f"{where}, which has {first.seconds} seconds and overlap {first.overlap}, and {run.name} "
+                f"{run.seconds} and {run.overlap}; must be the same"
+            )
+    shown: dict[str, list[Run]] = {}
+    for run in runs:
+        shown.setdefault(run.repeat_of or run.name, []).append(run)
+    for name, shows in shown.items():
+        for column in ("split_all", "split_a", "split_b"):
+            roles = {getattr(run, column) for run in shows} - {""}
+            if len(roles) > 1:
+                raise DataError(
+                    f"{path}: {column} has the stimulus of {name} both as TRAIN and as VALID: a fit would "
+                    "have seen what it is tested on; leave the role of one of its runs empty"
+                )
+            groups = {run.cv_group for run in shows if getattr(run, column) == "TRAIN"}
+            if len(groups) > 1:
+                raise DataError(
+                    f"{path}: the runs of {column} that show the stimulus of {name} are in the CV groups "
+                    f"{', '.join(map(str, sorted(groups)))}; must be one, or a fold sees what it holds out"
+                )
 
 
 def _named(row: dict[str, str]) -> bool:
@@ -101,6 +141,7 @@ def _run(path: Path, number: int, row: dict[str, str]) -> Run:
         split_a=role("split_a"),
         split_b=role("split_b"),
         cv_group=count("cv_group", 0),
+        repeat_of=(row.get(REPEATS) or "").strip(),
     )
     if not run.title or run.samples < 1:
         raise DataError(

@@ -153,9 +153,9 @@ def _cost(
         swaps = 6.0 * blocks * unit.params["permutations"] * voxels
         return swaps, rates.null_flops, 2 * FLOAT32_BYTES * voxels
     if unit.kind == "ceiling":  # reads all, a pass over each
-        subjects = 1 + len(unit.params["others"])
+        shows = 1 + len(unit.params.get("others", ())) or 2
         size = FLOAT32_BYTES * sizes.n_valid * sizes.voxels[unit.subject or ""]
-        return 4.0 * size * subjects, rates.null_flops, 0
+        return 4.0 * size * shows, rates.null_flops, 0
     if unit.kind == "bootstrap":
         fit = plan[unit.params["fit"]]
         sums = 5 + 8 * len(fit.params["bands"] if fit.params.get("without") else ())

@@ -72,7 +72,7 @@ def make_plan(sweep: Sweep, world: World) -> Plan:
             parts = shards.of.get(extract.key, [])
             joins = replace(extract, needs=tuple(part.key for part in parts))
             index |= {unit.key: unit for unit in (*parts, joins) if unit.key not in index}
-        for unit in _group_units(sweep, group, chosen, world.counts):
+        for unit in _group_units(sweep, group, chosen, world):
             index.setdefault(unit.key, unit)
     commits = tuple(key for key, unit in index.items() if unit.kind == "commit")
     places = [variant.place for variant in variants]
@@ -96,7 +96,7 @@ def _extract_units(model: str, group: ModelGroup) -> Iterator[Unit]:
 
 
 def _group_units(
-    sweep: Sweep, group: ModelGroup, subjects: tuple[str, ...], counts: Mapping[str, int]
+    sweep: Sweep, group: ModelGroup, subjects: tuple[str, ...], world: World
 ) -> Iterator[Unit]:
     """Units of one model, needs first; factorizations and ceilings may come more than once."""
     for design in group.designs.values():
@@ -106,13 +106,12 @@ def _group_units(
             if factorization is not None:
                 yield factorization
         for subject in subjects:
+            ceiling = ceiling_unit(sweep, world, subject, subjects)
+            if ceiling is not None:
+                yield ceiling
             for variant in design.variants:
-                ceiling = None
-                if sweep.significance.ceiling == "subjects":
-                    ceiling = ceiling_unit(subject, subjects, sweep.dataset.split)
-                    yield ceiling
                 factorization = _factorize(design.unit, variant)
-                yield from _fit_units(sweep, variant, subject, factorization, ceiling, counts)
+                yield from _fit_units(sweep, variant, subject, factorization, ceiling, world.counts)
 
 
 def _factorize(design: Unit, variant: Variant) -> Unit | None:

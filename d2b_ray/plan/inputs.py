@@ -41,7 +41,7 @@ def _of_commit(unit: Unit, index: Mapping[str, Unit], world: World) -> dict[str,
     inputs = {"runs": world.run_table, f"responses {subject}": world.responses[subject]}
     for need in unit.needs:
         if index[need].kind == "ceiling":
-            for other in index[need].params["others"]:
+            for other in index[need].params.get("others", ()):
                 inputs[f"responses {other}"] = world.responses[other]
     for number, space in enumerate(design.params["spaces"], start=1):
         key = feature_key(space["feature"], space["layer"])

@@ -32,6 +32,9 @@ def remarks(sweep: Sweep, world: World) -> list[str]:
         words = f"intervals: {block.bootstrap.samples:,} draws of {count} blocks of {length} TRs"
         few = f"; fewer than {FEW_FOR_INTERVALS} blocks make them too narrow"
         told.append(words + (few if count < FEW_FOR_INTERVALS else ""))
+    if block.ceiling == "repeats":
+        runs, shows = len(world.repeats), len(world.repeats[0]) if world.repeats else 0
+        told.append(f"ceilings: from {runs} validation stimuli that were shown {shows} times")
     groups, rows = world.sizes.n_groups, world.sizes.n_train
     words = (
         f"penalties: chosen over {groups} folds of {rows // max(1, groups):,} samples on average"

@@ -12,6 +12,7 @@ from d2b_ray.plan.units import Unit
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from d2b_ray.plan.world import World
     from d2b_ray.spec import SignificanceBlock, Sweep
 
 __all__ = [
@@ -65,17 +66,37 @@ def significance_params(block: SignificanceBlock) -> dict[str, Any]:
     return found
 
 
-def ceiling_unit(subject: str, subjects: Sequence[str], split: str) -> Unit:
-    """The ceiling of a subject from all others of the sweep; shared by all fits of the subject."""
+def ceiling_unit(sweep: Sweep, world: World, subject: str, subjects: Sequence[str]) -> Unit | None:
+    """The ceiling of a subject, shared by all its fits; None where none is asked for."""
+    if sweep.significance.ceiling == "none":
+        return None
+    of = _of_others if sweep.significance.ceiling == "subjects" else _of_repeats
+    params = {"subject": subject, "split": sweep.dataset.split} | of(world, subject, subjects)
+    key = unit_key("ceiling", params)
+    return Unit("ceiling", key, params, (), f"ceiling {subject}", subject=subject)
+
+
+def _of_repeats(world: World, subject: str, subjects: Sequence[str]) -> dict[str, Any]:
+    """Which runs show the same."""
+    counts = {len(runs) for runs in world.repeats}
+    if len(counts) != 1:
+        told = "names none" if not counts else f"has stimuli shown {sorted(counts)} times"
+        raise PlanError(
+            "significance.ceiling: repeats needs validation runs that were shown again, all equally often; "
+            f"the column repeat_of of the run table {told}"
+        )
+    return {"repeats": [list(runs) for runs in world.repeats]}
+
+
+def _of_others(world: World, subject: str, subjects: Sequence[str]) -> dict[str, Any]:
+    """All other subjects of the sweep."""
     others = sorted(set(subjects) - {subject})
     if not others:
         raise PlanError(
             "significance.ceiling: subjects needs 2 subjects or more in dataset.subjects; "
             f"this sweep has {subject} only"
         )
-    params = {"subject": subject, "others": others, "split": split}
-    key = unit_key("ceiling", params)
-    return Unit("ceiling", key, params, (), f"ceiling {subject}", subject=subject)
+    return {"others": others}
 
 
 def compare_options(block: SignificanceBlock, permutations: int) -> dict[str, Any]:

@@ -58,7 +58,8 @@ class World:
 
     `subjects` all of the data set, in order; `columns` what a random projection of eps leaves of rows
     of the whole data set. Runs: `run_seconds` of those that have a role, in order, and `run_table` the
-    digest of all. `features` by `feature_key`; `responses` digest by subject. `texts` distinct texts
+    digest of all; `repeats` names those that show one validation stimulus, of each shown twice or more.
+    `features` by `feature_key`; `responses` digest by subject. `texts` distinct texts
     by what chooses them, in the order of their appearance, where some are still to be read; `rows`
     of these, by `reading_key`, the layers that lie in the store by text. `counts` by key of a commit,
     how many of its permutations lie counted in the store.
@@ -69,6 +70,7 @@ class World:
     columns: Mapping[float, int] = field(default_factory=dict)
     run_seconds: Mapping[str, int] = field(default_factory=dict)
     run_table: str = ""
+    repeats: tuple[tuple[str, ...], ...] = ()
     features: Mapping[str, FeatureLayer] = field(default_factory=dict)
     responses: Mapping[str, str] = field(default_factory=dict)
     texts: Mapping[TextChoice, tuple[str, ...]] = field(default_factory=dict)

@@ -70,10 +70,10 @@ class SignificanceBlock(Closed):
     bootstrap: Bootstrap | None = None
     """Intervals beside the scores; `null`: none."""
     ceiling: Annotated[
-        Literal["none", "subjects"],
-        Allowed("one of: none, subjects (a run table does not tell which runs repeat a stimulus)"),
+        Literal["none", "subjects", "repeats"], Allowed("one of: none, subjects, repeats")
     ] = "none"
-    """How well any model could do: what the other subjects, in the same space, tell of a voxel."""
+    """How well any model could do: what the other subjects, in the same space, tell of a voxel, or the
+    repeats of the validation stimuli (column repeat_of of the run table)."""
 
     @model_validator(mode="after")
     def _max_has_a_null(self) -> "SignificanceBlock":

@@ -51,13 +51,15 @@ def bootstrap(
 def ceiling(
     task: Task, values: Sequence[Any], cache: WorkerCache, device: str
 ) -> NDArray[np.float64]:
-    """What the other subjects tell of each voxel of one subject, on the validation rows.
+    """What the other subjects, or repeats of the validation stimuli, tell of each voxel of one subject.
 
-    Not a number where one of the subjects has no usable voxel.
+    Not a number where one of the subjects, or one of the presentations, has no usable voxel.
     """
     from d2b_ray.significance import ceiling_of
 
     params = task.unit.params
+    if "repeats" in params:
+        return _of_repeats(params["subject"], params["repeats"], cache)
     own = cache.responses(params["subject"], "VALID")
     bad = unusable(own)
     own = _blank(own, bad)
@@ -70,6 +72,23 @@ def ceiling(
             yield _blank(rows, of_this)
 
     found = ceiling_of(own, others())
+    found[bad] = np.nan
+    return found
+
+
+def _of_repeats(
+    subject: str, shown: Sequence[Sequence[str]], cache: WorkerCache
+) -> NDArray[np.float64]:
+    """Largest correlation with one presentation: the root of the variance that comes back."""
+    from d2b_ray.significance import explainable_variance, noise_ceiling
+
+    runs = {run.name: run for run in cache.dataset.runs.recorded}
+    repeats = [
+        cache.dataset.responses(subject, [runs[name] for name in names])
+        for names in zip(*shown, strict=True)
+    ]
+    bad = np.logical_or.reduce([unusable(rows) for rows in repeats])
+    found = noise_ceiling(explainable_variance([_blank(rows, bad) for rows in repeats]))
     found[bad] = np.nan
     return found
 

@@ -142,7 +142,7 @@ def fit_tables(
 
 def _tested(wanted: Mapping[str, Any]) -> dict[str, Any]:
     """What the p-values of a fit rest on."""
-    return {name: wanted.get(name) for name in ("test", "permutations", "block_trs")}
+    return {name: wanted.get(name) for name in ("test", "permutations", "block_trs", "ceiling")}
 
 
 def _p_columns(found: PValues | None) -> dict[str, Array | None]:

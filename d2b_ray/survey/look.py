@@ -112,6 +112,7 @@ def _data_and_models(sweep: Sweep, dataset: Dataset, base: str) -> World:
         columns={eps: components_for(eps, rows) for eps in reduced if eps is not None},
         run_seconds={run.name: run.seconds for run in table.used},
         run_table=digest({run.name: repr(run) for run in table.runs}),
+        repeats=tuple(tuple(run.name for run in shows) for shows in table.repeats(split)),
     )
 
 

@@ -212,3 +212,50 @@ def test_tables_that_are_empty_absent_or_no_text_are_told_by_file(tmp_path):
         with pytest.raises(DataError) as error:
             read_runs(path)
         assert one_line(error).startswith(f"{path}: {told}")
+
+
+SHOWN = {**GOOD, "split_all": "VALID", "split_b": ""}
+
+
+def shown(path, *rows):
+    return read_runs(write(path / "runs.csv", *rows, columns=(*COLUMNS, "repeat_of")))
+
+
+def test_repeats_are_grouped_by_what_was_shown(tmp_path):
+    table = shown(
+        tmp_path,
+        {**GOOD, "title": "Beta", "split_b": ""},
+        SHOWN,
+        {**SHOWN, "part": "2", "repeat_of": "Alpha_001"},
+        {**SHOWN, "part": "3", "split_all": "", "repeat_of": "Alpha_001"},
+        {**SHOWN, "title": "Gamma"},
+        {**SHOWN, "title": "Unused", "split_all": ""},
+    )
+    names = [[run.name for run in shows] for shows in table.repeats("all")]
+    assert names == [["Alpha_001", "Alpha_002", "Alpha_003"]]
+    assert table.repeats("splitA") == ()
+    recorded = ["Beta_001", "Alpha_001", "Alpha_002", "Alpha_003", "Gamma_001"]
+    assert [run.name for run in table.recorded] == recorded
+    assert "Alpha_003" not in [run.name for run in table.used]
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"repeat_of": "Alpha_009"}, "must be another run of the table that repeats none"),
+        ({"repeat_of": "Alpha_002"}, "must be another run of the table that repeats none"),
+        ({"seconds": "59"}, "which has 60 seconds and overlap 0, and Alpha_002 59 and 0"),
+        ({"split_all": "TRAIN"}, "both as TRAIN and as VALID: a fit would have seen"),
+    ],
+)
+def test_repeats_that_cannot_be_are_refused(tmp_path, changed, words):
+    second = {**SHOWN, "part": "2", "repeat_of": "Alpha_001", **changed}
+    with pytest.raises(DataError, match=r"runs\.csv") as error:
+        shown(tmp_path, SHOWN, second)
+    assert words in one_line(error)
+
+
+def test_folds_do_not_see_what_they_hold_out(tmp_path):
+    second = {**GOOD, "part": "2", "repeat_of": "Alpha_001", "cv_group": "3"}
+    with pytest.raises(DataError, match="are in the CV groups 2, 3; must be one"):
+        shown(tmp_path, GOOD, second)
