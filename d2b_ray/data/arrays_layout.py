@@ -20,6 +20,7 @@ from d2b_ray.data.lengths import check_rows
 from d2b_ray.data.media import MediaFolder
 from d2b_ray.data.release import ReleaseFeatures
 from d2b_ray.data.runs import read_runs
+from d2b_ray.data.unicode_forms import hint_of_form
 from d2b_ray.data.voxel_file import numbered, read_voxels
 from d2b_ray.errors import DataError
 
@@ -88,7 +89,9 @@ class ArraysDataset:
         paths = [self._file(subject, run) for run in self.runs.recorded]
         missing = [path for path in paths if not path.is_file()]
         if missing:
-            raise DataError(f"{missing[0]}: {len(missing)} response files are missing")
+            raise DataError(
+                f"{missing[0]}: {len(missing)} response files are missing{hint_of_form(missing[0])}"
+            )
         width = None
         for path, run in zip(paths, self.runs.recorded, strict=True):  # by their headers
             shape = self._load(path, mmap=True).shape

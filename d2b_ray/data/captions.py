@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from d2b_ray.data.lengths import check_rows
+from d2b_ray.data.unicode_forms import hint_of_form
 from d2b_ray.errors import DataError
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class CaptionFolder:
         if missing:
             more = f" and {len(missing) - 1} more files" if len(missing) > 1 else ""
             raise DataError(
-                f"{missing[0]}{more}: captions of level {level!r} are missing; levels with files: "
+                f"{missing[0]}{more}: captions of level {level!r} are missing{hint_of_form(missing[0])}; levels with files: "
                 f"{', '.join(self.levels()) or 'none'}"
             )
         return tuple(str(path) for path in paths)

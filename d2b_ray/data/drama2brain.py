@@ -25,6 +25,7 @@ from d2b_ray.data.matlab import read_responses, read_rois, read_voxels, response
 from d2b_ray.data.media import MediaFolder
 from d2b_ray.data.release import ReleaseFeatures
 from d2b_ray.data.runs import drama2brain_runs, read_runs
+from d2b_ray.data.unicode_forms import hint_of_form
 from d2b_ray.errors import DataError
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ class DramaDataset:
         if missing:
             raise DataError(
                 f"{missing[0]}: {len(missing)} of {len(runs)} response files of subject {subject} "
-                "are missing"
+                f"are missing{hint_of_form(missing[0])}"
             )
         self._check_shapes(subject, runs)
         regions = [self._folder(subject) / name for name in ("vset_099.mat", "fsROI.mat")]

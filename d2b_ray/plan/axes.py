@@ -5,6 +5,7 @@ A cell holds for all subjects. Not here: keys of units, their order, what they n
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any
@@ -59,10 +60,16 @@ class Cell:
 
 
 def chosen_subjects(sweep: Sweep, known: tuple[str, ...]) -> tuple[str, ...]:
-    """Subjects of the sweep, each once, in the order of the sweep; PlanError for unknown ones."""
-    wanted = sweep.dataset.subjects
-    if wanted == "all":
+    """Subjects of the sweep, each once, in the order of the sweep; PlanError for unknown ones.
+
+    A name means the same however its accents are written; the data set's form is taken.
+    """
+    if sweep.dataset.subjects == "all":
         return known
+    forms = {unicodedata.normalize("NFC", name): name for name in known}
+    wanted = [
+        forms.get(unicodedata.normalize("NFC", name), name) for name in sweep.dataset.subjects
+    ]
     strangers = [subject for subject in wanted if subject not in known]
     if strangers:
         raise PlanError(

@@ -6,9 +6,11 @@ import io
 
 import numpy as np
 import pytest
+from problems import common_sweep, write_common
 
 from d2b_ray.data import open_dataset
 from d2b_ray.errors import DataError
+from d2b_ray.plan.axes import chosen_subjects
 from d2b_ray.report import voxel_table
 
 RUNS = """title,part,seconds,overlap,split_all,split_a,split_b,cv_group
@@ -290,3 +292,21 @@ def test_a_voxel_file_without_an_index_or_that_is_none_tells_what_it_must_hold(r
         message = told(lambda: opened(root).voxels("S1"))
         assert message.startswith(f"{path}: ")
         assert "the file holds mask (X, Y, Z)" in message
+
+
+def test_names_with_accents_mean_the_same_in_either_unicode_form(tmp_path):
+    """macOS writes é as e and a mark; a sweep typed elsewhere has one character."""
+    folder = write_common(tmp_path / "data", subjects=1)
+    composed, apart = "Zo\u00e9", "Zoe\u0301"
+    (folder / "responses" / "S1").rename(folder / "responses" / apart)
+    (folder / "voxels" / "S1.npz").rename(folder / "voxels" / f"{apart}.npz")
+    dataset = open_dataset("arrays", str(folder))
+    assert dataset.subjects == (apart,)
+    sweep = common_sweep(folder, tmp_path / "out", f"dataset.subjects=[{composed}]")
+    assert chosen_subjects(sweep, dataset.subjects) == (apart,)
+    text = (folder / "runs.csv").read_text()
+    (folder / "runs.csv").write_text(text.replace("Play,1", f"{composed},1"))
+    run = folder / "responses" / apart / "Play_001.npy"
+    run.rename(run.with_name(f"{apart}_001.npy"))
+    with pytest.raises(DataError, match="with its accents in Unicode form NFD: rename one of them"):
+        open_dataset("arrays", str(folder)).response_files(apart)
