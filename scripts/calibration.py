@@ -8,7 +8,7 @@ import numpy as np
 from scipy.signal import lfilter
 
 from d2b_ray.encoding import correlation
-from d2b_ray.significance import block_null, p_values
+from d2b_ray.significance import block_null, p_values, score_difference, swap_null
 from d2b_ray.significance.bootstrap import bootstrap_score
 from d2b_ray.significance.parametric import parametric_p
 
@@ -60,6 +60,20 @@ def rates(wanted: argparse.Namespace, memory: float) -> dict[str, float]:
     return found
 
 
+def comparison_rate(wanted: argparse.Namespace, memory: float) -> dict[str, float]:
+    """Share of voxels in which one of two models is called better that are equally bad, blocks as `auto`."""
+    rng = np.random.default_rng([wanted.seed, round(1000 * memory), 1])
+    one, other, y = (
+        noise(wanted.samples, wanted.voxels, memory, rng).astype(np.float32) for _ in range(3)
+    )
+    block = min(100, max(10, wanted.samples // 12))
+    counts = swap_null(
+        one, other, y, start=0, stop=wanted.permutations, seed=wanted.seed, block_trs=block
+    )
+    difference = np.abs(score_difference(one, other, y))
+    return {f"comparison, blocks of {block} TRs": (p_values(counts, difference).p <= LEVEL).mean()}
+
+
 def main() -> None:
     """Simulate and print a table in Markdown."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -67,8 +81,10 @@ def main() -> None:
     parser.add_argument("--voxels", type=int, default=4000)
     parser.add_argument("--permutations", type=int, default=399)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--comparisons", action="store_true", help="of two models, instead")
     wanted = parser.parse_args()
-    columns = [rates(wanted, memory) for memory in MEMORIES]
+    of = comparison_rate if wanted.comparisons else rates
+    columns = [of(wanted, memory) for memory in MEMORIES]
     print("| test | " + " | ".join(f"AR {memory}" for memory in MEMORIES) + " |")
     print("| --- |" + " ---: |" * len(MEMORIES))
     for name in columns[0]:

@@ -56,8 +56,8 @@ class CaptionFolder:
         if missing:
             more = f" and {len(missing) - 1} more files" if len(missing) > 1 else ""
             raise DataError(
-                f"{missing[0]}{more}: captions of level {level!r} are missing{hint_of_form(missing[0])}; levels with files: "
-                f"{', '.join(self.levels()) or 'none'}"
+                f"{missing[0]}{more}: captions of level {level!r} are missing"
+                f"{hint_of_form(missing[0])}; levels with files: {', '.join(self.levels()) or 'none'}"
             )
         return tuple(str(path) for path in paths)
 

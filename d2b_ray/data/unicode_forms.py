@@ -1,4 +1,4 @@
-"""Names that look alike and are not: an accent is one character (NFC), or a letter and a mark (NFD, macOS)."""
+"""Names that look alike and are not: accents are one character (NFC), or a letter and a mark (NFD)."""
 
 from __future__ import annotations
 
