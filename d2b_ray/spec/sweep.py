@@ -13,7 +13,7 @@ from d2b_ray.catalog.modalities import MODALITIES
 from d2b_ray.spec.closed import Allowed, Axis, Closed, Name, Positive, as_axis, elsewhere
 from d2b_ray.spec.comparisons import Comparison
 from d2b_ray.spec.dataset import DatasetBlock
-from d2b_ray.spec.features import AnyFeatures
+from d2b_ray.spec.features import AnyFeatures, Text
 from d2b_ray.spec.fits import AnyFit, BandedFit
 from d2b_ray.spec.significance import SignificanceBlock
 
@@ -98,6 +98,21 @@ class PermuteResources(Closed):
     """Permutations in a task."""
 
 
+class ResponsesResources(Closed):
+    """Where a machine keeps responses as its workers map them into memory; they are read once."""
+
+    folder: Text | None = None
+    """A folder of the machine, such as /scratch; `null`: where it has temporary files."""
+    gb: Annotated[float, Field(ge=0), Allowed("a number >= 0, or null")] | None = None
+    """Most that is kept, the least recently used goes; 0: nothing, each worker holds one subject;
+    `null`: half of what is free."""
+
+    @property
+    def bytes(self) -> int | None:
+        """`gb` in bytes."""
+        return None if self.gb is None else int(self.gb * 1e9)
+
+
 class ResourcesBlock(Closed):
     """How the work is laid out on machines; changes no number and no key."""
 
@@ -107,6 +122,8 @@ class ResourcesBlock(Closed):
     """Ridge fits."""
     permute: PermuteResources = PermuteResources()
     """Null tasks."""
+    responses: ResponsesResources = ResponsesResources()
+    """Measured data as workers read them."""
     timeout_s: Positive = 6 * 3600
     """Seconds after which a unit is taken for stuck, and tried once more elsewhere."""
 

@@ -60,14 +60,13 @@ def ceiling(
     params = task.unit.params
     if "repeats" in params:
         return _of_repeats(params["subject"], params["repeats"], cache)
-    own = cache.responses(params["subject"], "VALID")
-    bad = unusable(own)
-    own = _blank(own, bad)
+    subject = params["subject"]
+    bad = cache.bad_voxels(subject, "VALID").copy()
+    own = _blank(cache.responses(subject, "VALID"), bad)
 
     def others() -> Iterator[FloatArray]:
         for other in params["others"]:
-            rows = cache.read_responses(other, "VALID")
-            of_this = unusable(rows)
+            rows, of_this = cache.responses_of_other(other, "VALID")
             np.logical_or(bad, of_this, out=bad)
             yield _blank(rows, of_this)
 

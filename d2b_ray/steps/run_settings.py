@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from d2b_ray.data.lengths import ExtraRows
     from d2b_ray.store import Fence
 
@@ -39,7 +41,8 @@ class RunSettings:
     `base` the folder that relative folders of models start from. `device` is "cpu", "cuda" or
     "auto" (the accelerator that was assigned, if any). `commit` of the code, for the records; `code`
     its digest, which a worker's must equal ("": not asked); `fence` ends all writing when another
-    run has taken over.
+    run has taken over. `responses` digest of each subject's files; what is made of them is kept in
+    `responses_folder` of each machine (None: its temporary files), `responses_bytes` at most.
     """
 
     sweep: str
@@ -57,4 +60,7 @@ class RunSettings:
     code: str = ""
     extra_rows: ExtraRows | None = None
     bad_voxels: Literal["drop", "error"] = "drop"
+    responses: Mapping[str, str] = field(default_factory=dict)
+    responses_folder: str | None = None
+    responses_bytes: int | None = None
     fence: Fence | None = None

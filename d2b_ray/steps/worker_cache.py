@@ -1,11 +1,14 @@
-"""What a worker keeps in memory between units: one loaded model, the responses of one subject.
+"""What a worker keeps between units: one loaded model, and responses, mapped or in memory.
 
-Loading a model or 10 GB of responses costs more than most units; `control.pick` therefore sends a
-worker the units that suit what it holds. Nothing here is shared between processes.
+Loading a model costs more than most units; `control.pick` therefore sends a worker the units that suit
+what it holds. Responses are files that all workers of a machine map (`response_files`); where these
+cannot be kept, a worker holds those of one subject in memory.
 """
 
 from __future__ import annotations
 
+import socket
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,16 +16,23 @@ import numpy as np
 from d2b_ray.catalog.modalities import MODALITIES
 from d2b_ray.data.unusable import unusable
 from d2b_ray.errors import DataError
+from d2b_ray.plan.keys import digest
+from d2b_ray.steps.response_files import ResponseFiles
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
 
     from d2b_ray.arrays import FloatArray, IntArray, Role, Run, Split
     from d2b_ray.data import Dataset
+    from d2b_ray.steps.response_files import MappedResponses
     from d2b_ray.steps.run_settings import RunSettings
     from d2b_ray.store import Store
 
 __all__ = ["WorkerCache"]
+
+ROWS = 1024  # at a time, where columns are chosen
 
 
 class WorkerCache:
@@ -34,6 +44,8 @@ class WorkerCache:
         self._stores: dict[str, Store] = {}
         self._model: tuple[str, Any] | None = None
         self._responses: dict[tuple[str, Role], FloatArray] = {}
+        self._mapped: dict[tuple[str, Role], MappedResponses] = {}
+        self._files = ResponseFiles(settings.responses_folder, settings.responses_bytes)
         self._usable: tuple[str, IntArray | None] | None = None
 
     @property
@@ -69,19 +81,19 @@ class WorkerCache:
         return self._model[1]
 
     def responses(self, subject: str, role: Role, kept: IntArray | None = None) -> FloatArray:
-        """Responses (n, V) of a subject to its training or validation runs; one subject is held.
+        """Responses (n, V) of a subject to its training or validation runs, read-only where mapped.
 
         Of columns `kept` only, if they are given. All columns as they are in the files: some may be
         of no use (`usable`).
         """
-        if (subject, role) not in self._responses:
-            for held in [h for h in self._responses if h[0] != subject]:
-                del self._responses[held]
-            if self._usable and self._usable[0] != subject:
-                self._usable = None
-            self._responses[subject, role] = self.read_responses(subject, role)
-        rows = self._responses[subject, role]
-        return rows if kept is None else np.ascontiguousarray(rows[:, kept])
+        mapped = self._map(subject, role)
+        if mapped is None:
+            rows = self._held(subject, role)
+            return rows if kept is None else np.ascontiguousarray(rows[:, kept])
+        if kept is None:
+            return mapped.rows
+        some = self._map(subject, role, kept)
+        return mapped.rows[:, kept] if some is None else some.rows
 
     def usable(self, subject: str) -> IntArray | None:
         """Columns of a subject's responses that can be fitted; None: all. DataError if none can.
@@ -90,7 +102,7 @@ class WorkerCache:
         """
         roles: tuple[Role, Role] = ("TRAIN", "VALID")
         if self._usable is None or self._usable[0] != subject:
-            bad = np.any([unusable(self.responses(subject, role)) for role in roles], axis=0)
+            bad = np.any([self.bad_voxels(subject, role) for role in roles], axis=0)
             kept = np.flatnonzero(~bad) if bad.any() else None
             self._usable = (subject, kept)
         kept = self._usable[1]
@@ -99,8 +111,77 @@ class WorkerCache:
                 _check(self.responses(subject, role), self._runs(role), subject, role)
         return kept
 
-    def read_responses(self, subject: str, role: Role) -> FloatArray:
-        """Responses of all columns, read anew and not kept."""
+    def bad_voxels(self, subject: str, role: Role) -> NDArray[np.bool_]:
+        """Which columns of `responses` hold values that are not finite, or one value only; (V,)."""
+        mapped = self._map(subject, role)
+        return unusable(self._held(subject, role)) if mapped is None else mapped.bad
+
+    def _map(
+        self, subject: str, role: Role, kept: IntArray | None = None
+    ) -> MappedResponses | None:
+        """The file of a subject's responses, made if this machine has none; None where none is kept."""
+        if subject not in self.settings.responses:
+            return None
+        whole = self._mapped.get((subject, role))
+        if whole is not None and kept is None:
+            return whole
+        runs, settings = self._runs(role), self.settings
+        about = {
+            "responses": settings.responses[subject],
+            "layout": settings.layout,
+            "extra_rows": settings.extra_rows,
+            "runs": [(run.name, run.seconds, run.overlap) for run in runs],
+            "columns": None if kept is None else sha256(kept.tobytes()).hexdigest(),
+        }
+
+        def read() -> Iterator[FloatArray]:
+            if kept is not None and whole is not None:
+                yield from (whole.rows[n : n + ROWS, kept] for n in range(0, len(whole.rows), ROWS))
+                return
+            for run in runs:
+                rows = self.dataset.responses(subject, [run])
+                if len(rows) != run.samples:
+                    raise DataError(
+                        f"subject {subject}: run {run.name} has {len(rows)} rows of responses where the "
+                        f"run table has {run.samples}"
+                    )
+                yield rows
+            self._check_unchanged(subject)
+
+        found = self._files.get(digest(about), sum(run.samples for run in runs), read)
+        if found is not None and kept is None:
+            if self.settings.bad_voxels == "error" and found.bad.any():
+                _check(found.rows, runs, subject, role)
+            self._mapped[subject, role] = found
+        return found
+
+    def _check_unchanged(self, subject: str) -> None:
+        """DataError if the files are not those that the run was laid out with."""
+        from d2b_ray.survey.inputs import response_digest
+
+        if response_digest(self.dataset, subject) != self.settings.responses[subject]:
+            raise DataError(
+                f"subject {subject}: the response files are not those that this run began with, on "
+                f"{socket.gethostname()}; were they changed, or does this machine see others? Run again"
+            )
+
+    def _held(self, subject: str, role: Role) -> FloatArray:
+        """Responses in memory; those of another subject are dropped first."""
+        if (subject, role) not in self._responses:
+            for held in [h for h in self._responses if h[0] != subject]:
+                del self._responses[held]
+            self._responses[subject, role] = self._read(subject, role)
+        return self._responses[subject, role]
+
+    def responses_of_other(self, subject: str, role: Role) -> tuple[FloatArray, NDArray[np.bool_]]:
+        """Responses of a subject that is looked at in passing, and `bad_voxels`; not held if not mapped."""
+        mapped = self._map(subject, role)
+        if mapped is not None:
+            return mapped
+        rows = self._read(subject, role)
+        return rows, unusable(rows)
+
+    def _read(self, subject: str, role: Role) -> FloatArray:
         runs = self._runs(role)
         rows = self.dataset.responses(subject, runs)
         if self.settings.bad_voxels == "error":

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from d2b_ray.data.lengths import ExtraRows
     from d2b_ray.plan import Unit
 
-__all__ = ["RELEASE", "Inputs"]
+__all__ = ["RELEASE", "Inputs", "response_digest"]
 
 RELEASE = "release"  # instead of a store's URL: the features of the public release
 
@@ -196,6 +196,11 @@ class Inputs:
         """Digest of the files of a subject's responses."""
         found = self._fingerprints(self.dataset.response_files(subject))
         return digest(dict(enumerate_names(found)))
+
+
+def response_digest(dataset: Dataset, subject: str) -> str:
+    """As `Inputs.responses`, of the files as they are now."""
+    return digest(dict(enumerate_names(fingerprint_files(dataset.response_files(subject)))))
 
 
 def is_release(params: Mapping[str, Any]) -> bool:
