@@ -196,7 +196,8 @@ class NullCounts:
 
     `exceed` (V,) how many null values reached the observed one, `above` how many were larger;
     `n_null` null values per voxel that were compared; `maxima` (N,) largest null correlation over
-    all voxels, one a permutation, in the order of their index from `start`.
+    all voxels, one a permutation, in the order of their index from `start`. `first` is the column that
+    the first of these V voxels is of all that are tested: counts of some voxels are put together.
     """
 
     exceed: IntArray
@@ -204,3 +205,4 @@ class NullCounts:
     n_null: int
     maxima: FloatArray
     start: int
+    first: int = 0

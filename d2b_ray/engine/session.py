@@ -142,6 +142,7 @@ def prepare(sweep: Sweep, observer: Observer, *, retry_failed: bool = False) -> 
         split=sweep.dataset.split,
         extra_rows=sweep.dataset.extra_rows,
         bad_voxels=sweep.dataset.bad_voxels,
+        keep_coef="coef" in sweep.output.save,
         responses=world.responses,
         responses_folder=wanted.responses.folder,
         responses_bytes=wanted.responses.bytes,

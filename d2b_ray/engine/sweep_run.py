@@ -73,7 +73,7 @@ class SweepRun:
             plan.units,
             done=state.done,
             failed=() if retry_failed else state.failed,
-            value_bytes=value_bytes(plan, world.sizes),
+            value_bytes=value_bytes(plan, world.sizes, keep_coef="coef" in sweep.output.save),
         )
         self.trace: Trace | None = None
         self._lease: Lease | None = None

@@ -109,7 +109,7 @@ def _unfinished(
     return waiting
 
 
-def value_bytes(plan: Plan, sizes: Sizes) -> dict[str, int]:
+def value_bytes(plan: Plan, sizes: Sizes, *, keep_coef: bool = True) -> dict[str, int]:
     """Bytes in memory of the values of designs, factorizations and fits, by key."""
     found: dict[str, int] = {}
     for unit in plan.units:
@@ -127,7 +127,7 @@ def value_bytes(plan: Plan, sizes: Sizes) -> dict[str, int]:
             bands = len(unit.params.get("bands") or ())
             nested = sizes.n_train if unit.params.get("nested") else 0
             kept = 2 if unit.params.get("without") else 1  # of a band: its own, and all but it
-            rows = p + sizes.n_valid * (1 + kept * bands) + nested
+            rows = p * keep_coef + sizes.n_valid * (1 + kept * bands) + nested
             found[unit.key] = FLOAT32_BYTES * rows * sizes.voxels[unit.params["subject"]]
     return found
 
@@ -143,7 +143,8 @@ def _cost(
     if unit.kind == "gather":
         return 0.0, fast, 0
     if unit.kind == "null":
-        voxels = sizes.voxels[unit.subject or ""]
+        first, end = unit.params.get("voxels", (0, sizes.voxels[unit.subject or ""]))
+        voxels = end - first
         count = unit.params["stop"] - unit.params["start"]
         drawn = CorrelationSizes(sizes.n_valid, voxels, count)
         return _test_flops(unit.params["test"], drawn), rates.null_flops, 0

@@ -6,6 +6,7 @@ Pure: reads nothing, runs nothing, and is made once, of a sweep and of what the 
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from d2b_ray.catalog.solvers import SOLVERS
@@ -24,11 +25,12 @@ from d2b_ray.plan.tests import (
     null_options,
     ranges,
     significance_params,
+    voxel_tiles,
 )
 from d2b_ray.plan.units import Plan, Unit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from d2b_ray.plan.grouping import ModelGroup, Variant
     from d2b_ray.plan.world import World
@@ -111,7 +113,7 @@ def _group_units(
                 yield ceiling
             for variant in design.variants:
                 factorization = _factorize(design.unit, variant)
-                yield from _fit_units(sweep, variant, subject, factorization, ceiling, world.counts)
+                yield from _fit_units(sweep, variant, subject, factorization, ceiling, world)
 
 
 def _factorize(design: Unit, variant: Variant) -> Unit | None:
@@ -135,7 +137,7 @@ def _fit_units(
     subject: str,
     factorization: Unit | None,
     ceiling: Unit | None,
-    counts: Mapping[str, int],
+    world: World,
 ) -> Iterator[Unit]:
     """One subject's fit, its null tasks, its bootstrap and its commit."""
     model = model_of(variant.cell)
@@ -148,14 +150,19 @@ def _fit_units(
     yield fit
     commit = _commit_params(sweep, variant, fit)
     key = unit_key("commit", commit)
-    kept = counts.get(key, 0)
+    kept = world.counts.get(key, 0)
     read = [fit.key]
-    for start, stop in ranges(sweep, kept):
+    for (start, stop), tile in product(
+        ranges(sweep, kept), voxel_tiles(sweep, world.sizes.voxels[subject])
+    ):
         params = {"fit": fit.key, "start": start, "stop": stop, **null_options(sweep.significance)}
+        label = f"null {words} {start}-{stop}"
+        if tile is not None:
+            params["voxels"] = list(tile)
+            label += f" voxels {tile[0]}-{tile[1]}"
         if variant.params["kind"] == "banded" and sweep.significance.rule == "drama2brain":
             params["rule"] = "drama2brain"  # compares the shares of bands with their correlations
         read.append(unit_key("null", params))
-        label = f"null {words} {start}-{stop}"
         yield Unit("null", read[-1], params, (fit.key,), label, subject=subject, model=model)
     if sweep.significance.bootstrap is not None:
         params = {"fit": fit.key, **bootstrap_options(sweep.significance)}

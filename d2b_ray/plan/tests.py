@@ -22,6 +22,7 @@ __all__ = [
     "null_options",
     "ranges",
     "significance_params",
+    "voxel_tiles",
 ]
 
 
@@ -33,6 +34,20 @@ def ranges(sweep: Sweep, kept: int = 0) -> Iterator[tuple[int, int]]:
     for start in range(0, count, block):
         if kept < (stop := min(start + block, count)):
             yield max(start, kept), stop
+
+
+def voxel_tiles(sweep: Sweep, voxels: int) -> Iterator[tuple[int, int] | None]:
+    """Columns [first, end) of the null tasks; None where one takes all.
+
+    A null that is pooled compares each voxel with the null values of all.
+    """
+    block, size = sweep.significance, sweep.resources.permute.voxels
+    pooled = TESTS[block.test].pools or block.null == "pooled"
+    if pooled or voxels <= size:
+        yield None
+        return
+    for first in range(0, voxels, size):
+        yield first, min(first + size, voxels)
 
 
 def null_options(block: SignificanceBlock) -> dict[str, Any]:

@@ -61,10 +61,11 @@ class Tally:
 
 
 def merge(counts: Sequence[NullCounts]) -> NullCounts:
-    """The counts of all ranges together, in the order of their permutations."""
-    parts = sorted(counts, key=lambda part: part.start)
-    if not parts:
+    """The counts of all ranges of permutations and voxels together, in their order."""
+    if not counts:
         raise FitError("no null counts to merge")
+    starts = sorted({part.start for part in counts})
+    parts = [_of_all_voxels([p for p in counts if p.start == start]) for start in starts]
     for one, other in pairwise(parts):
         if one.start + len(one.maxima) != other.start:
             raise FitError(
@@ -77,6 +78,25 @@ def merge(counts: Sequence[NullCounts]) -> NullCounts:
         n_null=sum(part.n_null for part in parts),
         maxima=np.concatenate([part.maxima for part in parts]),
         start=parts[0].start,
+    )
+
+
+def _of_all_voxels(counts: Sequence[NullCounts]) -> NullCounts:
+    """Counts of the same permutations, side by side; the largest null value is that of any part."""
+    parts = sorted(counts, key=lambda part: part.first)
+    for one, other in pairwise(parts):
+        if one.first + len(one.exceed) != other.first or len(one.maxima) != len(other.maxima):
+            raise FitError(
+                f"permutations {one.start} to {one.start + len(one.maxima)} of voxels from {one.first} on "
+                f"and {other.start} to {other.start + len(other.maxima)} from {other.first} on do not join"
+            )
+    return NullCounts(
+        exceed=np.concatenate([part.exceed for part in parts]),
+        above=np.concatenate([part.above for part in parts]),
+        n_null=parts[0].n_null,
+        maxima=np.max([part.maxima for part in parts], axis=0),
+        start=parts[0].start,
+        first=parts[0].first,
     )
 
 

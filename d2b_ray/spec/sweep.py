@@ -94,8 +94,10 @@ class PermuteResources(Closed):
 
     num_cpus: Cores = 1.0
     """Logical CPU cores."""
-    block: Positive = 250
-    """Permutations in a task."""
+    voxels: Positive = 16384
+    """Voxels in a task, each with all permutations."""
+    block: Positive = 10_000
+    """Permutations in a task; fewer cost more each."""
 
 
 class ResponsesResources(Closed):

@@ -56,7 +56,9 @@ def fit(task: Task, values: Sequence[Any], cache: WorkerCache, device: str) -> F
     else:
         nested = params.get("nested", False)
         found = fit_ridge(made, train, valid, factorization=shared, nested=nested, **options)
-    if params.get("coef_space") == "features":
+    if not cache.settings.keep_coef:  # a third of the value, which every null task would be sent
+        found = replace(found, coef=np.zeros((0, len(found.r)), np.float32))
+    elif params.get("coef_space") == "features":
         from d2b_ray.design import in_features
 
         found = replace(found, coef=in_features(found.coef, made))

@@ -74,7 +74,7 @@ def test_what_lives_in_memory_is_needed_only_for_unfinished_commits() -> None:
         "design": 1,
         "factorize": 1,
         "fit": 1,
-        "null": 4,
+        "null": 6,  # 88,000 voxels, 16,384 a task
         "commit": 1,
         "gather": 0,
     }
@@ -98,7 +98,7 @@ def test_a_missing_layer_costs_that_layer() -> None:
 )
 def test_twice_the_work_takes_twice_the_time(kind: str, override: str, factor: float) -> None:
     ratio = by_kind(plan(override))[kind].seconds / by_kind(plan())[kind].seconds
-    assert ratio == pytest.approx(factor, rel=1e-6)
+    assert ratio == pytest.approx(factor, rel=0.01)  # starting a unit costs, too
 
 
 @pytest.mark.parametrize("reduce", ["none", "{pca: 50}", "{srp: 0.5}"])

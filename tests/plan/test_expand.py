@@ -42,7 +42,7 @@ def test_counts_are_the_products_of_the_axes() -> None:
         "design": cells,
         "factorize": cells,
         "fit": 2 * cells,
-        "null": 4 * 2 * cells,
+        "null": 6 * 2 * cells,
         "commit": 2 * cells,
         "gather": 1,
     }
@@ -233,17 +233,30 @@ def test_himalaya_makes_its_own_factorization() -> None:
 
 
 @pytest.mark.parametrize(("permutations", "block"), [(1000, 250), (7, 3), (5, 100), (1, 1)])
-def test_null_ranges_tile_the_permutations_and_leave_no_trace_in_the_commit(
-    permutations: int, block: int
+@pytest.mark.parametrize("voxels", [88_000, 30_000, 1_000_000])
+def test_null_tasks_tile_permutations_and_voxels_and_leave_no_trace_in_the_commit(
+    permutations: int, block: int, voxels: int
 ) -> None:
     set_count = f"significance.permutations={permutations}"
-    made = plan(set_count, f"resources.permute.block={block}")
+    size = f"resources.permute.voxels={voxels}"
+    made = plan(set_count, f"resources.permute.block={block}", size)
     commit = made.of("commit")[0]
-    nulls = [made[key] for key in commit.needs[1:]]
-    covered = [i for u in nulls for i in range(u.params["start"], u.params["stop"])]
-    assert covered == list(range(permutations))
-    assert max(u.params["stop"] - u.params["start"] for u in nulls) <= block
+    nulls = [made[key].params for key in commit.needs[1:]]
+    columns: dict[tuple[int, int], list[int]] = {}
+    for params in nulls:
+        assert params["stop"] - params["start"] <= block
+        tile = columns.setdefault((params["start"], params["stop"]), [])
+        first, end = params.get("voxels", (0, 88_000))
+        assert end - first <= voxels
+        tile += range(first, end)
+    assert [i for start, stop in columns for i in range(start, stop)] == list(range(permutations))
+    assert all(tile == list(range(88_000)) for tile in columns.values())
     assert commit.key == plan(set_count).of("commit")[0].key
+
+
+def test_a_pooled_null_is_not_split_over_voxels() -> None:
+    made = plan("significance.null=pooled", "resources.permute.voxels=100")
+    assert all("voxels" not in unit.params for unit in made.of("null"))
 
 
 def test_models_stay_together_and_designs_are_used_at_once() -> None:

@@ -49,7 +49,8 @@ WITH_INTERCEPT = {
     [("fits.0.intercept=none", PINNED), ("fits.0.intercept=fold", PINNED | WITH_INTERCEPT)],
 )
 def test_keys_of_units_are_pinned(override, pinned) -> None:
-    plan = plan_of(parse(SWEEP, [override, *AS_BLOCKS_ARE]), ("DM01",))
+    whole = ("resources.permute.block=250", "resources.permute.voxels=1000000")
+    plan = plan_of(parse(SWEEP, [override, *AS_BLOCKS_ARE, *whole]), ("DM01",))
     assert {unit.label: unit.key for unit in plan} == pinned
 
 
