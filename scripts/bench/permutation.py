@@ -10,6 +10,8 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
+from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -97,6 +99,31 @@ def product(shape: tuple[int, int, int, int], seed: int = 0) -> float:
     return (time.perf_counter() - began) / 6
 
 
+def in_tasks(shape: tuple[int, int, int, int], seed: int = 0) -> tuple[float, float]:
+    """CPU of four tasks, a quarter of the voxels each, over that of one; extra memory over an input."""
+    samples, voxels, permutations, block = shape
+    prediction, response = series(samples, voxels, seed)
+    options = {"start": 0, "seed": 1, "block_trs": block, "corrected": True}
+    block_null(prediction[:, :32], response[:, :32], stop=permutations, **options)  # compiled now
+    Path("/proc/self/clear_refs").write_text("5")  # the largest resident size is that of now
+    before = resident_kb()
+    began = time.process_time()
+    block_null(prediction, response, stop=permutations, **options)
+    whole = time.process_time() - began
+    extra = 1e3 * (resident_kb() - before) / response.nbytes
+    edges = np.linspace(0, voxels, 5, dtype=int)
+    began = time.process_time()
+    for first, end in pairwise(edges):
+        block_null(prediction[:, first:end], response[:, first:end], stop=permutations, **options)
+    return (time.process_time() - began) / whole, extra
+
+
+def resident_kb() -> int:
+    """Largest resident size of this process since it was last reset."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+
+
 def peak_memory_mb(shape: tuple[int, int, int, int]) -> float:
     """Largest resident memory of a process of its own that does this."""
     command = [sys.executable, __file__, "--memory", *map(str, shape)]
@@ -126,6 +153,7 @@ def main() -> None:
     (alone,) = workers(product, shape, 1)
     peak = ORDER**3 / alone  # multiply-adds a second
     rate = wanted.voxels * wanted.permutations / seconds
+    four, extra = in_tasks(shape)
     small = (wanted.samples, 64, 2048, wanted.block)
     many = (wanted.samples, 64, 20480, wanted.block)
     del wanted.memory
@@ -144,6 +172,8 @@ def main() -> None:
                 "share_of_peak": round(rate * wanted.samples / peak, 3),
                 "two_workers": round(2 * seconds / max(both), 2),
                 "two_matrix_products": round(2 * alone / max(workers(product, shape, 2)), 2),
+                "four_tasks_over_one": round(four, 3),
+                "extra_memory_over_input": round(extra, 3),
                 "peak_mb_2048_and_20480_permutations": [
                     round(peak_memory_mb(small)), round(peak_memory_mb(many)),
                 ],
