@@ -10,6 +10,7 @@ from d2b_ray.engine.session import prepare
 from d2b_ray.engine.space import bytes_left, free_bytes
 from d2b_ray.plan import KINDS, Kind, estimate
 from d2b_ray.plan.describe import HEADINGS, bytes_text, rows, summary
+from d2b_ray.plan.estimate import FLOAT32_BYTES
 from d2b_ray.plan.remarks import remarks
 
 if TYPE_CHECKING:
@@ -43,7 +44,21 @@ def show_plan(sweep: Sweep) -> None:
         typer.echo(f"{sweep_run.store.url} {words} {bytes_text(free)}")
     for line in remarks(sweep, sweep_run.world):
         typer.echo(line)
+    if sweep_run.demand.left:
+        typer.echo(_memory(sweep_run))
     _tell_state(sweep_run)
+
+
+def _memory(sweep_run: SweepRun) -> str:
+    """One line: what workers take, and what they share."""
+    own, sizes = sweep_run.demand.own_bytes, sweep_run.world.sizes
+    kind = max(own, key=own.__getitem__)
+    rows = sizes.n_train + sizes.n_valid
+    mapped = FLOAT32_BYTES * rows * max(sizes.voxels.values(), default=0)
+    return (
+        f"memory: up to {bytes_text(own[kind])} a worker ({kind}); the workers of a machine share "
+        f"{bytes_text(mapped)} of responses a subject"
+    )
 
 
 def show_status(sweep: Sweep) -> int:

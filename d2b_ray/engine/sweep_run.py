@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from d2b_ray.errors import StoreError
 from d2b_ray.plan import KINDS, feature_key, value_bytes
+from d2b_ray.plan.memory import own_bytes
 from d2b_ray.schedule.control import Control
 from d2b_ray.schedule.events import GiveUp, Skip, Stop
 from d2b_ray.schedule.lanes import Demand
@@ -112,6 +113,7 @@ class SweepRun:
             cpu_lane_cpus=wanted.permute.num_cpus,
             gpus=max(gpus) if gpus else None,
             left=self.control.left(),
+            own_bytes=own_bytes(self.plan, self.world.sizes, self.settings.memory_budget_bytes),
         )
 
     def task(self, key: str) -> Task:

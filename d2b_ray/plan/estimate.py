@@ -22,7 +22,16 @@ if TYPE_CHECKING:
 
     from d2b_ray.plan.world import Sizes
 
-__all__ = ["CPU_CORE", "GPU", "Estimate", "Rates", "estimate", "value_bytes"]
+__all__ = [
+    "CPU_CORE",
+    "FLOAT32_BYTES",
+    "GPU",
+    "Estimate",
+    "Rates",
+    "columns",
+    "estimate",
+    "value_bytes",
+]
 
 TOKENS_PER_TEXT = 20  # a caption of a second
 CHARACTERS_PER_TOKEN = 4
@@ -114,16 +123,14 @@ def value_bytes(plan: Plan, sizes: Sizes, *, keep_coef: bool = True) -> dict[str
     found: dict[str, int] = {}
     for unit in plan.units:
         if unit.kind == "design":
-            found[unit.key] = (
-                FLOAT32_BYTES * (sizes.n_train + sizes.n_valid) * _columns(unit, sizes)
-            )
+            found[unit.key] = FLOAT32_BYTES * (sizes.n_train + sizes.n_valid) * columns(unit, sizes)
         elif unit.kind == "factorize":
-            p = _columns(plan[unit.params["design"]], sizes)
+            p = columns(plan[unit.params["design"]], sizes)
             order = min(sizes.n_train, p)
             rows = sizes.n_train * order if order == p else 0
             found[unit.key] = FLOAT32_BYTES * (2 * (sizes.n_groups + 1) * order**2 + rows)
         elif unit.kind == "fit":
-            p = _columns(plan[unit.params["design"]], sizes)
+            p = columns(plan[unit.params["design"]], sizes)
             bands = len(unit.params.get("bands") or ())
             nested = sizes.n_train if unit.params.get("nested") else 0
             kept = 2 if unit.params.get("without") else 1  # of a band: its own, and all but it
@@ -165,14 +172,14 @@ def _cost(
         return draws * sizes.voxels[unit.subject or ""], rates.null_flops, 0
     if unit.kind == "commit":
         fit = plan[unit.params["fit"]]
-        width = _columns(plan[fit.params["design"]], sizes)
+        width = columns(plan[fit.params["design"]], sizes)
         test, flops = unit.params["significance"]["test"], 0.0
         if TESTS[test].p_values is not None:
             series = sizes.voxels[unit.subject or ""] * (1 + len(fit.params.get("bands") or ()))
             flops = _test_flops(test, CorrelationSizes(sizes.n_valid, series))
         return flops, rates.null_flops, _commit_bytes(unit, sizes, width)
     design = unit if unit.kind == "design" else plan[unit.params["design"]]
-    p = _columns(design, sizes)
+    p = columns(design, sizes)
     if unit.kind == "design":
         widths = sum(_width(space["feature"], sizes) for space in unit.params["spaces"])
         reduction = 4.0 * n * widths * p if unit.params["reduce"] else 0.0
@@ -247,7 +254,7 @@ def _fit_flops(unit: Unit, sizes: Sizes, p: int) -> float:
     return SOLVERS[params["kind"]][params["solver"]].flops(fit)
 
 
-def _columns(design: Unit, sizes: Sizes) -> int:
+def columns(design: Unit, sizes: Sizes) -> int:
     """Columns of a design; of a random projection, the Johnson-Lindenstrauss bound."""
     params: Mapping[str, Any] = design.params
     reduce = params["reduce"] or {}

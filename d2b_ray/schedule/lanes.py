@@ -9,16 +9,16 @@ lock itself up.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from d2b_ray.errors import PlanError
 from d2b_ray.schedule.ready import PRIORITY
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-__all__ = ["Demand", "WorkerShape", "shape_workers"]
+__all__ = ["Demand", "WorkerShape", "shape_workers", "short_of_memory"]
 
 GPU_KINDS = frozenset({"shard", "extract", "factorize", "fit"})
 ALL_KINDS = frozenset(PRIORITY)
@@ -29,7 +29,8 @@ CPU_KINDS = ALL_KINDS - GPU_KINDS
 class Demand:
     """What the spec asks for: CPUs of a unit in each lane, and GPUs (None: 1 where there are any).
 
-    `left` units by kind: no lane gets more workers than the most of one of its kinds, for they
+    `own_bytes` memory of a worker's own by kind of unit, the most that one takes. `left` units by
+    kind: no lane gets more workers than the most of one of its kinds, for they
     would sit idle, and every kind that is left gets a worker. None: as many as fit.
     """
 
@@ -37,12 +38,18 @@ class Demand:
     cpu_lane_cpus: float = 1.0
     gpus: float | None = None
     left: Mapping[str, int] | None = None
+    own_bytes: Mapping[str, int] = field(default_factory=dict)
 
     def most(self, kinds: frozenset[str]) -> int:
         """The most workers of a lane that runs `kinds`."""
         if self.left is None:
             return 1_000_000
         return max((n for kind, n in self.left.items() if kind in kinds), default=0)
+
+    def bytes(self, kinds: frozenset[str]) -> int:
+        """Memory that a worker of these kinds takes, for the largest unit that is left."""
+        left = kinds if self.left is None else kinds & frozenset(self.left)
+        return max((self.own_bytes.get(kind, 0) for kind in left), default=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +62,7 @@ class WorkerShape:
     kinds: frozenset[str]
     num_cpus: float
     num_gpus: float
+    own_bytes: int = 0
     spare: frozenset[str] = frozenset()
 
     @property
@@ -64,7 +72,9 @@ class WorkerShape:
 
 
 def shape_workers(nodes: list[Mapping[str, float]], demand: Demand) -> list[WorkerShape]:
-    """Workers that fit on `nodes` (their logical resources), GPU workers first.
+    """Workers that fit on `nodes` (their logical resources, memory too), GPU workers first.
+
+    One of a lane there is always, where its CPUs fit: estimates of memory are not that good.
 
     Raises PlanError when not a single worker of a needed lane fits, naming what is missing.
     """
@@ -73,37 +83,75 @@ def shape_workers(nodes: list[Mapping[str, float]], demand: Demand) -> list[Work
         gpus = 1.0 if any(node.get("GPU", 0) >= 1 for node in nodes) else 0.0
     if gpus == 0:
         size = max(demand.gpu_lane_cpus, demand.cpu_lane_cpus)
-        count = sum(math.floor(node.get("CPU", 0) / size) for node in nodes)
+        own = demand.bytes(ALL_KINDS)
+        count = _count([(node.get("CPU", 0), _memory(node)) for node in nodes], size, own)
         most = max(1, demand.most(ALL_KINDS))
-        return _at_least_one([WorkerShape(ALL_KINDS, size, 0.0)] * min(count, most), size, 0.0)
-    on_gpus, cpus_left = _gpu_workers(nodes, demand, gpus)
-    count = sum(math.floor(cpus / demand.cpu_lane_cpus) for cpus in cpus_left)
-    count = min(count, demand.most(CPU_KINDS))
+        shape = WorkerShape(ALL_KINDS, size, 0.0, own)
+        return _at_least_one([shape] * min(count, most), size, 0.0)
+    on_gpus, room = _gpu_workers(nodes, demand, gpus)
+    own = demand.bytes(CPU_KINDS)
+    count = min(_count(room, demand.cpu_lane_cpus, own), demand.most(CPU_KINDS))
     if count == 0:  # every CPU serves a GPU, or GPUs are all that is wanted
-        everything = WorkerShape(ALL_KINDS, demand.gpu_lane_cpus, gpus)
+        largest = demand.bytes(ALL_KINDS)
+        everything = WorkerShape(ALL_KINDS, demand.gpu_lane_cpus, gpus, largest)
         return _at_least_one([everything] * on_gpus, demand.gpu_lane_cpus, gpus)
-    with_gpu = WorkerShape(GPU_KINDS, demand.gpu_lane_cpus, gpus, spare=CPU_KINDS)
-    without = WorkerShape(CPU_KINDS, demand.cpu_lane_cpus, 0.0)
+    with_gpu = WorkerShape(
+        GPU_KINDS, demand.gpu_lane_cpus, gpus, demand.bytes(GPU_KINDS), spare=CPU_KINDS
+    )
+    without = WorkerShape(CPU_KINDS, demand.cpu_lane_cpus, 0.0, own)
     if on_gpus == 0 and demand.most(GPU_KINDS):
         _at_least_one([], demand.gpu_lane_cpus, gpus)
     return [with_gpu] * on_gpus + [without] * count
 
 
+def short_of_memory(nodes: Sequence[Mapping[str, float]], demand: Demand) -> str | None:
+    """What to tell a person where no node has the memory for one unit of some kind that is left."""
+    most = max(map(_memory, nodes), default=math.inf)
+    left = ALL_KINDS if demand.left is None else ALL_KINDS & frozenset(demand.left)
+    short = {kind: demand.own_bytes.get(kind, 0) for kind in PRIORITY if kind in left}
+    kind = max(short, key=short.__getitem__, default="")
+    if not kind or short[kind] <= most:
+        return None
+    return (
+        f"a {kind} unit may take {short[kind] / 1e9:.1f} GB of memory, and no machine has more than "
+        f"{most / 1e9:.1f} GB for workers: it may end for lack of it, and is then tried with smaller pieces; "
+        "lower resources.fit.memory_budget_mb, or give a larger machine"
+    )
+
+
+def _memory(node: Mapping[str, float]) -> float:
+    """Bytes that a node has for processes; a node that does not tell has enough."""
+    return node.get("memory", math.inf)
+
+
+def _count(room: list[tuple[float, float]], cpus: float, own: int) -> int:
+    """How many workers of `cpus` and `own` bytes fit on nodes with so many CPUs and bytes left."""
+    by_cpus = [math.floor(there / cpus) for there, _ in room]
+    by_both = [
+        min(count, math.floor(memory / own) if own and memory < math.inf else count)
+        for count, (_, memory) in zip(by_cpus, room, strict=True)
+    ]
+    return sum(by_both) or min(1, sum(by_cpus))
+
+
 def _gpu_workers(
     nodes: list[Mapping[str, float]], demand: Demand, gpus: float
-) -> tuple[int, list[float]]:
-    """How many workers with a GPU, and the CPUs that they leave on each node."""
-    left, most = 0, demand.most(GPU_KINDS)
-    cpus: list[float] = []
+) -> tuple[int, list[tuple[float, float]]]:
+    """How many workers with a GPU, and the CPUs and bytes that they leave on each node."""
+    there, most, own = 0, demand.most(GPU_KINDS), demand.bytes(GPU_KINDS)
+    left: list[tuple[float, float]] = []
     for node in nodes:
         fit = min(
             math.floor(node.get("GPU", 0) / gpus + 1e-9),
             math.floor(node.get("CPU", 0) / demand.gpu_lane_cpus),
-            most - left,
+            most - there,
         )
-        left += fit
-        cpus.append(node.get("CPU", 0) - fit * demand.gpu_lane_cpus)
-    return left, cpus
+        if own and _memory(node) < math.inf:
+            fit = min(fit, max(1, math.floor(_memory(node) / own)))
+        there += fit
+        cpus = node.get("CPU", 0) - fit * demand.gpu_lane_cpus
+        left.append((cpus, max(0.0, _memory(node) - fit * own)))
+    return there, left
 
 
 def _at_least_one(workers: list[WorkerShape], cpus: float, gpus: float) -> list[WorkerShape]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from d2b_ray.errors import PlanError
-from d2b_ray.schedule.lanes import ALL_KINDS, GPU_KINDS, Demand, shape_workers
+from d2b_ray.schedule.lanes import ALL_KINDS, GPU_KINDS, Demand, shape_workers, short_of_memory
 
 CPU = {"CPU": 2.0}
 BOX = {"CPU": 16.0, "GPU": 1.0}
@@ -66,3 +66,29 @@ def test_no_gpu_is_held_by_a_sweep_that_has_nothing_for_it():
 def test_nodes_are_not_added_up():
     with pytest.raises(PlanError, match="no node of the cluster has 4 CPUs and 0 GPUs together"):
         shapes([CPU, CPU], gpu_lane_cpus=4.0)
+
+
+GB = 10**9
+BYTES = {"fit": 6 * GB, "null": GB, "commit": GB}
+
+
+def test_workers_are_counted_by_memory_as_well_as_by_cpus():
+    node = {"CPU": 8.0, "memory": 20.0 * GB}
+    found = shape_workers([node], Demand(own_bytes=BYTES))
+    assert [shape.own_bytes for shape in found] == [6 * GB] * 3
+    only_nulls = Demand(own_bytes=BYTES, left={"null": 50, "commit": 3})
+    assert len(shape_workers([node], only_nulls)) == 8
+    box = {"CPU": 16.0, "GPU": 2.0, "memory": 20.0 * GB}
+    lanes = [shape.lane for shape in shape_workers([box], Demand(own_bytes=BYTES))]
+    assert lanes == ["gpu"] * 2 + ["cpu"] * 8  # 8 GB are left for nulls
+
+
+def test_a_node_that_is_too_small_has_one_worker_and_a_person_is_told():
+    node = {"CPU": 8.0, "memory": 4.0 * GB}
+    demand = Demand(own_bytes=BYTES, left={"fit": 4, "null": 9})
+    assert len(shape_workers([node], demand)) == 1
+    told = short_of_memory([node], demand)
+    assert "a fit unit may take 6.0 GB of memory, and no machine has more than 4.0 GB" in told
+    assert short_of_memory([node, {"CPU": 1.0, "memory": 7.0 * GB}], demand) is None
+    assert short_of_memory([node], Demand(own_bytes=BYTES, left={"null": 9})) is None
+    assert short_of_memory([{"CPU": 1.0}], demand) is None  # nobody knows

@@ -19,7 +19,7 @@ from ray import exceptions
 
 from d2b_ray.errors import D2BError, PlanError
 from d2b_ray.schedule.events import WorkerView
-from d2b_ray.schedule.lanes import shape_workers
+from d2b_ray.schedule.lanes import shape_workers, short_of_memory
 from d2b_ray.steps.device import DEVICE_VARIABLE
 
 if TYPE_CHECKING:
@@ -117,6 +117,8 @@ class WorkerPool:
         self._unfit: dict[str, str] = {}  # nodes that must not be used -> why
         self.slots: list[WorkerSlot] = []
         self.starting: dict[Any, WorkerSlot] = {}
+        if short := short_of_memory(_resources(), demand):
+            say(short)
         self.grow()
         if not self.slots:
             raise PlanError("the cluster has no node that is alive; start one, or wait for it")
@@ -134,6 +136,11 @@ class WorkerPool:
                 self.slots.append(slot)
                 self.fill(slot)
 
+    def _memory(self, shape: WorkerShape) -> int | None:
+        """Bytes that Ray keeps for a worker: what it may take, no more than the largest node has."""
+        most = max((node.get("memory", 0.0) for node in _resources()), default=0.0)
+        return int(min(shape.own_bytes, most)) or None
+
     def fill(self, slot: WorkerSlot) -> None:
         """Start a worker for a slot; it counts once it has answered."""
         if slot.handle is not None:
@@ -144,6 +151,7 @@ class WorkerPool:
             .options(
                 num_cpus=slot.shape.num_cpus,
                 num_gpus=slot.shape.num_gpus,
+                memory=self._memory(slot.shape),
                 max_restarts=0,
                 max_task_retries=0,
             )
@@ -226,6 +234,10 @@ class WorkerPool:
 
 def _nodes() -> list[dict[str, Any]]:
     return [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
+
+
+def _resources() -> list[dict[str, float]]:
+    return [node["Resources"] for node in _nodes()]
 
 
 def _draining() -> dict[str, int]:

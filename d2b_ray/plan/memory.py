@@ -1,0 +1,47 @@
+"""How much memory of its own a worker takes for a unit: beside what it maps and shares. Pure.
+
+Responses are mapped, designs and values of other units lie in the object store: these pages are held
+once a machine. What a model takes that extracts is not known before it is loaded, and not counted.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from d2b_ray.plan.estimate import FLOAT32_BYTES, columns, value_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from d2b_ray.plan.units import Plan
+    from d2b_ray.plan.world import Sizes
+
+__all__ = ["own_bytes"]
+
+BASE_BYTES = 500_000_000  # an interpreter with the libraries that fits need
+GRAMS = 3  # copies in float64 while folds are factorized
+VOXEL_BYTES = 200  # of counts, scores and a table
+
+
+def own_bytes(plan: Plan, sizes: Sizes, budget_bytes: int) -> Mapping[str, int]:
+    """The most that a unit of each kind takes; `budget_bytes` is the solvers' working memory."""
+    values = value_bytes(plan, sizes)
+    found: dict[str, int] = {}
+    for unit in plan:
+        voxels = sizes.voxels.get(unit.subject or "", 0)
+        series = FLOAT32_BYTES * sizes.n_valid * voxels
+        taken = VOXEL_BYTES * voxels
+        if unit.kind == "design":
+            taken = 2 * values[unit.key]
+        elif unit.kind == "factorize":
+            order = min(sizes.n_train, columns(plan[unit.params["design"]], sizes))
+            taken = values[unit.key] + GRAMS * 8 * order**2
+        elif unit.kind == "fit":
+            made = columns(plan[unit.params["design"]], sizes)
+            taken = budget_bytes + values[unit.key] + FLOAT32_BYTES * sizes.n_train * made
+        elif unit.kind == "ceiling":
+            taken += series
+        elif unit.kind == "compare":
+            taken += 2 * series
+        found[unit.kind] = max(found.get(unit.kind, 0), BASE_BYTES + taken)
+    return found
