@@ -16,6 +16,7 @@ os.environ.setdefault("TRANSFORMERS_OFFLINE", "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_AUTH_MODE", "disabled")  # tests start clusters of their own, on loopback
+os.environ.setdefault("D2B_RAY_LOGICAL_GPUS", "1")  # GPUs of tests are words
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # on small problems more threads wait for each other
 if "NUMBA_CACHE_DIR" not in os.environ:  # loops are compiled once, not by every process
     os.environ["NUMBA_CACHE_DIR"] = tempfile.mkdtemp(prefix="d2b-numba-")

@@ -8,9 +8,19 @@ from __future__ import annotations
 
 import os
 
-__all__ = ["DEVICE_VARIABLE", "gpu_peak_bytes", "is_device_error", "resolve_device"]
+__all__ = [
+    "DEVICE_VARIABLE",
+    "LOGICAL_GPUS",
+    "gpu_peak_bytes",
+    "is_device_error",
+    "resolve_device",
+    "sees_gpu",
+]
 
 DEVICE_VARIABLE = "D2B_RAY_DEVICE"
+LOGICAL_GPUS = (
+    "D2B_RAY_LOGICAL_GPUS"  # set: GPUs that are not there may be given, units take the CPU
+)
 # How torch words what the accelerator reports: after most its context is of no use to a process.
 DEVICE_ERRORS = ("CUDA error", "CUBLAS_STATUS_", "CUSOLVER_STATUS_", "CUDNN_STATUS_", "HIP error")
 
@@ -27,6 +37,13 @@ def resolve_device(wanted: str) -> str:
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def sees_gpu() -> bool:
+    """Whether torch sees a GPU from this process."""
+    import torch
+
+    return torch.cuda.is_available()
 
 
 def gpu_peak_bytes(device: str) -> int:

@@ -1,11 +1,13 @@
-"""What a worker must see before it is given a unit: the data set, and the root that the run has claimed."""
+"""What a worker must see before it is given a unit: data set, the root that the run has claimed, its GPU."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from d2b_ray.errors import D2BError
+from d2b_ray.steps.device import DEVICE_VARIABLE, LOGICAL_GPUS, sees_gpu
 
 if TYPE_CHECKING:
     from d2b_ray.steps.run_settings import RunSettings
@@ -26,4 +28,10 @@ def unseen(settings: RunSettings) -> str:
             settings.fence.check()
         except D2BError as error:
             return f"does not see the output root {settings.results} of this run ({error})"
+    if os.environ.get(DEVICE_VARIABLE) == "cuda" and not os.environ.get(LOGICAL_GPUS):
+        if not sees_gpu():
+            return (
+                "was given a GPU that torch does not see; install a build of torch for it and its "
+                f"driver, or, if the GPUs of the node are words only, set {LOGICAL_GPUS}=1 there"
+            )
     return ""

@@ -14,6 +14,7 @@ from stores import assert_equal_stores, records
 
 from d2b_ray.engine.on_ray import driver
 from d2b_ray.engine.session import run_sweep
+from d2b_ray.errors import PlanError
 
 pytestmark = [pytest.mark.ray, pytest.mark.filterwarnings("default")]
 
@@ -136,6 +137,15 @@ def test_one_unit_a_kind_on_a_gpu_leaves_none_undone(run, nodes, words_store):
     assert {k: summary.executed[k] for k in ("fit", "commit", "gather")} == {
         "fit": 1, "commit": 1, "gather": 1,
     }  # fmt: skip
+
+
+def test_a_gpu_that_torch_does_not_see_is_not_computed_on_in_silence(run, nodes):
+    nodes.keep(0)
+    lane = nodes.add(num_cpus=4, num_gpus=1, D2B_RAY_LOGICAL_GPUS="")
+    going = run("dataset.subjects=[DM01]", count=1)
+    with pytest.raises(PlanError, match="no gpu worker may run units: .* torch does not see"):
+        going.result()
+    nodes.lose(lane)
 
 
 def test_a_node_that_does_not_see_the_data_gets_no_units(

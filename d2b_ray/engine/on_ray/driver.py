@@ -21,6 +21,7 @@ from d2b_ray.engine.on_ray.tries import RunningUnit, nobody_for, outcome, shown_
 from d2b_ray.engine.on_ray.workers import WorkerPool
 from d2b_ray.schedule.events import EndWorker, Failed, Lost, Release, Succeeded
 from d2b_ray.schedule.policy import Failure
+from d2b_ray.steps.device import LOGICAL_GPUS, sees_gpu
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,6 +53,9 @@ def run_on_ray(
     `address` of a running cluster; None joins the one of a submitted job, else starts a cluster of
     this machine (with `num_cpus`, `num_gpus` logical resources if given) that ends with the call.
     """
+    if num_gpus and not address and not sees_gpu():
+        os.environ[LOGICAL_GPUS] = "1"  # as the caller says, who knows this machine
+        sweep_run.message("torch sees no GPU here: units of GPU workers take the CPU")
     with _cluster(address, num_cpus, num_gpus):
         sweep_run.control.capacity_bytes = _object_store_bytes()
         pool = WorkerPool(sweep_run.settings, sweep_run.demand, sweep_run.message)

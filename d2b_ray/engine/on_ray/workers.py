@@ -114,7 +114,8 @@ class WorkerPool:
         self._any_stands = False
         self._paused: list[tuple[float, WorkerSlot]] = []  # when to try again
         self._leaving: set[str] = set()
-        self._unfit: dict[str, str] = {}  # nodes that must not be used -> why
+        self._told: set[str] = set()  # nodes of which a person knows that they must not be used
+        self._refused: set[int] = set()  # numbers of slots whose workers must not be used
         self.slots: list[WorkerSlot] = []
         self.starting: dict[Any, WorkerSlot] = {}
         if short := short_of_memory(_resources(), demand):
@@ -171,7 +172,7 @@ class WorkerPool:
         """The slot whose worker has answered; None if it died first, or must not be used.
 
         A worker of a node that does not see what it must keeps its place there, idle: else the next
-        would be started there again. PlanError if that is so on all nodes.
+        would be started there again. PlanError if that is so for all workers of its lane.
         """
         slot = self.starting.pop(answer)
         try:
@@ -181,12 +182,16 @@ class WorkerPool:
             return None
         slot.node, slot.false_starts = hello.node, 0
         slot.view = replace(slot.view, host=f"{hello.host} {hello.node}")
+        self._refused.discard(slot.number)
         if hello.unfit:
-            if hello.node not in self._unfit:
-                self._unfit[hello.node] = hello.unfit
-                self._say(f"node {hello.node[:8]} ({hello.host}) gets no units: it {hello.unfit}")
-            if not self.expects and all(other.node in self._unfit for other in self.slots):
-                raise PlanError(f"no node of the cluster may run units: {hello.host} {hello.unfit}")
+            self._refused.add(slot.number)
+            lane = slot.shape.lane
+            if hello.node not in self._told:
+                self._told.add(hello.node)
+                what = "units" if lane == "cpu" else "units for GPUs"
+                self._say(f"node {hello.node[:8]} ({hello.host}) gets no {what}: it {hello.unfit}")
+            if self._refused >= {other.number for other in self.slots if other.shape.lane == lane}:
+                raise PlanError(f"no {lane} worker may run units: {hello.host} {hello.unfit}")
             return None
         self._false_starts, self._any_stands = 0, True
         return slot
