@@ -28,10 +28,10 @@ def unseen(settings: RunSettings) -> str:
             settings.fence.check()
         except D2BError as error:
             return f"does not see the output root {settings.results} of this run ({error})"
-    if os.environ.get(DEVICE_VARIABLE) == "cuda" and not os.environ.get(LOGICAL_GPUS):
-        if not sees_gpu():
-            return (
-                "was given a GPU that torch does not see; install a build of torch for it and its "
-                f"driver, or, if the GPUs of the node are words only, set {LOGICAL_GPUS}=1 there"
-            )
+    given = os.environ.get(DEVICE_VARIABLE) == "cuda"
+    if given and not os.environ.get(LOGICAL_GPUS) and not sees_gpu():
+        return (
+            "was given a GPU that torch does not see; install a build of torch for it and its "
+            f"driver, or, if the GPUs of the node are words only, set {LOGICAL_GPUS}=1 there"
+        )
     return ""

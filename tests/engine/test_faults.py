@@ -143,7 +143,7 @@ def test_a_gpu_that_torch_does_not_see_is_not_computed_on_in_silence(run, nodes)
     nodes.keep(0)
     lane = nodes.add(num_cpus=4, num_gpus=1, D2B_RAY_LOGICAL_GPUS="")
     going = run("dataset.subjects=[DM01]", count=1)
-    with pytest.raises(PlanError, match="no gpu worker may run units: .* torch does not see"):
+    with pytest.raises(PlanError, match=r"no gpu worker may run units: .* torch does not see"):
         going.result()
     nodes.lose(lane)
 
