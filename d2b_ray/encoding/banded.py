@@ -16,7 +16,7 @@ from d2b_ray.catalog.solvers import BandedSolution
 from d2b_ray.encoding.batches import batches
 from d2b_ray.encoding.centring import centred
 from d2b_ray.encoding.dual import primal_coefficients
-from d2b_ray.encoding.fold_scores import best_alphas, fold_scores
+from d2b_ray.encoding.fold_scores import FoldScorer, best_alphas
 from d2b_ray.encoding.grams import Grams
 from d2b_ray.encoding.kernels import Kernels
 from d2b_ray.encoding.primal import filter_values
@@ -111,14 +111,14 @@ def _solve_primal(
     parts = cross_products(rows, y, grams.folds)
     total = parts.sum(0)
 
-    def score(index: int, factors: Factors, penalties: torch.Tensor) -> torch.Tensor:
+    def score(factors: Factors) -> torch.Tensor:
         return sum(  # type: ignore[return-value]  # there are folds
-            fold_scores(f, penalties, total - part, part, y[f.fold.start : f.fold.stop])
+            FoldScorer(f, alphas, device)(total - part, part, y[f.fold.start : f.fold.stop])
             for f, part in zip(factors, parts, strict=True)
         )
 
     best = _search(
-        lambda index: grams.factors(device, scales[index]), score, alphas, candidates, device, out
+        lambda index: grams.factors(device, scales[index]), score, alphas, candidates, out
     )
     axes, lengths = principal.tensors(device)
     for index in np.unique(best):
@@ -143,11 +143,9 @@ def _solve_kernel(
     device: str,
     out: BandedSolution,
 ) -> None:
-    def score(index: int, factors: Factors, penalties: torch.Tensor) -> torch.Tensor:
+    def score(factors: Factors) -> torch.Tensor:
         return sum(  # type: ignore[return-value]  # there are folds
-            fold_scores(
-                f,
-                penalties,
+            FoldScorer(f, alphas, device)(
                 torch.cat([y[: f.fold.start], y[f.fold.stop :]]),
                 None,
                 y[f.fold.start : f.fold.stop],
@@ -160,7 +158,6 @@ def _solve_kernel(
         score,
         alphas,
         candidates,
-        device,
         out,
     )
     for index in np.unique(best):
@@ -175,18 +172,16 @@ def _solve_kernel(
 
 def _search(
     factorize: Callable[[int], Factors],
-    score: Callable[[int, Factors, torch.Tensor], torch.Tensor],
+    score: Callable[[Factors], torch.Tensor],
     alphas: NDArray[np.float64],
     candidates: NDArray[np.float64],
-    device: str,
     out: BandedSolution,
 ) -> NDArray[np.int64]:
     """Fill `alpha`, `gamma`, `cv_r`, `history`; returns the chosen candidate of each voxel."""
-    penalties = to_tensor(alphas, device, torch.float64)
     best = np.zeros(len(out.alpha), np.int64)
     for index, gamma in enumerate(candidates):
         factors = factorize(index)
-        scores = score(index, factors, penalties) / len(factors)
+        scores = score(factors) / len(factors)
         row, found = best_alphas(scores)
         out.history[index] = found
         better = found > out.cv_r + EPSILON

@@ -9,7 +9,7 @@ import torch
 
 from d2b_ray.encoding.batches import batches
 from d2b_ray.encoding.centring import centred
-from d2b_ray.encoding.fold_scores import empty_solution, fold_scores, keep_best
+from d2b_ray.encoding.fold_scores import FoldScorer, empty_solution, keep_best
 from d2b_ray.encoding.products import row_products
 from d2b_ray.encoding.tensors import to_array, to_tensor
 
@@ -41,16 +41,17 @@ def solve_dual(
     penalties = to_tensor(alphas, device, torch.float64)
     folds = [factor.fold for factor in factorization.folds]
     out = empty_solution(p, response.shape[1])
+    scorers = [FoldScorer(factor, alphas, device) for factor in factorization.folds]
     per_voxel = 4 * (12 * n + 2 * p + 3 * len(alphas))
     for start, stop in batches(response.shape[1], per_voxel, memory_budget_bytes):
         own = centred(response[:, start:stop], folds, intercept=factorization.intercept)
         y = to_tensor(own, device, torch.float32)
         scores = torch.zeros((len(alphas), stop - start), dtype=torch.float32, device=device)
-        for factor in factorization.folds:
-            held = y[factor.fold.start : factor.fold.stop]
-            trained = torch.cat([y[: factor.fold.start], y[factor.fold.stop :]])
-            scores += fold_scores(factor, penalties, trained, None, held)
-        best = keep_best(scores / len(factorization.folds), alphas, out, start, stop)
+        for scored in scorers:
+            start_row, stop_row = scored.fold.start, scored.fold.stop
+            trained = torch.cat([y[:start_row], y[stop_row:]])
+            scores += scored(trained, None, y[start_row:stop_row])
+        best = keep_best(scores / len(scorers), alphas, out, start, stop)
         coef = primal_coefficients(
             train, factorization.mean, factorization.full, y, penalties[best]
         )

@@ -40,44 +40,48 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """`weights` (A', r) float64 of the distinct penalties, `rows` of the A penalties in it.
+    """`weights` (A', r) float32 of the distinct penalties, `rows` (A,) of all penalties in it.
 
     `segments` float32, in order, cover all eigenvalues: weights[a, start:stop] = mix[a] @ basis.
     """
 
     weights: torch.Tensor
-    rows: list[int]
+    rows: torch.Tensor
     segments: tuple[Segment, ...]
 
 
-def make_filters(values: torch.Tensor, alphas: torch.Tensor) -> Filters:
+def make_filters(
+    values: NDArray[np.float64], alphas: NDArray[np.float64], device: str = "cpu"
+) -> Filters:
     """Filters of eigenvalues `values` (r,), ascending and positive, for penalties (A,).
 
     w = (min(values) + alpha) / (values + alpha): the ridge filter 1 / (values + alpha) up to a
     factor, to which correlation is blind. A penalty far below or far above all `values` has the
-    weights of its neighbour: it is not computed again, and ties in score stay exact ties.
+    weights of its neighbour: it is not computed again, and ties in score stay exact ties. All is
+    decided on the host, and put on `device` at the end.
     """
     weights = (values.min() + alphas[:, None]) / (values[None, :] + alphas[:, None])  # (A, r)
     rows: list[int] = []
     kept: list[int] = []
     for row, weight in enumerate(weights):
-        if not kept or bool(((weight / weights[kept[-1]] - 1).abs() > SAME).any()):
+        if not kept or bool((np.abs(weight / weights[kept[-1]] - 1) > SAME).any()):
             kept.append(row)
         rows.append(len(kept) - 1)
-    distinct = weights[kept]
-    nodes, penalties = values.cpu().numpy(), alphas[kept].cpu().numpy()
+    distinct = weights[kept].astype(np.float32)
     segments = []
-    for start, stop in _cuts(nodes):
-        chosen, mix = _mixtures(nodes[start], nodes[stop - 1], float(nodes[0]), penalties)
+    for start, stop in _cuts(values):
+        chosen, mix = _mixtures(values[start], values[stop - 1], float(values[0]), alphas[kept])
+        basis = np.ascontiguousarray(distinct[chosen, start:stop])
         segments.append(
             Segment(
                 start,
                 stop,
-                distinct[chosen, start:stop].to(torch.float32),
-                torch.from_numpy(mix).to(values.device, torch.float32),
+                torch.from_numpy(basis).to(device),
+                torch.from_numpy(mix.astype(np.float32)).to(device),
             )
         )
-    return Filters(distinct, rows, tuple(segments))
+    on_device = torch.from_numpy(distinct).to(device), torch.tensor(rows).to(device)
+    return Filters(*on_device, tuple(segments))
 
 
 def _cuts(values: NDArray[np.float64]) -> Iterator[tuple[int, int]]:

@@ -18,44 +18,54 @@ if TYPE_CHECKING:
     from d2b_ray.arrays import FloatArray
     from d2b_ray.encoding.factorization import FoldFactor
 
-__all__ = ["best_alphas", "empty_solution", "fold_scores", "keep_best"]
+__all__ = ["FoldScorer", "best_alphas", "empty_solution", "keep_best"]
 
 SUMMED = 64  # rows summed in float32, in cache; their sums in float64
 CONSTANT = 1e-6  # a deviation below this share of the mean is float32 rounding
 
 
-def fold_scores(
-    factor: FoldFactor,
-    penalties: torch.Tensor,
-    trained: torch.Tensor,
-    part: torch.Tensor | None,
-    held: torch.Tensor,
-) -> torch.Tensor:
-    """Scores (A, v) of all penalties on the held-out rows of one fold; all responses float32.
+class FoldScorer:
+    """Scores of all penalties on the held-out rows of one fold.
 
+    What depends on the design alone, filters among it, is on `device` once, for all voxels.
     Penalties that are lost in the rounding of eigenvalues score -inf, all but the largest: what they
-    would predict is rounding, and must not win.
-
-    Primal: `trained` Z'Y of the training rows (q, v), `part` that of the held-out rows. Dual:
-    `trained` the training responses, `part` None. `held` (n_g, v) the held-out responses.
+    would predict is rounding, and must not win. `alphas` (A,).
     """
-    device = str(held.device)
-    project = to_tensor(factor.project, device, torch.float32).T
-    mean, norm = _spread(held)
-    if part is None or factor.mean is None:
-        assert factor.held is not None
-        cross = to_tensor(factor.held, device, torch.float32).T @ held  # A'Y (r, v)
-    else:
-        offset = to_tensor(factor.mean, device, torch.float32)
-        own = torch.outer(offset, mean)
-        cross = project @ (part - own * len(held))
-        if factor.shift:  # of responses whose mean over all rows is 0, as `centred` leaves them
-            trained = trained - own * factor.shift
-    filters = make_filters(to_tensor(factor.values, device, torch.float64), penalties)
-    root = to_tensor(factor.root, device, torch.float32)
-    scores = alpha_scores(filters, project @ trained, cross, root, norm)[filters.rows]
-    barred = penalties < min(factor.least_penalty, float(penalties.max()))
-    return torch.where(barred[:, None], -torch.inf, scores)
+
+    def __init__(self, factor: FoldFactor, alphas: NDArray[np.float64], device: str) -> None:
+        def on_device(array: FloatArray) -> torch.Tensor:
+            return to_tensor(array, device, torch.float32)
+
+        self.fold, self._shift = factor.fold, factor.shift
+        self._project, self._root = on_device(factor.project).T, on_device(factor.root)
+        self._mean = None if factor.mean is None else on_device(factor.mean)
+        self._held = None if factor.held is None else on_device(factor.held).T
+        self._filters = make_filters(factor.values, alphas, device)
+        barred = alphas < min(factor.least_penalty, alphas.max())
+        self._barred = torch.from_numpy(barred).to(device)[:, None] if barred.any() else None
+
+    def __call__(
+        self, trained: torch.Tensor, part: torch.Tensor | None, held: torch.Tensor
+    ) -> torch.Tensor:
+        """Scores (A, v) float32; all responses float32.
+
+        Primal: `trained` Z'Y of the training rows (q, v), `part` that of the held-out rows. Dual:
+        `trained` the training responses, `part` None. `held` (n_g, v) the held-out responses.
+        """
+        mean, norm = _spread(held)
+        if part is None or self._mean is None:
+            assert self._held is not None
+            cross = self._held @ held  # A'Y (r, v)
+        else:
+            own = torch.outer(self._mean, mean)
+            cross = self._project @ (part - own * len(held))
+            if self._shift:  # of responses whose mean over all rows is 0, as `centred` leaves them
+                trained = trained - own * self._shift
+        found = alpha_scores(self._filters, self._project @ trained, cross, self._root, norm)
+        scores = found[self._filters.rows]
+        if self._barred is None:
+            return scores
+        return scores.masked_fill_(self._barred, -torch.inf)
 
 
 def _spread(rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

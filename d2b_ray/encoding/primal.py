@@ -8,7 +8,7 @@ import torch
 
 from d2b_ray.encoding.batches import batches
 from d2b_ray.encoding.centring import centred
-from d2b_ray.encoding.fold_scores import empty_solution, fold_scores, keep_best
+from d2b_ray.encoding.fold_scores import FoldScorer, empty_solution, keep_best
 from d2b_ray.encoding.products import cross_products
 from d2b_ray.encoding.tensors import to_array, to_tensor
 
@@ -43,6 +43,7 @@ def solve_primal(
     vectors, values = factorization.full.tensors(device)
     back, turn = vectors.to(torch.float32), values.sqrt().to(torch.float32)[:, None]
     out = empty_solution(p, response.shape[1])
+    scorers = [FoldScorer(factor, alphas, device) for factor in factorization.folds]
     per_voxel = 4 * (3 * n + (len(factorization.folds) + 10) * p + 3 * len(alphas))
     for start, stop in batches(response.shape[1], per_voxel, memory_budget_bytes):
         own = centred(response[:, start:stop], folds, intercept=factorization.intercept)
@@ -50,10 +51,9 @@ def solve_primal(
         parts = cross_products(factorization.rows, y, folds)
         total = parts.sum(0)  # Z'Y (r, v)
         scores = torch.zeros((len(alphas), stop - start), dtype=torch.float32, device=device)
-        for factor, part in zip(factorization.folds, parts, strict=True):
-            held = y[factor.fold.start : factor.fold.stop]
-            scores += fold_scores(factor, penalties, total - part, part, held)
-        best = keep_best(scores / len(factorization.folds), alphas, out, start, stop)
+        for scored, part in zip(scorers, parts, strict=True):
+            scores += scored(total - part, part, y[scored.fold.start : scored.fold.stop])
+        best = keep_best(scores / len(scorers), alphas, out, start, stop)
         shrunk = turn * total / filter_values(values, penalties[best])
         out.coef[:, start:stop] = to_array(back @ shrunk)
     return out

@@ -58,7 +58,7 @@ def alpha_scores(
     projected B (r, V); cross A'Y (r, V); root (q, r), upper trapezoidal, all float32;
     response_norm (V,) of the centred responses. Returns (A', V) float32.
     """
-    numerator = filters.weights.to(torch.float32) @ (projected * cross)  # (A', V)
+    numerator = filters.weights @ (projected * cross)  # (A', V)
     denominator = _norms(filters.segments, projected, root)
     denominator *= response_norm
     scores = numerator / denominator

@@ -34,9 +34,14 @@ def resolve_device(wanted: str) -> str:
     """`"cpu"` or `"cuda"` for `wanted` in {"auto", "cpu", "cuda"}; "auto" asks the assignment."""
     if wanted == "cpu" or os.environ.get(DEVICE_VARIABLE) == "cpu":
         return "cpu"
+    if not sees_gpu():
+        return "cpu"
     import torch
 
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    # float32 is float32: TF32, which convolutions have by default, keeps 10 bits of 23
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.allow_tf32 = False
+    return "cuda"
 
 
 def sees_gpu() -> bool:
