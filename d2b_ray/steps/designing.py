@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from d2b_ray.catalog.solvers import SOLVERS
+from d2b_ray.errors import DataError
 from d2b_ray.plan import feature_key, space_words
 from d2b_ray.store import Layout, check_mark
 from d2b_ray.survey.inputs import RELEASE
@@ -61,6 +62,13 @@ def _read_features(
         return {run.name: release.read(files[run.name]) for run in runs}
     store = cache.store(root)
     check_mark(store, feature, layer)
-    rows = {run.name: store.read_array(Layout.feature(feature, layer, run.name)) for run in runs}
+    rows = {}
+    for run in runs:
+        path = Layout.feature(feature, layer, run.name)
+        if not store.exists(path):  # of one unit, where a store that fails would end the run
+            raise DataError(
+                f"{store.url}/{path} is gone since this run looked; run again, its features are made anew"
+            )
+        rows[run.name] = store.read_array(path)
     check_mark(store, feature, layer)  # and nobody has replaced them meanwhile
     return rows

@@ -6,10 +6,11 @@ import shutil
 from collections import Counter
 
 import pytest
-from problems import Quiet, common_sweep
+from problems import Quiet, common_sweep, tiny_sweep
 from stores import assert_equal_stores, records
 
 from d2b_ray.engine.session import prepare, run_sweep
+from d2b_ray.steps import table
 
 LESS = ("features.llm.layers=1", "compare=[{by: annotation}]", "dataset.subjects=[S1, S2]",
         "significance.ceiling=none")  # fmt: skip
@@ -84,3 +85,27 @@ def test_features_that_are_gone_are_made_again_once_something_reads_them(
     assert summary.ok, summary.failed
     assert summary.executed["extract"] == 1
     assert gone.is_file()
+
+
+def test_features_that_vanish_during_a_run_cost_their_units_and_the_next_run_makes_them(
+    tiny_root, inline_store, tmp_path, monkeypatch
+):
+    """One file goes when the first design has been made; the others go on."""
+    out, gone = tmp_path / "out", []
+    made = table.STEPS["design"]
+
+    def design(task, values, cache, device):
+        found = made(task, values, cache, device)
+        if not gone:
+            gone.append(max(out.glob("stim_features/semantic/*/*/layer*/*_001.npy")))
+            gone[0].unlink()
+        return found
+
+    monkeypatch.setitem(table.STEPS, "design", design)
+    first = run_sweep(tiny_sweep(tiny_root, out), Quiet(), engine="inline")
+    assert 0 < len(first.failed) < 4
+    assert all("is gone since this run looked" in message for message in first.failed.values())
+    assert first.executed["commit"] > 0
+    again = run_sweep(tiny_sweep(tiny_root, out), Quiet(), engine="inline", retry_failed=True)
+    assert again.ok
+    assert_equal_stores(inline_store, out)

@@ -278,6 +278,7 @@ class _Loop:
                 )
         if now - self._looked > POLL_S or self.control.finished:
             self._looked = now
+            self.control.capacity_bytes = _object_store_bytes()  # nodes join and leave
             self.meters.left(self.control)
             self.sweep_run.tick()
 
