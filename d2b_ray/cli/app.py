@@ -54,12 +54,19 @@ def check(spec: Spec, overrides: Overrides = None) -> None:
 
 
 @app.command()
-def plan(spec: Spec, overrides: Overrides = None) -> None:
+def plan(
+    spec: Spec,
+    overrides: Overrides = None,
+    gpus: Annotated[int, typer.Option(min=0, help="Say how long it takes on so many GPUs.")] = 0,
+    cpus: Annotated[
+        int | None, typer.Option(min=1, help="And on so many cores; default: this machine's.")
+    ] = None,
+) -> None:
     """Print the units of a sweep: kinds, repeats, what is done, bytes, a time estimate."""
     from d2b_ray.cli.planning import show_plan
     from d2b_ray.spec import load
 
-    show_plan(load(spec, overrides or []))
+    show_plan(load(spec, overrides or []), gpus, cpus or os.cpu_count() or 1)
 
 
 @app.command()

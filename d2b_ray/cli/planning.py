@@ -8,10 +8,11 @@ import typer
 
 from d2b_ray.engine.session import prepare
 from d2b_ray.engine.space import bytes_left, free_bytes
-from d2b_ray.plan import KINDS, Kind, estimate
-from d2b_ray.plan.describe import HEADINGS, bytes_text, rows, summary
+from d2b_ray.plan import GPU, KINDS, Kind, estimate
+from d2b_ray.plan.describe import HEADINGS, bytes_text, duration_text, rows, summary
 from d2b_ray.plan.estimate import FLOAT32_BYTES
 from d2b_ray.plan.remarks import remarks
+from d2b_ray.schedule.forecast import forecast
 
 if TYPE_CHECKING:
     from d2b_ray.engine.sweep_run import SweepRun
@@ -30,7 +31,7 @@ class Silent:
         """Nothing to say."""
 
 
-def show_plan(sweep: Sweep) -> None:
+def show_plan(sweep: Sweep, gpus: int, cpus: int) -> None:
     """Print units by kind with what is done, and what the rest will cost."""
     sweep_run = prepare(sweep, Silent()).sweep_run
     plan = sweep_run.plan
@@ -46,6 +47,13 @@ def show_plan(sweep: Sweep) -> None:
         typer.echo(line)
     if sweep_run.demand.left:
         typer.echo(_memory(sweep_run))
+        on_gpu = estimate(plan, sweep_run.world.sizes, sweep_run.finished_keys, GPU)
+        found = forecast(estimates, on_gpu, gpus=gpus, cpus=cpus)
+        where = f"{gpus} GPUs and {cpus} cores" if gpus else f"{cpus} cores"
+        typer.echo(
+            f"time: about {duration_text(found.seconds)} on {where}, most of it {found.kind} units"
+            + (f"; the {found.bound_by} are waited for" if gpus else "")
+        )
     _tell_state(sweep_run)
 
 

@@ -98,7 +98,7 @@ def test_a_missing_layer_costs_that_layer() -> None:
 )
 def test_twice_the_work_takes_twice_the_time(kind: str, override: str, factor: float) -> None:
     ratio = by_kind(plan(override))[kind].seconds / by_kind(plan())[kind].seconds
-    assert ratio == pytest.approx(factor, rel=0.01)  # starting a unit costs, too
+    assert ratio == pytest.approx(factor, rel=0.03)  # starting a unit costs, too
 
 
 @pytest.mark.parametrize("reduce", ["none", "{pca: 50}", "{srp: 0.5}"])
