@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
+from itertools import repeat
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from d2b_ray.schedule.events import (
@@ -38,6 +39,13 @@ if TYPE_CHECKING:
 __all__ = ["Control", "State"]
 
 State: TypeAlias = Literal["waiting", "ready", "running", "done", "failed", "skipped", "unneeded"]
+# Fits of the subject that a worker holds, then what makes more of these, then fits of another.
+ORDER = tuple(
+    step
+    for kind in PRIORITY
+    for step in ([("fit", True), ("factorize", False), ("design", False)] if kind == "fit" else [])
+    + [(kind, False)]
+)
 UNFINISHED = frozenset({"waiting", "ready", "running"})
 
 
@@ -104,7 +112,9 @@ class Control:
         """The unit that this free worker should run now, marked as running; None when there is none.
 
         Order: nearest to a result first, then plan order; among the first candidates of one kind
-        one whose subject or model the worker already holds is preferred. `stalled`: nothing runs and
+        one whose subject or model the worker already holds is preferred. A worker stays with its
+        subject: before it fits another, designs are made ready as far as there is room for them, which
+        have fits of its own. `stalled`: nothing runs and
         nobody found a unit, so that a worker may take what is not of its lane, and what failed there.
         """
         if self.stopped:
@@ -114,13 +124,14 @@ class Control:
         kinds = worker.kinds
         if worker.spare and (stalled or not any(self._unfinished[kind] for kind in kinds)):
             kinds = kinds | worker.spare
-        for work_kind in PRIORITY:
+        for work_kind, only_home in ORDER if worker.subject else zip(PRIORITY, repeat(False)):
             if work_kind not in kinds:
                 continue
             unit = self._ready.pop(
                 work_kind, worker,
                 is_ready=lambda key: self.state[key] == "ready",
                 may_run=lambda unit: self._may_run(unit, worker, stalled=stalled),
+                only_home=only_home,
             )  # fmt: skip
             if unit is not None:
                 self._move(unit.key, "running")

@@ -41,8 +41,13 @@ class ReadyUnits:
         worker: WorkerView,
         is_ready: Callable[[str], bool],
         may_run: Callable[[Unit], bool],
+        *,
+        only_home: bool = False,
     ) -> Unit | None:
-        """The first unit of an work_kind that may run; among the first few, one the worker has at home."""
+        """The first unit of a work_kind that may run; among the first few, one the worker has at home.
+
+        `only_home`: None if none of these few is.
+        """
         heap = self._heaps[work_kind]
         seen: list[tuple[int, str, Unit]] = []
         first: tuple[int, str, Unit] | None = None
@@ -56,7 +61,7 @@ class ReadyUnits:
                 first = first or entry
                 if holds_inputs(entry[2], worker):
                     home = entry
-        chosen = home or first
+        chosen = home if only_home else home or first
         for entry in seen:
             if entry is not chosen:
                 heapq.heappush(heap, entry)

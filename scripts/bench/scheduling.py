@@ -80,6 +80,7 @@ class Cluster:
         self.idle = set(range(len(views)))
         self.ends: list[tuple[float, int, str]] = []
         self.now = 0.0
+        self.switches = 0  # fits of another subject than the worker held
         self.busy: list[tuple[float, float, int]] = []  # from, to, worker
 
     def run(self) -> None:
@@ -103,6 +104,8 @@ class Cluster:
             if key is None:
                 nothing_for.add(kinds)
                 continue
+            unit = self.control.units[key]
+            self.switches += unit.kind == "fit" and self.views[worker].subject != unit.subject
             self.idle.discard(worker)
             end = self.now + self.seconds[key]
             self.busy.append((self.now, end, worker))
@@ -163,6 +166,7 @@ def main() -> None:
                 "fits": len(fits),
                 "workers": len(shapes),
                 "gpus": len(gpus),
+                "switches_of_subject_a_gpu": round(cluster.switches / len(gpus), 2),
                 "simulated_seconds": round(cluster.now, 1),
                 "steady_seconds": [round(full, 1), round(last, 1)],
                 "gpu_utilisation_steady": round(utilisation(cluster.busy, gpus, (full, last)), 4),

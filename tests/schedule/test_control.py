@@ -280,3 +280,38 @@ def test_what_is_put_back_waits_for_a_value_that_was_lost_meanwhile():
     assert control.state["n001"] == "waiting"
     order, _ = run(control, held=frozenset({"d0", "a0"}))
     assert order[-4:] == ["n000", "n001", "c00", "g"]
+
+
+def test_a_worker_makes_designs_ready_before_it_fits_another_subject():
+    """Two designs, two subjects: the fits of one follow each other, as long as designs have room."""
+    made = chain_of_designs(designs=3, subjects=2)
+
+    def fits(capacity):
+        control = Control(made, value_bytes=dict.fromkeys(SHELVED, 10), capacity_bytes=capacity)
+        view, order = WorkerView(frozenset(PRIORITY)), []
+        while (key := control.pick(view)) is not None:
+            unit = control.units[key]
+            if unit.kind == "fit":
+                order.append(unit.subject)
+            view = view.after(unit)
+            control.handle(Succeeded(key))
+        assert control.finished
+        return order
+
+    assert fits(1000) == ["S0", "S0", "S0", "S1", "S1", "S1"]
+    assert sorted(fits(1)) == ["S0"] * 3 + ["S1"] * 3
+    assert fits(1) == ["S0", "S1", "S1", "S0", "S0", "S1"]  # room for one design
+
+
+SHELVED = [f"d{n}" for n in range(3)]
+
+
+def chain_of_designs(designs, subjects):
+    units = []
+    for d in range(designs):
+        units.append(Unit("design", f"d{d}", {}, (), f"d{d}", model="m"))
+        for s in range(subjects):
+            fit, commit = f"f{d}{s}", f"c{d}{s}"
+            units.append(Unit("fit", fit, {}, (f"d{d}",), fit, subject=f"S{s}", model="m"))
+            units.append(Unit("commit", commit, {}, (fit,), commit, subject=f"S{s}", model="m"))
+    return units
