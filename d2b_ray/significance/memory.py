@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LAGS", "spread"]
 
-LAGS = 2  # lags up to a half of the series: with fewer slow features keep too much (scripts/calibration.md)
+LAGS = 0.75  # of the series: with fewer, slow features keep too much (scripts/calibration.md)
 LEAST = 0.2  # of N Var(null), which noise in the autocorrelations may bring near to zero, or below
 
 
@@ -32,11 +32,11 @@ def spread(x: NDArray[np.float64], y: NDArray[np.float64], block_trs: int) -> ND
     """sqrt(Var(r) / Var(null)) for each pair of series, at least 1: by how much a null is widened.
 
     `x`, `y` (N, v) centred; `block_trs` L in TRs. Returns (v,). 1 where one of the two is constant.
-    The lags are those up to N / 2, by the autocorrelation of neighbouring runs as one series. It is a
+    The lags are those up to 3 N / 4, by the autocorrelation of neighbouring runs as one series. It is a
     function of each series alone, never of how they go together: the test stays a test.
     """
     samples = len(x)
-    lags = samples // LAGS
+    lags = int(LAGS * samples)
     if lags < 1:
         return np.ones(x.shape[1])
     shared = (autocorrelation(x, lags) * autocorrelation(y, lags))[1:]
