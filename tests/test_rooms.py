@@ -155,4 +155,6 @@ def test_ray_is_imported_below_one_folder_only():
                 names = [node.module or ""]
             if any(name.split(".")[0] == "ray" for name in names):
                 found.add(path.relative_to(PACKAGE).as_posix())
-    assert found == {f"engine/on_ray/{name}.py" for name in ("workers", "driver", "tries")}
+    assert found == {
+        f"engine/on_ray/{name}.py" for name in ("joining", "workers", "driver", "tries")
+    }

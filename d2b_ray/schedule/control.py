@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from itertools import repeat
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from d2b_ray.schedule.events import (
@@ -29,7 +28,7 @@ from d2b_ray.schedule.events import (
 from d2b_ray.schedule.memory import MemoryLedger
 from d2b_ray.schedule.placement import Placement
 from d2b_ray.schedule.policy import POLICY, Failure, Tries
-from d2b_ray.schedule.ready import PRIORITY, ReadyUnits
+from d2b_ray.schedule.ready import ReadyUnits, order_for
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -39,13 +38,6 @@ if TYPE_CHECKING:
 __all__ = ["Control", "State"]
 
 State: TypeAlias = Literal["waiting", "ready", "running", "done", "failed", "skipped", "unneeded"]
-# Fits of the subject that a worker holds, then what makes more of these, then fits of another.
-ORDER = tuple(
-    step
-    for kind in PRIORITY
-    for step in ([("fit", True), ("factorize", False), ("design", False)] if kind == "fit" else [])
-    + [(kind, False)]
-)
 UNFINISHED = frozenset({"waiting", "ready", "running"})
 
 
@@ -112,9 +104,7 @@ class Control:
         """The unit that this free worker should run now, marked as running; None when there is none.
 
         Order: nearest to a result first, then plan order; among the first candidates of one kind
-        one whose subject or model the worker already holds is preferred. A worker stays with its
-        subject: before it fits another, designs are made ready as far as there is room for them, which
-        have fits of its own. `stalled`: nothing runs and
+        one whose subject or model the worker already holds is preferred. `stalled`: nothing runs and
         nobody found a unit, so that a worker may take what is not of its lane, and what failed there.
         """
         if self.stopped:
@@ -124,7 +114,7 @@ class Control:
         kinds = worker.kinds
         if worker.spare and (stalled or not any(self._unfinished[kind] for kind in kinds)):
             kinds = kinds | worker.spare
-        for work_kind, only_home in ORDER if worker.subject else zip(PRIORITY, repeat(False)):
+        for work_kind, only_home in order_for(worker):
             if work_kind not in kinds:
                 continue
             unit = self._ready.pop(
@@ -209,9 +199,10 @@ class Control:
             self._ready.push(self._order[key], unit)
 
     def _may_run(self, unit: Unit, worker: WorkerView, *, stalled: bool) -> bool:
-        if not stalled and self.placement.bars(unit.key, worker):
-            return False
-        return self.memory.has(unit, self._factorizations_of(unit), self.capacity_bytes / 2)
+        barred = not stalled and self.placement.bars(unit.key, worker)
+        return not barred and self.memory.has(
+            unit, self._factorizations_of(unit), self.capacity_bytes / 2
+        )
 
     def _factorizations_of(self, unit: Unit) -> tuple[str, ...]:
         """Values that will soon lie beside that of a unit: the factorizations of a design."""

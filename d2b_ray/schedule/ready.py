@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from d2b_ray.plan import Unit
     from d2b_ray.schedule.events import WorkerView
 
-__all__ = ["PRIORITY", "ReadyUnits"]
+__all__ = ["PRIORITY", "ReadyUnits", "order_for"]
 
 # What is nearest to a finished result goes first: it frees memory, and a killed sweep loses less.
 PRIORITY = (
@@ -22,7 +22,25 @@ PRIORITY = (
     "join", "extract", "shard",
 )  # fmt: skip
 
+ANYONE = tuple((kind, False) for kind in PRIORITY)
+# Fits of the subject that a worker holds, then what makes more of these, then fits of another.
+AT_HOME = tuple(
+    step
+    for kind in PRIORITY
+    for step in ([("fit", True), ("factorize", False), ("design", False)] if kind == "fit" else [])
+    + [(kind, False)]
+)
+
 AFFINITY_WINDOW = 32  # how many ready units are looked through for one that suits the worker
+
+
+def order_for(worker: WorkerView) -> tuple[tuple[str, bool], ...]:
+    """Kinds in the order that a worker looks for them, and whether for what it has at home only.
+
+    A worker stays with its subject: before it fits another, designs are made ready, as far as there is
+    room for them, which have fits of its own.
+    """
+    return AT_HOME if worker.subject else ANYONE
 
 
 class ReadyUnits:

@@ -12,7 +12,7 @@ from problems import Quiet, banded_sweep, common_sweep, tiny_sweep
 from scipy import stats
 
 from d2b_ray import significance
-from d2b_ray.arrays import Fit
+from d2b_ray.arrays import Fit, NullCounts
 from d2b_ray.data import open_dataset
 from d2b_ray.engine.session import run_sweep
 from d2b_ray.errors import DataError, PlanError
@@ -224,8 +224,11 @@ def test_lengths_of_runs_are_those_of_the_rows(tiny_root, tmp_path):
 
 @pytest.mark.parametrize("within", [True, False])
 def test_a_null_hands_on_the_runs_only_when_asked(tiny_root, tmp_path, monkeypatch, within):
-    given = {}
-    monkeypatch.setattr(significance, "block_null", lambda *_, **options: given.update(options))
+    given, none = {}, np.zeros(0, np.int64)
+    counts = NullCounts(none, none, 2, np.zeros(2, np.float32), 0)
+    monkeypatch.setattr(
+        significance, "block_null", lambda *_, **options: given.update(options) or counts
+    )
     held = cache(tiny_root, tmp_path)
     params = {"start": 0, "stop": 2, "seed": 1, "null": "voxel", "rng": "philox", "test": "block",
               "block_trs": 10} | ({"within_runs": True} if within else {})  # fmt: skip

@@ -8,24 +8,20 @@ that dies is replaced, and `control` hears of it as a failure of the unit that r
 from __future__ import annotations
 
 import logging
-import os
 import time
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import ray
 from ray.util import metrics
 
+from d2b_ray.engine.on_ray.joining import joined, object_store_bytes
 from d2b_ray.engine.on_ray.meters import Meters
 from d2b_ray.engine.on_ray.tries import RunningUnit, nobody_for, outcome, shown_name
 from d2b_ray.engine.on_ray.workers import WorkerPool
 from d2b_ray.schedule.events import EndWorker, Failed, Lost, Release, Succeeded
 from d2b_ray.schedule.policy import Failure
-from d2b_ray.steps.device import LOGICAL_GPUS, sees_gpu
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from d2b_ray.engine.on_ray.workers import WorkerSlot
     from d2b_ray.engine.sweep_run import SweepRun
     from d2b_ray.schedule.events import Action
@@ -53,11 +49,8 @@ def run_on_ray(
     `address` of a running cluster; None joins the one of a submitted job, else starts a cluster of
     this machine (with `num_cpus`, `num_gpus` logical resources if given) that ends with the call.
     """
-    if num_gpus and not address and not sees_gpu():
-        os.environ[LOGICAL_GPUS] = "1"  # as the caller says, who knows this machine
-        sweep_run.message("torch sees no GPU here: units of GPU workers take the CPU")
-    with _cluster(address, num_cpus, num_gpus):
-        sweep_run.control.capacity_bytes = _object_store_bytes()
+    with joined(address, num_cpus, num_gpus, sweep_run.message):
+        sweep_run.control.capacity_bytes = object_store_bytes()
         pool = WorkerPool(sweep_run.settings, sweep_run.demand, sweep_run.message)
         gpus = sum(1 for slot in pool.slots if slot.shape.num_gpus)
         sweep_run.workers(len(pool.slots), gpus)
@@ -65,26 +58,6 @@ def run_on_ray(
             _Loop(sweep_run, pool).run()
         finally:
             pool.close()
-
-
-@contextmanager
-def _cluster(address: str | None, num_cpus: int | None, num_gpus: int | None) -> Iterator[None]:
-    if ray.is_initialized():  # a caller's own cluster: used as it is and left running
-        yield
-        return
-    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
-    if address or os.environ.get("RAY_ADDRESS"):
-        ray.init(address=address, **quiet)
-    else:
-        ray.init(num_cpus=num_cpus, num_gpus=num_gpus, include_dashboard=False, **quiet)
-    try:
-        yield
-    finally:
-        ray.shutdown()
-
-
-def _object_store_bytes() -> float:
-    return float(ray.cluster_resources().get("object_store_memory", 0))  # type: ignore[no-untyped-call]
 
 
 class _Loop:
@@ -278,7 +251,7 @@ class _Loop:
                 )
         if now - self._looked > POLL_S or self.control.finished:
             self._looked = now
-            self.control.capacity_bytes = _object_store_bytes()  # nodes join and leave
+            self.control.capacity_bytes = object_store_bytes()  # nodes join and leave
             self.meters.left(self.control)
             self.sweep_run.tick()
 
