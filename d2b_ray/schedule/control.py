@@ -114,9 +114,7 @@ class Control:
         kinds = worker.kinds
         if worker.spare and (stalled or not any(self._unfinished[kind] for kind in kinds)):
             kinds = kinds | worker.spare
-        for work_kind, only_home in order_for(worker):
-            if work_kind not in kinds:
-                continue
+        for work_kind, only_home in order_for(worker, kinds):
             unit = self._ready.pop(
                 work_kind, worker,
                 is_ready=lambda key: self.state[key] == "ready",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from d2b_ray.schedule.events import READS_MODEL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from d2b_ray.plan import Unit
     from d2b_ray.schedule.events import WorkerView
@@ -34,13 +34,13 @@ AT_HOME = tuple(
 AFFINITY_WINDOW = 32  # how many ready units are looked through for one that suits the worker
 
 
-def order_for(worker: WorkerView) -> tuple[tuple[str, bool], ...]:
-    """Kinds in the order that a worker looks for them, and whether for what it has at home only.
+def order_for(worker: WorkerView, kinds: frozenset[str]) -> Iterator[tuple[str, bool]]:
+    """Those of `kinds` in the order that a worker looks for them, and whether at home only.
 
     A worker stays with its subject: before it fits another, designs are made ready, as far as there is
     room for them, which have fits of its own.
     """
-    return AT_HOME if worker.subject else ANYONE
+    return (step for step in (AT_HOME if worker.subject else ANYONE) if step[0] in kinds)
 
 
 class ReadyUnits:
