@@ -143,6 +143,7 @@ def prepare(sweep: Sweep, observer: Observer, *, retry_failed: bool = False) -> 
         extra_rows=sweep.dataset.extra_rows,
         bad_voxels=sweep.dataset.bad_voxels,
         keep_coef="coef" in sweep.output.save,
+        reader=code_now(plug_ins(sweep))["digest"],
         responses=world.responses,
         responses_folder=wanted.responses.folder,
         responses_bytes=wanted.responses.bytes,

@@ -107,6 +107,9 @@ class ResponseFiles:
 
     def _make_room(self, needed: int) -> None:
         """Remove what was not used for longest; _NoRoomError if that is not enough."""
+        for part in self.folder.glob("*.part"):
+            if not _is_alive(int(part.suffixes[-2][1:])):
+                part.unlink(missing_ok=True)  # of a process that was killed
         kept = {path: path.stat() for path in self.folder.glob("*.npy")}
         held = sum(found.st_size for found in kept.values())
         free = shutil.disk_usage(self.folder).free
@@ -119,6 +122,14 @@ class ResponseFiles:
                 break
             path.unlink(missing_ok=True)  # who maps it keeps it until he lets go
             held -= kept[path].st_size
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except OSError as error:  # another user's is alive, too
+        return not isinstance(error, ProcessLookupError)
+    return True
 
 
 class _NoRoomError(Exception):

@@ -42,8 +42,9 @@ class RunSettings:
     "auto" (the accelerator that was assigned, if any). `commit` of the code, for the records; `code`
     its digest, which a worker's must equal ("": not asked); `fence` ends all writing when another
     run has taken over. `keep_coef`: a fit's value has its coefficients, as they are saved.
-    `responses` digest of each subject's files; what is made of them is kept in
-    `responses_folder` of each machine (None: its temporary files), `responses_bytes` at most.
+    `reader` digest of the code that reads, plug-ins too. `responses` digest of each subject's files;
+    what is made of them is kept in `responses_folder` of each machine (None: its temporary files),
+    `responses_bytes` at most.
     """
 
     sweep: str
@@ -62,6 +63,7 @@ class RunSettings:
     extra_rows: ExtraRows | None = None
     bad_voxels: Literal["drop", "error"] = "drop"
     keep_coef: bool = True
+    reader: str = ""
     responses: Mapping[str, str] = field(default_factory=dict)
     responses_folder: str | None = None
     responses_bytes: int | None = None

@@ -129,6 +129,7 @@ class WorkerCache:
         about = {
             "responses": settings.responses[subject],
             "layout": settings.layout,
+            "reader": settings.reader,
             "extra_rows": settings.extra_rows,
             "runs": [(run.name, run.seconds, run.overlap) for run in runs],
             "columns": None if kept is None else sha256(kept.tobytes()).hexdigest(),

@@ -62,6 +62,28 @@ def test_files_that_changed_since_the_run_began_are_not_taken(common_root, tmp_p
     assert not list((tmp_path / "files").glob("*.npy")) + list((tmp_path / "files").glob("*.part"))
 
 
+def test_other_code_that_reads_has_files_of_its_own(common_root, tmp_path, reads):
+    sweep = common_sweep(
+        common_root, tmp_path / "out", *LESS, f"resources.responses.folder={tmp_path}/files"
+    )
+    settings = prepare(sweep, Quiet()).sweep_run.settings
+    for reader in ("one", "one", "another"):
+        WorkerCache(replace(settings, reader=reader)).responses("S1", "VALID")
+    assert set(reads.values()) == {2}
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path):
+    (ended := multiprocessing.get_context("fork").Process(target=int)).start()
+    ended.join()
+    left = tmp_path / f"b.{ended.pid}.part"
+    here = tmp_path / f"c.{os.getpid()}.part"
+    for path in (left, here):
+        path.touch()
+    ResponseFiles(str(tmp_path)).get("a", 10, lambda: [array(1)])
+    assert not left.exists()
+    assert here.exists()
+
+
 def array(number):
     return np.full((10, 250), number, np.float32)
 
