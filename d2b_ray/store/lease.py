@@ -120,8 +120,14 @@ class Lease:
             if self.before is not None:
                 self._see_off(self.before)
             generation = 1 + (self.before.generation if self.before else 0)
-            if self._store.create_exclusive(Layout.lease(generation), _facts(self._sweep)):
+            own = _facts(self._sweep)
+            if self._store.create_exclusive(Layout.lease(generation), own):
                 break
+        if self._store.create_exclusive(Layout.lease(generation), own):  # it is there already
+            self._say(
+                f"{self._store.url} writes over what should only be created (no conditional writes): two "
+                "runs that begin at once would not see each other; begin one at a time"
+            )
         self.fence = Fence(self._store.url, generation)
         self._beat()
         for path in self._store.list("lease/"):

@@ -156,3 +156,18 @@ def test_in_memory_too():
             pass
     finally:
         store.remove_tree("lease")
+
+
+def test_a_store_that_writes_over_what_it_should_create_is_told(store, monkeypatch):
+    """As object stores without conditional writes do."""
+    said = []
+    with lease(store, said):
+        assert not said
+
+    def written(self, path, data):
+        self.write_json(path, json.loads(data))
+        return True
+
+    monkeypatch.setattr(Store, "create_exclusive", written)
+    with lease(store, said):
+        assert any("no conditional writes" in line for line in said)
