@@ -102,3 +102,12 @@ def test_records_name_the_code(inline_store):
     assert {"commit", "d2b-ray", "numpy", "torch", "python"} <= set(record["versions"])
     assert record["host"]
     assert record["device"] == "cpu"
+
+
+def test_a_ray_that_does_not_tell_which_nodes_will_end_is_lived_with(monkeypatch):
+    from ray._private.state import GlobalState
+
+    from d2b_ray.engine.on_ray import workers
+
+    monkeypatch.delattr(GlobalState, "get_draining_nodes")
+    assert workers._draining() == {}

@@ -247,9 +247,16 @@ def _resources() -> list[dict[str, float]]:
 
 def _draining() -> dict[str, int]:
     """Nodes that will end soon (a spot instance was reclaimed, `ray drain-node`), with deadlines."""
-    from ray._private.state import state  # there is no public way to ask
+    try:
+        from ray._private.state import state  # there is no public way to ask
 
-    found: dict[str, int] = state.get_draining_nodes()
+        found: dict[str, int] = state.get_draining_nodes()
+    except (
+        ImportError,
+        AttributeError,
+    ) as error:  # another version: units of such nodes are done again
+        log.info("Ray %s does not tell which nodes will end: %s", ray.__version__, error)
+        return {}
     return found
 
 
