@@ -161,7 +161,7 @@ def test_a_submitted_job_gives_the_same_store(
         assert_equal_stores(results, tmp_path / "out")
         counted = units_ended(head.metrics)
         assert sum(counted.values()) == 85
-        assert counted["null"] == 72
+        assert counted["null"] == 18
         joined = d2b_ray(
             "run", str(tmp_path / "words.yaml"), "--address", head.address, cwd=base,
             RAY_AUTH_MODE="disabled",
