@@ -49,7 +49,7 @@ fits:
     delays: {{start: 1, end: 2}}
     search: {{n_iter: 3}}
 significance: {{permutations: 19, block_trs: 2}}
-output: {{root: {out}}}
+output: {{root: {out}, figures: false}}
 """
 
 

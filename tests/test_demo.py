@@ -21,6 +21,7 @@ from cluster import plain_environment, running_head
 
 ROOT = Path(__file__).resolve().parents[1]
 SUBJECTS = ("DM01", "DM03")
+UNITS = 25  # of the sweep over word vectors: features, designs, factorizations, fits, nulls ...
 DRIVEN = ("speechTranscription", "objectiveAnnot50chara", "story")
 
 
@@ -33,7 +34,7 @@ def units_ended(metrics: str) -> dict[str, float]:
             found = pattern.findall(answer.read().decode())
         counted: dict[str, float] = {}
         for labels, value in found:
-            assert 'sweep="demo"' in labels
+            assert 'sweep="words"' in labels
             assert 'outcome="done"' in labels
             kind = re.search(r'[Kk]ind="(\w+)"', labels)[1]
             counted[kind] = counted.get(kind, 0) + float(value)
@@ -141,30 +142,27 @@ def test_ray_on_this_machine_gives_the_same_store(base, results, tmp_path):
 
 
 @pytest.mark.ray
-def test_a_submitted_job_gives_the_same_store(
-    base, results, words_root, words_store, ray_folder, tmp_path
-):
+def test_a_submitted_job_gives_the_same_store(words_root, words_store, ray_folder, tmp_path):
     """A driver of this machine may join the same cluster."""
-    (tmp_path / "words.yaml").write_text(words_yaml(words_root, tmp_path / "words"))
-    with running_head(ray_folder, D2B_RAY_BASE=str(base)) as head:
+    spec = tmp_path / "words.yaml"
+    spec.write_text(words_yaml(words_root, tmp_path / "words"))
+    with running_head(ray_folder) as head:
         command = [
             "ray", "job", "submit", "--address", head.dashboard, "--working-dir", ".", "--",
-            "python", "jobs/run_sweep.py", "jobs/demo.yaml", "--set",
-            f"output.root={tmp_path}/out",
+            "python", "jobs/run_sweep.py", str(spec), "--set", f"output.root={tmp_path}/out",
         ]  # fmt: skip
         done = subprocess.run(
             command, cwd=ROOT, capture_output=True, text=True,
             env=plain_environment(RAY_AUTH_MODE="disabled"),
         )  # fmt: skip
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
-        assert "Ran 85 units" in done.stdout
-        assert_equal_stores(results, tmp_path / "out")
+        assert f"Ran {UNITS} units" in done.stdout
+        assert_equal_stores(words_store, tmp_path / "out")
         counted = units_ended(head.metrics)
-        assert sum(counted.values()) == 85
-        assert counted["null"] == 18
+        assert sum(counted.values()) == UNITS
+        assert counted["null"] == 8
         joined = d2b_ray(
-            "run", str(tmp_path / "words.yaml"), "--address", head.address, cwd=base,
-            RAY_AUTH_MODE="disabled",
-        )  # fmt: skip
+            "run", str(spec), "--address", head.address, cwd=tmp_path, RAY_AUTH_MODE="disabled"
+        )
         assert joined.returncode == 0, joined.stdout + joined.stderr
         assert_equal_stores(words_store, tmp_path / "words")

@@ -191,6 +191,7 @@ def _commit_params(sweep: Sweep, variant: Variant, fit: Unit) -> dict[str, Any]:
         "save": sorted({*sweep.output.save, *_kept(sweep, variant)}),
         "table": sweep.output.table,
         "label": variant.cell.fit.label,
+        **({} if sweep.output.figures else {"figures": False}),
     }
 
 

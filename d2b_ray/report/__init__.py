@@ -1,7 +1,7 @@
-"""Store -> tables, figures, one page. Reads summaries and records only, never an array of a fit."""
+"""Store -> tables, figures, one page. Reads summaries and records only, never an array of a fit.
 
-from d2b_ray.report.figures import correlation_histogram
-from d2b_ray.report.gather import gather
-from d2b_ray.report.tables import band_table, voxel_table
+- `gather.gather`: the tables, the overview and the page of all that is in a store
+- `figures.correlation_histogram`: the figure of one fit; `tables.voxel_table`, `tables.band_table`: its rows
 
-__all__ = ["band_table", "correlation_histogram", "gather", "voxel_table"]
+Nothing is imported here: the tables of a fit need no matplotlib.
+"""

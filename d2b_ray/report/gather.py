@@ -61,7 +61,10 @@ def gather(store: Store, *, tables: bool = True) -> dict[str, Written]:
     ledger = Ledger(store, units)
     failed = ledger.failures()  # one beside a record is void
     failures = [ledger.failure(key) for key in sorted(failed)]
-    html = page(fits, failures, contrasts, figures=bool(layered), regions=bool(rois))
+    drawn = {s["fit"] for s in summaries if s.get("params", {}).get("figures", True)}
+    html = page(
+        fits, failures, contrasts, drawn=drawn, figures=bool(layered), regions=bool(rois)
+    )  # fmt: skip
     written[Layout.REPORT] = store.write_bytes(Layout.REPORT, html.encode())
     return written
 

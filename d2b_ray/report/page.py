@@ -11,6 +11,7 @@ from d2b_ray.report.notes import notes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
 __all__ = ["page"]
 
@@ -31,11 +32,12 @@ def page(
     failures: Sequence[Mapping[str, Any]],
     contrasts: Sequence[Mapping[str, Any]],
     *,
+    drawn: AbstractSet[str],
     figures: bool,
     regions: bool,
 ) -> str:
     """HTML of the report. `fits` rows of fits.parquet; `failures` what was stored of failed units;
-    `contrasts` rows of comparisons.parquet.
+    `contrasts` rows of comparisons.parquet; `drawn` keys of fits that have a histogram.
     """
     over_subjects = [row for row in contrasts if row["subject"] is None]
     shown = (over_subjects or list(contrasts))[:MOST_CONTRASTS]
@@ -46,6 +48,7 @@ def page(
         contrasts=shown,
         contrasts_left=len(contrasts) - len(shown),
         notes=notes(fits),
+        drawn=drawn,
         figures=figures,
         regions=regions,
         subjects=sorted({fit["subject"] for fit in fits}),

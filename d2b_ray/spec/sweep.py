@@ -59,6 +59,8 @@ class OutputBlock(Closed):
     """Which arrays of a fit are kept."""
     table: Annotated[Literal["parquet", "none"], Allowed("one of: parquet, none")] = "parquet"
     """Tables of voxels and fits."""
+    figures: Annotated[bool, Allowed("true or false")] = True
+    """Whether each fit has a histogram of its correlations: about 0.2 s and 30 kB a fit."""
     keep_texts: Annotated[bool, Allowed("true or false")] = True
     """Whether rows of distinct texts stay beside the features: a text that comes again costs nothing."""
 

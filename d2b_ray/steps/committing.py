@@ -28,8 +28,6 @@ log = logging.getLogger(__name__)
 
 def commit(task: Task, values: Sequence[Any], cache: WorkerCache, device: str) -> None:
     """Counts become p-values; the fit's folder, its rows of the tables, summary and record are written."""
-    from d2b_ray.report import correlation_histogram
-
     watch = Stopwatch()
     fit, *rest = values
     bounds, counts = Intervals.of(task.unit.params["significance"], rest)
@@ -52,9 +50,14 @@ def commit(task: Task, values: Sequence[Any], cache: WorkerCache, device: str) -
         arrays |= count_arrays(place, merged)
     for path, array in arrays.items():
         written[path] = store.write_array(path, array)
-    title = task.unit.label.removeprefix("commit ")
-    figure = correlation_histogram(fit.r, tests.significant, title)
-    written[place.figure] = store.write_bytes(place.figure, figure)
+    if params.get("figures", True):
+        from d2b_ray.report.figures import correlation_histogram
+
+        title = task.unit.label.removeprefix("commit ")
+        figure = correlation_histogram(fit.r, tests.significant, title)
+        written[place.figure] = store.write_bytes(place.figure, figure)
+    else:
+        store.remove(place.figure)  # of an earlier run
     if params["table"] == "parquet":
         for path, table in fit_tables(place, task.unit.key, voxels, fit, tests, bounds).items():
             written[path] = store.write_table(path, table)

@@ -18,7 +18,7 @@ __all__ = ["gather"]
 
 def gather(task: Task, values: Sequence[Any], cache: WorkerCache, device: str) -> None:
     """Tables, figures and the report of all that is in the store."""
-    from d2b_ray.report import gather as gather_report
+    from d2b_ray.report.gather import gather as gather_report
 
     watch = Stopwatch()
     store = cache.store(cache.settings.results)

@@ -105,7 +105,7 @@ def fit_tables(
     place: FitPlace, key: str, voxels: Voxels, fit: Fit, tests: FitPValues, bounds: Intervals
 ) -> dict[str, pa.Table]:
     """Path -> rows of the fit in the table of voxels and, for a banded fit, in that of bands."""
-    from d2b_ray.report import band_table, voxel_table
+    from d2b_ray.report.tables import band_table, voxel_table
 
     values: dict[str, Array | None] = {
         "r": fit.r,

@@ -1,56 +1,32 @@
-"""The Ray cluster that the tests of the engine share, and the drill that its workers are under."""
+"""A sweep over every modality, run once by the reference engine."""
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-
 import pytest
-from drill import Drill
-from nodes import Nodes
+from media_problem import media_yaml, write_media, write_models
 from problems import Quiet
 
-TESTS = Path(__file__).resolve().parents[1]
+from d2b_ray.engine.session import run_sweep
+from d2b_ray.spec import parse
 
 
-@pytest.fixture(scope="package")
-def drill_folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("drill")
+@pytest.fixture(scope="session")
+def media_root(tmp_path_factory):
+    """Frames, films, sound and captions of seconds; read-only by agreement."""
+    return write_media(tmp_path_factory.mktemp("media") / "data")
 
 
-@pytest.fixture(scope="package")
-def nodes(ray_folder, drill_folder):
-    """A cluster whose workers do what the drill says; tests say how many nodes they want."""
-    made = Nodes(
-        ray_folder,
-        D2B_DRILL=str(drill_folder),
-        D2B_RAY_INJECT_FAULT="drill:before",
-        PYTHONPATH=f"{TESTS}:{os.environ.get('PYTHONPATH', '')}",
-    )
-    made.join()
-    yield made
-    made.end()
+@pytest.fixture(scope="session")
+def media_models(tmp_path_factory):
+    """Tiny models of every kind; read-only by agreement."""
+    return write_models(tmp_path_factory.mktemp("models"))
 
 
-@pytest.fixture
-def shared_drill(drill_folder):
-    """The drill of that cluster, with nothing in its script."""
-    return Drill(drill_folder)
-
-
-@pytest.fixture
-def on_ray(nodes, shared_drill):
-    """Run a sweep on some nodes, in a thread; `.result()` of what it returns waits."""
-    from d2b_ray.engine.session import run_sweep
-
-    pool = ThreadPoolExecutor(1)
-    watcher = Quiet()
-
-    def start(sweep, *, count=2, **options):
-        nodes.keep(count)
-        return pool.submit(run_sweep, sweep, watcher, engine="ray", **options)
-
-    start.watcher = watcher
-    yield start
-    pool.shutdown()
+@pytest.fixture(scope="session")
+def media_store(media_root, media_models, tmp_path_factory):
+    """The sweep over them, whole sets at a time; read-only by agreement."""
+    out = tmp_path_factory.mktemp("media_store") / "out"
+    summary = run_sweep(parse(media_yaml(media_root, media_models, out)), Quiet(), engine="inline")
+    assert summary.ok, summary.failed
+    assert summary.executed["shard"] == 1  # the few texts
+    return out

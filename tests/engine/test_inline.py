@@ -44,12 +44,31 @@ def test_the_tree_of_results(inline_store):
         assert names == {
             "cc_raw.npy", "cv_cc_raw.npy", "pvalues_corrected_raw.npy", "coef_raw.npy",
             "alphas_raw.npy", "predictions_raw.npy", "predictions_nested_raw.npy", "intercept_raw.npy",
-            "dist_raw.png", "fit.json",
+            "fit.json",
             "null40_counts_raw.npy", "null40_maxima_raw.npy",
         }  # fmt: skip
     assert len(store.list("tables/voxels/DM01/")) == 4
     for path in ("tables/fits.parquet", "report/index.html", "sweep.yaml", "environment.json"):
         assert store.exists(path)
+
+
+def test_a_fit_has_a_histogram_unless_told_not_to(words_root, tmp_path):
+    def drawn(*overrides):
+        few = (
+            "dataset.subjects=[DM01]",
+            "features.said.annotation=story",
+            "significance.test=none",
+        )
+        sweep = words_sweep(words_root, tmp_path / "out", *few, *overrides)
+        summary = run_sweep(sweep, Quiet(), engine="inline")
+        assert summary.ok
+        page = (tmp_path / "out/report/index.html").read_text()
+        made = [path.name for path in (tmp_path / "out").glob("encoding/**/*.png")]
+        assert page.count('.png">r</a>') == len(made)
+        return summary.executed.get("fit", 0), made
+
+    assert drawn("output.figures=true") == (1, ["dist_raw.png"])
+    assert drawn() == (1, [])
 
 
 def test_tables_say_what_the_arrays_say(inline_store):

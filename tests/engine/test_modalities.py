@@ -1,4 +1,4 @@
-"""Every modality from a sweep through Ray to tables: the features are those of its module, called alone."""
+"""Every modality from a sweep to tables: the features are those of its module, called alone."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
-from drill import Drill
-from media_problem import RATE, RUNS, TEXT, media_yaml, rows_of, write_media, write_models
+from media_problem import RATE, RUNS, TEXT, media_yaml, rows_of
 from problems import Quiet
-from stores import assert_equal_stores, records
+from stores import records
 
 from d2b_ray.catalog import MODALITIES
-from d2b_ray.engine.session import prepare, run_sweep
+from d2b_ray.engine.session import prepare
 from d2b_ray.errors import D2BError
 from d2b_ray.features import (
     NO_LAYER,
@@ -35,36 +34,21 @@ from d2b_ray.steps.worker_cache import WorkerCache
 from d2b_ray.store import model_folder
 
 FITS = 9
-pytestmark = pytest.mark.filterwarnings("default")  # Ray leaves sockets open
 
 
-@pytest.fixture(scope="module")
-def root(tmp_path_factory):
-    return write_media(tmp_path_factory.mktemp("media") / "data")
+@pytest.fixture
+def root(media_root):
+    return media_root
 
 
-@pytest.fixture(scope="module")
-def models(tmp_path_factory):
-    return write_models(tmp_path_factory.mktemp("models"))
+@pytest.fixture
+def models(media_models):
+    return media_models
 
 
-@pytest.fixture(scope="module")
-def drilled(root, models, nodes, drill_folder, tmp_path_factory):
-    """The sweep by two workers of a cluster; the one that first begins to look at frames is killed.
-
-    The store, and how often each unit was started.
-    """
-    out = tmp_path_factory.mktemp("ray") / "out"
-    drill = Drill(drill_folder)
-    drill.script({f"extract frames {models}/vit vision": ["kill"]})
-    nodes.keep(2)
-    assert run_sweep(parse(media_yaml(root, models, out)), Quiet(), engine="ray").ok
-    return out, drill.counts()
-
-
-@pytest.fixture(scope="module")
-def store(drilled):
-    return drilled[0]
+@pytest.fixture
+def store(media_store):
+    return media_store
 
 
 @pytest.fixture
@@ -122,7 +106,6 @@ def expected(name, root, models):
     return made, "vision_language/story_avgToken_ALL", models / "git"
 
 
-@pytest.mark.ray
 @pytest.mark.parametrize("name", ["read", "words", "see", "film", "hear", "both"])
 def test_features_are_those_of_the_module(store, root, models, name):
     made, options, model = expected(name, root, models)
@@ -137,19 +120,6 @@ def test_features_are_those_of_the_module(store, root, models, name):
             np.testing.assert_array_equal(np.load(folder / name / f"{run}.npy"), rows)
 
 
-@pytest.mark.ray
-def test_a_killed_extractor_is_done_again_and_the_bytes_are_those_of_the_inline_engine(
-    drilled, root, models, tmp_path
-):
-    store, counts = drilled
-    again = {label: n for label, n in counts.items() if n > 1}
-    assert again == {f"extract frames {models}/vit vision": 3}  # `see` and `film` share their label
-    sweep = parse(media_yaml(root, models, tmp_path / "inline"))
-    assert run_sweep(sweep, Quiet(), engine="inline").ok
-    assert_equal_stores(store, tmp_path / "inline")
-
-
-@pytest.mark.ray
 def test_fits_tables_and_report_follow(store):
     fits = pq.read_table(store / "tables" / "fits.parquet").to_pylist()
     assert len(fits) == FITS
@@ -168,7 +138,6 @@ def test_fits_tables_and_report_follow(store):
     assert "vit" in (store / "report" / "index.html").read_text()
 
 
-@pytest.mark.ray
 def test_records_say_which_model_and_which_libraries(store, models):
     found = [r for r in records(store).values() if r["kind"] == "feature"]
     by_modality = {record["params"]["set"]["modality"]: record for record in found}
@@ -183,14 +152,12 @@ def test_records_say_which_model_and_which_libraries(store, models):
     assert {"torch", "transformers", "numpy"} <= set(by_modality["audio"]["versions"])
 
 
-@pytest.mark.ray
 def test_a_finished_sweep_is_finished(sweep):
     sweep_run = prepare(sweep(), Quiet()).sweep_run
     assert sweep_run.control.finished
     assert not sweep_run.state.stale
 
 
-@pytest.mark.ray
 @pytest.mark.parametrize(
     ("change", "blocks", "reason"),
     [

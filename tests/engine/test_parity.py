@@ -1,6 +1,6 @@
 """A cluster that `d2b-ray run` starts itself leaves the store of the inline engine, also when it is killed.
 
-That any number of workers does, and every kind of unit, is seen beside the faults (test_faults.py).
+That any number of workers does, and every kind of unit, is seen beside the faults (on_ray/test_faults.py).
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ def command(spec, *options):
     return [sys.executable, "-m", "d2b_ray.cli", "run", str(spec), *options]
 
 
-def test_two_logical_gpus_leave_the_inline_store(words_root, words_store, tmp_path):
-    """A cluster of its own, with a token, as a user's; extractors and fits on the GPU workers."""
+def test_a_logical_gpu_leaves_the_inline_store(words_root, words_store, tmp_path):
+    """A cluster of its own, with a token, as a user's; extractors and fits on the GPU worker."""
     spec = tmp_path / "sweep.yaml"
     spec.write_text(words_yaml(words_root, tmp_path / "out"))
     done = subprocess.run(
-        command(spec, "--num-cpus", "3", "--num-gpus", "2"),
+        command(spec, "--num-cpus", "2", "--num-gpus", "1"),
         capture_output=True, text=True, env=plain_environment(),
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
@@ -48,7 +48,7 @@ def test_a_killed_driver_is_resumed(words_root, words_store, tmp_path):
     spec.write_text(words_yaml(words_root, out))
     mark = f"D2B_TEST={tmp_path}"
     process = subprocess.Popen(
-        command(spec, "--num-cpus", "2"), stdout=subprocess.DEVNULL,
+        command(spec, "--num-cpus", "1"), stdout=subprocess.DEVNULL,
         env=plain_environment(D2B_TEST=str(tmp_path)),
     )  # fmt: skip
     while not list(out.glob("units/commit/*.json")):

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 from drill import Drill
-from media_problem import RUNS, media_yaml, write_media, write_models
+from media_problem import RUNS, media_yaml
 from problems import Quiet
 from stores import assert_equal_stores, records
 
@@ -19,24 +19,20 @@ PER_SET, SETS = len(RUNS), 4  # see, film, hear, both
 TEXTS = 1  # the few texts of the sweep are a shard in any case
 
 
-@pytest.fixture(scope="module")
-def root(tmp_path_factory):
-    return write_media(tmp_path_factory.mktemp("media") / "data")
+@pytest.fixture
+def root(media_root):
+    return media_root
 
 
-@pytest.fixture(scope="module")
-def models(tmp_path_factory):
-    return write_models(tmp_path_factory.mktemp("models"))
+@pytest.fixture
+def models(media_models):
+    return media_models
 
 
-@pytest.fixture(scope="module")
-def whole(root, models, tmp_path_factory):
+@pytest.fixture
+def whole(media_store):
     """The sweep without shards."""
-    out = tmp_path_factory.mktemp("whole") / "out"
-    summary = run_sweep(parse(media_yaml(root, models, out)), Quiet(), engine="inline")
-    assert summary.ok
-    assert summary.executed["shard"] == TEXTS
-    return out
+    return media_store
 
 
 @pytest.fixture
@@ -45,24 +41,6 @@ def drill(tmp_path, monkeypatch):
     monkeypatch.setenv("D2B_DRILL", str(made.folder))
     monkeypatch.setenv("D2B_RAY_INJECT_FAULT", "drill:before")
     return made
-
-
-@pytest.mark.ray
-@pytest.mark.slow  # shards of texts, and whole sets of media, are killed in tests that are not
-@pytest.mark.filterwarnings("default")
-def test_extractors_share_shards_and_a_killed_one_costs_its_own(
-    root, models, whole, tmp_path, on_ray, shared_drill
-):
-    drill = shared_drill
-    label = f"extract sound {models}/ast audio B_001"
-    drill.script({label: ["kill"]})
-    assert on_ray(parse(media_yaml(root, models, tmp_path / "out"), [SHARDS])).result().ok
-    assert_equal_stores(whole, tmp_path / "out")
-    # frames and film are read by one model, and called alike
-    again = {n: k for n, k in drill.counts().items() if k > 1 and "/vit vision" not in n}
-    assert again == {label: 2}
-    workers = {start.pid for start in drill.starts if start.label.startswith(label[:-6])}
-    assert len(workers) >= 2  # the killed one had company, or a successor
 
 
 def test_records_of_layers_take_the_place_of_shards(root, models, whole, tmp_path):

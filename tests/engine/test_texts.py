@@ -32,7 +32,7 @@ features:
 fits:
   - {{kind: ridge, features: read, delays: {{start: 1, end: 1}}}}
 significance: {{test: none}}
-output: {{root: {out}}}
+output: {{root: {out}, figures: false}}
 """
 
 
@@ -176,24 +176,6 @@ def test_a_killed_run_reads_no_text_twice_and_leaves_the_same_bytes(root, tmp_pa
     after = records(tmp_path / "out")
     assert {p: r for p, r in before.items() if r["kind"] != "gather"}.items() <= after.items()
     assert_equal_stores(tmp_path / "whole", tmp_path / "out")
-
-
-@pytest.mark.ray
-@pytest.mark.filterwarnings("default")
-def test_extractors_share_the_texts(root, tmp_path, on_ray, shared_drill):
-    run(root, tmp_path / "whole", SMALL, HALVES)
-    drill = shared_drill
-    label = f"extract story {MODEL} semantic texts 21 to 40"
-    drill.script({label: ["kill"]})
-    assert on_ray(sweep(root, tmp_path / "out", SMALL, HALVES)).result().ok
-    assert_equal_stores(tmp_path / "whole", tmp_path / "out")
-    again = {name for name, n in drill.counts().items() if n > 1 and "extract" in name}
-    assert again <= {
-        label,
-        f"extract story {MODEL} semantic",
-    }  # sets of annotators are called alike
-    assert drill.counts()[label] == 2
-    assert len({start.pid for start in drill.starts if " texts " in start.label}) >= 2
 
 
 def test_rows_are_forgotten_on_request(root, tmp_path):

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 from report_cases import summary
 
-from d2b_ray.report import correlation_histogram, figures
-from d2b_ray.report.figures import layer_curves, roi_bars
+from d2b_ray.report import figures
+from d2b_ray.report.figures import correlation_histogram, layer_curves, roi_bars
 from d2b_ray.report.tables import fits_table
 
 ROIS = {"ctx-a": {"story": 0.2, "timePlace": 0.1}, "ctx-b": {"story": -0.1}}

@@ -10,8 +10,7 @@ from urllib.parse import unquote
 import pytest
 from report_cases import place_of, summary
 
-from d2b_ray.report import gather
-from d2b_ray.report.gather import region_means
+from d2b_ray.report.gather import gather, region_means
 from d2b_ray.store import Layout, Ledger, Record, Store
 
 FITS = [

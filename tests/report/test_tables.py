@@ -12,9 +12,8 @@ import pytest
 from report_cases import PLACE, summary
 
 from d2b_ray.arrays import Voxels
-from d2b_ray.report import voxel_table
 from d2b_ray.report.columns import FITS, TIMINGS, VOXELS
-from d2b_ray.report.tables import fits_table, timings_table
+from d2b_ray.report.tables import fits_table, timings_table, voxel_table
 from d2b_ray.store import Layout, Store
 
 SHAPE = (5, 6, 7)
