@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import resource
 import subprocess
@@ -13,15 +14,18 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pytest
-from problems import words_yaml
+from problems import Quiet, words_yaml
 from scipy.stats import binom
 from stores import assert_equal_stores
 
 from cluster import plain_environment, running_head
+from d2b_ray.cli.demo import write_demo_data
+from d2b_ray.engine.session import run_sweep
+from d2b_ray.spec import load
 
 ROOT = Path(__file__).resolve().parents[1]
 SUBJECTS = ("DM01", "DM03")
-UNITS = 25  # of the sweep over word vectors: features, designs, factorizations, fits, nulls ...
+UNITS = 23  # of the sweep over word vectors: features, designs, factorizations, fits, nulls ...
 DRIVEN = ("speechTranscription", "objectiveAnnot50chara", "story")
 
 
@@ -55,16 +59,16 @@ def d2b_ray(*arguments, cwd, **environment):
 def base(tmp_path_factory):
     """A working directory with the demo data."""
     folder = tmp_path_factory.mktemp("demo")
-    done = d2b_ray("demo-data", "demo/data", cwd=folder)
-    assert done.returncode == 0, done.stderr
+    write_demo_data(folder / "demo" / "data", 0)
     return folder
 
 
 @pytest.fixture(scope="module")
 def results(base):
-    """The demo run by the inline engine."""
-    done = d2b_ray("run", str(ROOT / "jobs/demo.yaml"), "--engine", "inline", cwd=base)
-    assert done.returncode == 0, done.stderr
+    """The demo run by the inline engine, in this process: its libraries are imported."""
+    with contextlib.chdir(base):
+        sweep = load(ROOT / "jobs/demo.yaml")
+        assert run_sweep(sweep, Quiet(), engine="inline").ok
     return base / "demo" / "results"
 
 

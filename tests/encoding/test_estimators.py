@@ -13,10 +13,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from d2b_ray.encoding import BandedRidgeCV, KernelRidgeCV, RidgeCV, correlation
+from d2b_ray.encoding import BandedRidgeCV, KernelRidgeCV, RidgeCV, Search, correlation
 
 ALPHAS = np.logspace(-2, 4, 7)
 FEW = (0.1, 1.0, 10.0, 1000.0)  # of the banded estimator, whose every check is a search
+FEW_CANDIDATES = Search(n_iter=5)
 FLOAT32 = "float32 by design: a last bit depends on the order of rows"
 
 
@@ -30,14 +31,16 @@ def expected_failures(estimator):
 
 @pytest.mark.filterwarnings("ignore")
 @parametrize_with_checks(
-    [RidgeCV(), KernelRidgeCV(), BandedRidgeCV(alphas=FEW)],
+    [RidgeCV(), KernelRidgeCV(), BandedRidgeCV(alphas=FEW, search=FEW_CANDIDATES)],
     expected_failed_checks=expected_failures,
 )
 def test_scikit_learn_checks(estimator, check):
     check(estimator)
 
 
-@pytest.mark.parametrize("estimator", [RidgeCV(), KernelRidgeCV(), BandedRidgeCV(alphas=FEW)])
+@pytest.mark.parametrize(
+    "estimator", [RidgeCV(), KernelRidgeCV(), BandedRidgeCV(alphas=FEW, search=FEW_CANDIDATES)]
+)
 def test_the_order_of_rows_costs_a_prediction_no_more_than_a_last_bit(estimator):
     """In the place of scikit-learn's check, which asks for 1e-9: more than float32 has."""
     rng = np.random.default_rng(0)

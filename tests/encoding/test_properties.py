@@ -113,8 +113,8 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
 
 @pytest.mark.parametrize("kind", ["ridge", "kernel", "banded"])
 def test_memory_is_inputs_and_outputs_and_budget(kind):
-    n, p, voxels = (6000, 100, 10_000) if kind != "kernel" else (600, 1200, 30_000)
-    budget = 50_000_000
+    n, p, voxels = (6000, 100, 5_000) if kind != "kernel" else (600, 1200, 15_000)
+    budget = 25_000_000
     done = subprocess.run(
         [sys.executable, "-c", MEMORY, kind, str(budget), str(n), str(p), str(voxels)],
         capture_output=True, text=True, check=True,

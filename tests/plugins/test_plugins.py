@@ -67,6 +67,26 @@ def installed(site, name, entries):
 @pytest.fixture
 def spec(tmp_path):
     """A sweep over a small data set: voxel 0 of S1 follows the letters, voxel 1 nothing."""
+    return written(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def first_run(tmp_path_factory):
+    """The sweep run once, to be copied."""
+    folder = tmp_path_factory.mktemp("first_run")
+    spec = written(folder)
+    run(installed(folder / "site", "toy-lab", ENTRIES), spec, "--engine", "inline")
+    return spec
+
+
+@pytest.fixture
+def done(first_run, spec):
+    """The sweep with its results."""
+    shutil.copytree(first_run.parent / "data" / "out", spec.parent / "data" / "out")
+    return spec
+
+
+def written(tmp_path):
     root = tmp_path / "data"
     root.mkdir()
     rng = np.random.default_rng(5)
@@ -116,42 +136,39 @@ def features(spec):
     return {record["params"]["set"]["power"]: record for record in records}, np.load(rows)
 
 
-def test_a_whole_sweep_finds_what_was_planted(site, spec):
-    run(site, spec, "--engine", "inline")
-    (cc,) = (spec.parent / "data" / "out").glob(
+def test_a_whole_sweep_finds_what_was_planted(site, done):
+    (cc,) = (done.parent / "data" / "out").glob(
         "encoding/S1/scores/TR3_5s/loudness/said/meter/layer1/cc_raw.npy"
     )
     planted, noise = np.load(cc)
     assert planted > 0.95
     assert abs(noise) < 0.3
-    records, rows = features(spec)
+    records, rows = features(done)
     assert rows.shape == (RUNS["A_001"], 3)
     about = records[1]["extra"]
     assert about["libraries"]["toy-lab"] == "0.1"
     assert about["model"]["fingerprint"] == about["model"]["weights"] == "meter@1"
-    assert "Everything" in d2b_ray(site, "status", spec).stdout
+    assert "Everything" in d2b_ray(site, "status", done).stdout
 
 
-def test_an_option_of_its_own_is_part_of_the_key(site, spec):
-    run(site, spec, "--engine", "inline")
-    first, plain = features(spec)
-    run(site, spec, "--engine", "inline", "--set", "features.loud.power=2")
-    second, squared = features(spec)
+def test_an_option_of_its_own_is_part_of_the_key(site, done):
+    first, plain = features(done)
+    run(site, done, "--engine", "inline", "--set", "features.loud.power=2")
+    second, squared = features(done)
     assert (list(first), list(second)) == ([1], [2])
     assert first[1]["key"] != second[2]["key"]
     np.testing.assert_array_equal(squared, plain**2)
 
 
-def test_results_begun_with_other_code_of_a_plugin_are_not_continued_unasked(site, spec):
-    run(site, spec, "--engine", "inline")
-    about = json.loads((spec.parent / "data" / "out" / "environment.json").read_text())["code"]
+def test_results_begun_with_other_code_of_a_plugin_are_not_continued_unasked(site, done):
+    about = json.loads((done.parent / "data" / "out" / "environment.json").read_text())["code"]
     assert about["plug_ins"] == {"layout tables": "toy-lab 0.1", "modality loudness": "toy-lab 0.1"}
     with (site / "toy_lab" / "loudness.py").open("a") as file:
         file.write("# another formula, perhaps\n")
-    more = ("run", spec, "--engine", "inline", "--set", "significance.permutations=30")
-    done = d2b_ray(site, *more)
-    assert done.returncode == 2
-    assert "computes with other code; --accept-code-change" in done.stderr
+    more = ("run", done, "--engine", "inline", "--set", "significance.permutations=30")
+    refused = d2b_ray(site, *more)
+    assert refused.returncode == 2
+    assert "computes with other code; --accept-code-change" in refused.stderr
     assert d2b_ray(site, *more, "--accept-code-change").returncode == 0
 
 

@@ -234,7 +234,7 @@ class _Loop:
             self._last_worker = now
         if now - self._noted > NOTE_S:
             self._noted = now
-            left = ray.available_resources().get("object_store_memory", 0)  # type: ignore[no-untyped-call]
+            left = ray.available_resources().get("object_store_memory", 0)
             whole = self.control.capacity_bytes
             log.info(
                 "values %.2f GB (estimated), object store %.2f of %.2f GB, %d units run, %d workers idle",

@@ -43,4 +43,4 @@ def joined(
 
 def object_store_bytes() -> float:
     """Room for values on all nodes that are alive."""
-    return float(ray.cluster_resources().get("object_store_memory", 0))  # type: ignore[no-untyped-call]
+    return float(ray.cluster_resources().get("object_store_memory", 0))

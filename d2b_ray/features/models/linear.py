@@ -30,7 +30,7 @@ class OneDnnLinear(torch.nn.Linear):
         return linear(input, self.weight, self.bias)
 
 
-class OneDnnConv1D(Conv1D):
+class OneDnnConv1D(Conv1D):  # type: ignore[misc]
     """GPT-2's dense layer, whose weight is (in, out), with another product."""
 
     def forward(self, x: Tensor) -> Tensor:
