@@ -11,7 +11,7 @@ from problems import common_sweep, write_common
 from d2b_ray.data import open_dataset
 from d2b_ray.errors import DataError
 from d2b_ray.plan.axes import chosen_subjects
-from d2b_ray.report import voxel_table
+from d2b_ray.report.tables import voxel_table
 
 RUNS = """title,part,seconds,overlap,split_all,split_a,split_b,cv_group
 A,1,30,0,TRAIN,,,0
