@@ -156,5 +156,6 @@ def test_ray_is_imported_below_one_folder_only():
             if any(name.split(".")[0] == "ray" for name in names):
                 found.add(path.relative_to(PACKAGE).as_posix())
     assert found == {
-        f"engine/on_ray/{name}.py" for name in ("joining", "workers", "driver", "tries")
+        f"engine/on_ray/{name}.py"
+        for name in ("autoscaling", "driver", "joining", "nodes", "pool", "tries", "workers")
     }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 from d2b_ray.errors import StoreError
@@ -22,11 +23,14 @@ from d2b_ray.steps.task import Task
 from d2b_ray.store import Ledger, digest
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from d2b_ray.engine.trace import Trace
     from d2b_ray.plan import Plan, Unit, World
     from d2b_ray.schedule.events import Action
     from d2b_ray.schedule.policy import Failure
     from d2b_ray.spec import Sweep
+    from d2b_ray.spec.sweep import ExtractResources, FitResources, PermuteResources, ResourcesBlock
     from d2b_ray.steps.run_settings import RunSettings
     from d2b_ray.steps.task import Report
     from d2b_ray.store import Lease, Store
@@ -105,7 +109,7 @@ class SweepRun:
 
     @property
     def demand(self) -> Demand:
-        """What the spec asks of a cluster."""
+        """What the spec asks of a cluster, for the units that are left now."""
         wanted = self.sweep.resources
         gpus = [g for g in (wanted.extract.num_gpus, wanted.fit.num_gpus) if g is not None]
         return Demand(
@@ -113,8 +117,13 @@ class SweepRun:
             cpu_lane_cpus=wanted.permute.num_cpus,
             gpus=max(gpus) if gpus else None,
             left=self.control.left(),
-            own_bytes=own_bytes(self.plan, self.world.sizes, self.settings.memory_budget_bytes),
+            own_bytes=self._own_bytes,
+            at_most=_at_most(wanted),
         )
+
+    @cached_property
+    def _own_bytes(self) -> Mapping[str, int]:
+        return own_bytes(self.plan, self.world.sizes, self.settings.memory_budget_bytes)
 
     def task(self, key: str) -> Task:
         """The unit with what its next try needs to know."""
@@ -270,3 +279,12 @@ class SweepRun:
         except StoreError as error:  # then nothing else can be written either
             self.control.stopped = replace(failure, fault="store", message=str(error))
             self.observer.message(f"STOPPED: {error}")
+
+
+def _at_most(resources: ResourcesBlock) -> dict[str, int]:
+    """The most workers for units of a kind, where the spec names a number."""
+    named: dict[str, ExtractResources | FitResources | PermuteResources] = {
+        "shard": resources.extract, "extract": resources.extract, "factorize": resources.fit,
+        "fit": resources.fit, "null": resources.permute, "bootstrap": resources.permute,
+    }  # fmt: skip
+    return {kind: block.workers for kind, block in named.items() if block.workers is not None}

@@ -18,7 +18,7 @@ from d2b_ray.schedule.ready import PRIORITY
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["Demand", "WorkerShape", "shape_workers", "short_of_memory"]
+__all__ = ["CPU_KINDS", "Demand", "WorkerShape", "lane_shapes", "shape_workers", "short_of_memory"]
 
 GPU_KINDS = frozenset({"shard", "extract", "factorize", "fit"})
 ALL_KINDS = frozenset(PRIORITY)
@@ -31,7 +31,8 @@ class Demand:
 
     `own_bytes` memory of a worker's own by kind of unit, the most that one takes. `left` units by
     kind: no lane gets more workers than the most of one of its kinds, for they
-    would sit idle, and every kind that is left gets a worker. None: as many as fit.
+    would sit idle, and every kind that is left gets a worker. None: as many as fit. `at_most` workers
+    for units of a kind, where the spec names a number.
     """
 
     gpu_lane_cpus: float = 1.0
@@ -39,12 +40,14 @@ class Demand:
     gpus: float | None = None
     left: Mapping[str, int] | None = None
     own_bytes: Mapping[str, int] = field(default_factory=dict)
+    at_most: Mapping[str, int] = field(default_factory=dict)
 
     def most(self, kinds: frozenset[str]) -> int:
         """The most workers of a lane that runs `kinds`."""
         if self.left is None:
             return 1_000_000
-        return max((n for kind, n in self.left.items() if kind in kinds), default=0)
+        wanted = {kind: n for kind, n in self.left.items() if kind in kinds}
+        return max((min(n, self.at_most.get(kind, n)) for kind, n in wanted.items()), default=0)
 
     def bytes(self, kinds: frozenset[str]) -> int:
         """Memory that a worker of these kinds takes, for the largest unit that is left."""
@@ -71,36 +74,47 @@ class WorkerShape:
         return "gpu" if self.num_gpus else "cpu"
 
 
-def shape_workers(nodes: list[Mapping[str, float]], demand: Demand) -> list[WorkerShape]:
+def lane_shapes(demand: Demand, gpus: float) -> tuple[WorkerShape, ...]:
+    """The workers of each lane of a cluster whose GPU workers hold `gpus` GPUs; 0: one lane for all."""
+    if gpus == 0:
+        size = max(demand.gpu_lane_cpus, demand.cpu_lane_cpus)
+        return (WorkerShape(ALL_KINDS, size, 0.0, demand.bytes(ALL_KINDS)),)
+    own = demand.bytes(GPU_KINDS)
+    return (
+        WorkerShape(GPU_KINDS, demand.gpu_lane_cpus, gpus, own, spare=CPU_KINDS),
+        WorkerShape(CPU_KINDS, demand.cpu_lane_cpus, 0.0, demand.bytes(CPU_KINDS)),
+    )
+
+
+def shape_workers(
+    nodes: list[Mapping[str, float]], demand: Demand, *, may_grow: bool = False
+) -> list[WorkerShape]:
     """Workers that fit on `nodes` (their logical resources, memory too), GPU workers first.
 
     One of a lane there is always, where its CPUs fit: estimates of memory are not that good.
 
-    Raises PlanError when not a single worker of a needed lane fits, naming what is missing.
+    Raises PlanError when not a single worker of a needed lane fits, naming what is missing, unless
+    more nodes `may_grow`.
     """
     gpus = demand.gpus
     if gpus is None:
         gpus = 1.0 if any(node.get("GPU", 0) >= 1 for node in nodes) else 0.0
+    least = 0 if may_grow else 1
     if gpus == 0:
-        size = max(demand.gpu_lane_cpus, demand.cpu_lane_cpus)
-        own = demand.bytes(ALL_KINDS)
-        count = _count([(node.get("CPU", 0), _memory(node)) for node in nodes], size, own)
-        most = max(1, demand.most(ALL_KINDS))
-        shape = WorkerShape(ALL_KINDS, size, 0.0, own)
-        return _at_least_one([shape] * min(count, most), size, 0.0)
+        (shape,) = lane_shapes(demand, gpus)
+        room = [(node.get("CPU", 0), _memory(node)) for node in nodes]
+        count = _count(room, shape.num_cpus, shape.own_bytes)
+        most = max(least, demand.most(ALL_KINDS))
+        return _at_least(least, [shape] * min(count, most), shape.num_cpus, 0.0)
+    with_gpu, without = lane_shapes(demand, gpus)
     on_gpus, room = _gpu_workers(nodes, demand, gpus)
-    own = demand.bytes(CPU_KINDS)
-    count = min(_count(room, demand.cpu_lane_cpus, own), demand.most(CPU_KINDS))
+    count = min(_count(room, without.num_cpus, without.own_bytes), demand.most(CPU_KINDS))
     if count == 0:  # every CPU serves a GPU, or GPUs are all that is wanted
         largest = demand.bytes(ALL_KINDS)
         everything = WorkerShape(ALL_KINDS, demand.gpu_lane_cpus, gpus, largest)
-        return _at_least_one([everything] * on_gpus, demand.gpu_lane_cpus, gpus)
-    with_gpu = WorkerShape(
-        GPU_KINDS, demand.gpu_lane_cpus, gpus, demand.bytes(GPU_KINDS), spare=CPU_KINDS
-    )
-    without = WorkerShape(CPU_KINDS, demand.cpu_lane_cpus, 0.0, own)
+        return _at_least(least, [everything] * on_gpus, demand.gpu_lane_cpus, gpus)
     if on_gpus == 0 and demand.most(GPU_KINDS):
-        _at_least_one([], demand.gpu_lane_cpus, gpus)
+        _at_least(least, [], demand.gpu_lane_cpus, gpus)
     return [with_gpu] * on_gpus + [without] * count
 
 
@@ -154,8 +168,10 @@ def _gpu_workers(
     return there, left
 
 
-def _at_least_one(workers: list[WorkerShape], cpus: float, gpus: float) -> list[WorkerShape]:
-    if not workers:
+def _at_least(
+    least: int, workers: list[WorkerShape], cpus: float, gpus: float
+) -> list[WorkerShape]:
+    if len(workers) < least:
         raise PlanError(
             f"no node of the cluster has {cpus:g} CPUs and {gpus:g} GPUs together, which one worker "
             "needs; lower resources.extract/fit/permute num_cpus or num_gpus, or add a node"

@@ -65,6 +65,9 @@ class OutputBlock(Closed):
     """Whether rows of distinct texts stay beside the features: a text that comes again costs nothing."""
 
 
+Workers: TypeAlias = Annotated[int | None, Field(ge=1), Allowed("an integer >= 1, or null")]
+
+
 class ExtractResources(Closed):
     """What one extractor takes."""
 
@@ -78,6 +81,8 @@ class ExtractResources(Closed):
     """Distinct texts that one extractor takes at a time; their rows at all layers are held in memory."""
     shard_s: Positive = 600
     """Seconds of frames or sound that one extractor takes at a time, whole runs; the rest goes to others."""
+    workers: Workers = None
+    """Most workers at a time; `null`: as many as there is room or work for."""
 
 
 class FitResources(Closed):
@@ -89,6 +94,8 @@ class FitResources(Closed):
     """Logical GPUs; `null`: one where the cluster has any."""
     memory_budget_mb: Positive = 2048
     """Working memory of a solver beside its inputs and outputs, in MB; sets the voxel batch."""
+    workers: Workers = None
+    """Most workers at a time; `null`: as many as there is room or work for."""
 
 
 class PermuteResources(Closed):
@@ -100,6 +107,8 @@ class PermuteResources(Closed):
     """Voxels in a task, each with all permutations."""
     block: Positive = 10_000
     """Permutations in a task; fewer cost more each."""
+    workers: Workers = None
+    """Most workers at a time; `null`: as many as there is room or work for."""
 
 
 class ResponsesResources(Closed):

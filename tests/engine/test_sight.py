@@ -107,7 +107,7 @@ def test_records_name_the_code(inline_store):
 def test_a_ray_that_does_not_tell_which_nodes_will_end_is_lived_with(monkeypatch):
     from ray._private.state import GlobalState
 
-    from d2b_ray.engine.on_ray import workers
+    from d2b_ray.engine.on_ray import nodes
 
     monkeypatch.delattr(GlobalState, "get_draining_nodes")
-    assert workers._draining() == {}
+    assert nodes.draining() == {}

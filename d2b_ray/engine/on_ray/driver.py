@@ -16,8 +16,8 @@ from ray.util import metrics
 
 from d2b_ray.engine.on_ray.joining import joined, object_store_bytes
 from d2b_ray.engine.on_ray.meters import Meters
+from d2b_ray.engine.on_ray.pool import WorkerPool
 from d2b_ray.engine.on_ray.tries import RunningUnit, nobody_for, outcome, shown_name
-from d2b_ray.engine.on_ray.workers import WorkerPool
 from d2b_ray.schedule.events import EndWorker, Failed, Lost, Release, Succeeded
 from d2b_ray.schedule.policy import Failure
 
@@ -51,7 +51,7 @@ def run_on_ray(
     """
     with joined(address, num_cpus, num_gpus, sweep_run.message):
         sweep_run.control.capacity_bytes = object_store_bytes()
-        pool = WorkerPool(sweep_run.settings, sweep_run.demand, sweep_run.message)
+        pool = WorkerPool(sweep_run.settings, lambda: sweep_run.demand, sweep_run.message)
         gpus = sum(1 for slot in pool.slots if slot.shape.num_gpus)
         sweep_run.workers(len(pool.slots), gpus)
         try:
@@ -230,6 +230,7 @@ class _Loop:
             self.sweep_run.message(f"node {slot.node[:8]} will end: no more units for its workers")
             if self.idle.pop(slot.number, None):
                 self.pool.fill(slot)
+        self._scale()
         if self.running:
             self._last_worker = now
         if now - self._noted > NOTE_S:
@@ -254,6 +255,18 @@ class _Loop:
             self.control.capacity_bytes = object_store_bytes()  # nodes join and leave
             self.meters.left(self.control)
             self.sweep_run.tick()
+
+    def _scale(self) -> None:
+        """Of a cluster that grows by itself: places are given back, and what never comes is given up."""
+        for slot in self.pool.surplus(self.idle):
+            del self.idle[slot.number]
+        if self.pool.given_up():
+            for slot in self.pool.slots:
+                if not slot.gone and (slot.number in self.idle or not slot.node):
+                    self.idle.pop(slot.number, None)
+                    self.pool.give_back(slot)
+            self.pool.starting.clear()
+            self.pool.grow()
 
     def _act(self, actions: list[Action]) -> None:
         for action in actions:

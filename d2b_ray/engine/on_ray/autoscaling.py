@@ -1,0 +1,52 @@
+"""What Ray tells of an autoscaler: whether there is one, and what it says it can never bring.
+
+There is no public way to ask; where a version of Ray does not answer, nodes are waited for, not denied.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import Any
+
+import ray
+
+__all__ = ["grows", "never_comes"]
+
+log = logging.getLogger(__name__)
+STATUS_KEY = b"__autoscaling_status"  # of version 1; its report is there where it has node types
+
+
+def grows() -> bool:
+    """Whether nodes come to this cluster when work waits for them."""
+    try:
+        client = _client()
+        from ray.autoscaler.v2.utils import is_autoscaler_v2
+
+        if is_autoscaler_v2(fetch_from_server=True, gcs_client=client):
+            return True
+        status = client.internal_kv_get(STATUS_KEY, None)
+        return "autoscaler_report" in (json.loads(status) if status else {})
+    except Exception as error:
+        log.info("Ray %s does not tell of an autoscaler: %s", ray.__version__, error)
+        return False
+
+
+def never_comes(resource: str) -> bool:
+    """Whether the autoscaler has said that what waits for `resource` waits in vain."""
+    try:
+        from ray.core.generated.autoscaler_pb2 import GetClusterStatusReply
+
+        reply = GetClusterStatusReply()
+        reply.ParseFromString(_client().get_cluster_status(timeout_s=10))
+        wanted = reply.autoscaling_state.infeasible_resource_requests
+        return any(resource in request.resources_bundle for request in wanted)
+    except Exception as error:
+        log.info("Ray %s does not tell what cannot come: %s", ray.__version__, error)
+        return False
+
+
+def _client() -> Any:
+    from ray import _raylet
+
+    return _raylet.GcsClient(address=ray.get_runtime_context().gcs_address)  # type: ignore[attr-defined]

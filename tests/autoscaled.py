@@ -1,0 +1,93 @@
+"""A Ray head of the tests' own whose nodes come and go by themselves: Ray's autoscaler, on one machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import tempfile
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+from cluster import BIN, free_ports, plain_environment
+
+HEAD_NODE = "f" * 51 + "00000"  # what Ray's fake provider calls the head
+IDLE_MINUTES = 0.05
+MEMORY = 8 << 30
+
+
+def config(address: str, types: dict[str, dict], most: int) -> dict:
+    """Of a cluster whose `types` of nodes, name -> resources, may each be there `most` times."""
+    kinds = {
+        name: {
+            "resources": {"memory": MEMORY, **has},
+            "node_config": {},
+            "min_workers": 0,
+            "max_workers": most,
+        }
+        for name, has in types.items()
+    }
+    kinds["ray.head.default"] = {"resources": {"CPU": 0}, "node_config": {}, "max_workers": 0}
+    module = "ray.autoscaler._private.fake_multi_node.node_provider.FakeMultiNodeProvider"
+    lists = (
+        "cluster_synced_files", "rsync_exclude", "rsync_filter", "initialization_commands",
+        "setup_commands", "head_setup_commands", "worker_setup_commands",
+        "head_start_ray_commands", "worker_start_ray_commands",
+    )  # fmt: skip
+    return {
+        "cluster_name": "fake", "max_workers": most * len(types), "upscaling_speed": 100.0,
+        "idle_timeout_minutes": IDLE_MINUTES, "auth": {"ssh_user": "nobody"}, "docker": {},
+        "file_mounts": {}, "file_mounts_sync_continuously": False,
+        "head_node_type": "ray.head.default", "available_node_types": kinds,
+        "provider": {
+            "type": "external", "module": module, "disable_node_updaters": True,
+            "disable_launch_config_check": True, "foreground_node_launch": True,
+            "use_internal_ips": True, "launch_multiple": True, "head_node_id": HEAD_NODE,
+            "gcs_address": address,
+        },
+        **{name: [] for name in lists},
+    }  # fmt: skip
+
+
+@contextmanager
+def autoscaled_head(types: dict[str, dict], *, most: int = 2, **environment: str):
+    """The address of a head without CPUs; ends with all its nodes."""
+    with tempfile.TemporaryDirectory(prefix="d2b", ignore_cleanup_errors=True) as folder:
+        (port,) = free_ports(1)
+        address = f"127.0.0.1:{port}"
+        file = Path(folder) / "cluster.json"
+        file.write_text(json.dumps(config(address, types, most)))
+        command = [
+            str(BIN / "ray"), "start", "--head", "--block", f"--port={port}",
+            f"--temp-dir={folder}", "--num-cpus=0", "--include-dashboard=false",
+            f"--autoscaling-config={file}", "--object-store-memory=150000000",
+        ]  # fmt: skip
+        env = plain_environment(
+            RAY_AUTH_MODE="disabled", RAY_FAKE_CLUSTER="1", RAY_enable_autoscaler_v2="1",
+            RAY_CLOUD_INSTANCE_ID=HEAD_NODE, RAY_OVERRIDE_NODE_ID_FOR_TESTING=HEAD_NODE,
+            AUTOSCALER_UPDATE_INTERVAL_S="1", RAY_task_oom_retries="0", **environment,
+        )  # fmt: skip
+        log = open(Path(folder) / "head.log", "wb")  # noqa: SIM115  # must outlive this block
+        process = subprocess.Popen(
+            command, env=env, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+        )
+        try:
+            while b"Ray runtime started" not in Path(log.name).read_bytes():
+                assert process.poll() is None, Path(log.name).read_text()
+                time.sleep(0.1)
+            yield address
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)  # the nodes are of its session too
+            process.wait()
+            log.close()
+
+
+def nodes_of(address: str) -> list[tuple[float, float]]:
+    """CPUs and GPUs of each node that is alive, but the head; for a process that joined."""
+    import ray
+
+    has = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    found = sorted((r.get("CPU", 0), r.get("GPU", 0)) for r in has)
+    return [pair for pair in found if pair != (0, 0)]
