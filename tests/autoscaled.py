@@ -15,14 +15,14 @@ from cluster import BIN, free_ports, plain_environment
 
 HEAD_NODE = "f" * 51 + "00000"  # what Ray's fake provider calls the head
 IDLE_MINUTES = 0.05
-MEMORY = 8 << 30
+MEMORY, OBJECT_STORE = 8 << 30, 150_000_000
 
 
 def config(address: str, types: dict[str, dict], most: int) -> dict:
-    """Of a cluster whose `types` of nodes, name -> resources, may each be there `most` times."""
+    """Of a cluster whose `types` of nodes, name -> resources, may each be there so many times."""
     kinds = {
         name: {
-            "resources": {"memory": MEMORY, **has},
+            "resources": {"memory": MEMORY, "object_store_memory": OBJECT_STORE, **has},
             "node_config": {},
             "min_workers": 0,
             "max_workers": most,
@@ -30,7 +30,6 @@ def config(address: str, types: dict[str, dict], most: int) -> dict:
         for name, has in types.items()
     }
     kinds["ray.head.default"] = {"resources": {"CPU": 0}, "node_config": {}, "max_workers": 0}
-    module = "ray.autoscaler._private.fake_multi_node.node_provider.FakeMultiNodeProvider"
     lists = (
         "cluster_synced_files", "rsync_exclude", "rsync_filter", "initialization_commands",
         "setup_commands", "head_setup_commands", "worker_setup_commands",
@@ -42,7 +41,7 @@ def config(address: str, types: dict[str, dict], most: int) -> dict:
         "file_mounts": {}, "file_mounts_sync_continuously": False,
         "head_node_type": "ray.head.default", "available_node_types": kinds,
         "provider": {
-            "type": "external", "module": module, "disable_node_updaters": True,
+            "type": "external", "module": "fake_nodes.FakeNodes", "disable_node_updaters": True,
             "disable_launch_config_check": True, "foreground_node_launch": True,
             "use_internal_ips": True, "launch_multiple": True, "head_node_id": HEAD_NODE,
             "gcs_address": address,
@@ -62,12 +61,13 @@ def autoscaled_head(types: dict[str, dict], *, most: int = 2, **environment: str
         command = [
             str(BIN / "ray"), "start", "--head", "--block", f"--port={port}",
             f"--temp-dir={folder}", "--num-cpus=0", "--include-dashboard=false",
-            f"--autoscaling-config={file}", "--object-store-memory=150000000",
+            f"--autoscaling-config={file}", f"--object-store-memory={OBJECT_STORE}",
         ]  # fmt: skip
+        path = [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
         env = plain_environment(
             RAY_AUTH_MODE="disabled", RAY_FAKE_CLUSTER="1", RAY_enable_autoscaler_v2="1",
             RAY_CLOUD_INSTANCE_ID=HEAD_NODE, RAY_OVERRIDE_NODE_ID_FOR_TESTING=HEAD_NODE,
-            AUTOSCALER_UPDATE_INTERVAL_S="1", RAY_task_oom_retries="0", **environment,
+            AUTOSCALER_UPDATE_INTERVAL_S="1", PYTHONPATH=os.pathsep.join(path), **environment,
         )  # fmt: skip
         log = open(Path(folder) / "head.log", "wb")  # noqa: SIM115  # must outlive this block
         process = subprocess.Popen(
@@ -84,10 +84,24 @@ def autoscaled_head(types: dict[str, dict], *, most: int = 2, **environment: str
             log.close()
 
 
-def nodes_of(address: str) -> list[tuple[float, float]]:
+def nodes_of() -> list[tuple[float, float]]:
     """CPUs and GPUs of each node that is alive, but the head; for a process that joined."""
     import ray
 
     has = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     found = sorted((r.get("CPU", 0), r.get("GPU", 0)) for r in has)
     return [pair for pair in found if pair != (0, 0)]
+
+
+def nodes_with_gpus() -> set[str]:
+    """The names of those that have some."""
+    import ray
+
+    return {n["NodeID"] for n in ray.nodes() if n["Alive"] and n["Resources"].get("GPU", 0)}
+
+
+def gpus_in_use() -> float:
+    """GPUs that workers hold."""
+    import ray
+
+    return ray.cluster_resources().get("GPU", 0) - ray.available_resources().get("GPU", 0)

@@ -193,10 +193,12 @@ class SweepRun:
         keys = [feature_key(s["feature"], s["layer"]) for s in unit.params["spaces"]]
         return {key: self.world.features[key].root for key in keys}
 
-    def workers(self, count: int, gpus: int) -> None:
-        """A cluster stands ready."""
+    def workers(self, count: int, gpus: int, *, asked: bool = False) -> None:
+        """A cluster stands ready; or so many workers are `asked` of it, and more as they come."""
         self.throughput.workers = max(1, count)
-        self.observer.message(f"{count} workers" + (f", {gpus} with a GPU" if gpus else ""))
+        of_these = f", {gpus} with a GPU" if gpus else ""
+        grows = "the cluster grows as work needs it: first " if asked else ""
+        self.observer.message(f"{grows}{count} workers{of_these}")
 
     def message(self, line: str) -> None:
         """A line of the engine that a person should read."""

@@ -18,7 +18,9 @@ from d2b_ray.schedule.ready import PRIORITY
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["CPU_KINDS", "Demand", "WorkerShape", "lane_shapes", "shape_workers", "short_of_memory"]
+__all__ = [
+    "CPU_KINDS", "Demand", "WorkerShape", "lane_shapes", "no_node_for", "shape_workers", "short_of_memory",
+]  # fmt: skip
 
 GPU_KINDS = frozenset({"shard", "extract", "factorize", "fit"})
 ALL_KINDS = frozenset(PRIORITY)
@@ -104,17 +106,21 @@ def shape_workers(
         (shape,) = lane_shapes(demand, gpus)
         room = [(node.get("CPU", 0), _memory(node)) for node in nodes]
         count = _count(room, shape.num_cpus, shape.own_bytes)
-        most = max(least, demand.most(ALL_KINDS))
-        return _at_least(least, [shape] * min(count, most), shape.num_cpus, 0.0)
+        count = min(count, max(least, demand.most(ALL_KINDS)))
+        if count < least:
+            raise no_node_for(shape)
+        return [shape] * count
     with_gpu, without = lane_shapes(demand, gpus)
     on_gpus, room = _gpu_workers(nodes, demand, gpus)
     count = min(_count(room, without.num_cpus, without.own_bytes), demand.most(CPU_KINDS))
     if count == 0:  # every CPU serves a GPU, or GPUs are all that is wanted
         largest = demand.bytes(ALL_KINDS)
         everything = WorkerShape(ALL_KINDS, demand.gpu_lane_cpus, gpus, largest)
-        return _at_least(least, [everything] * on_gpus, demand.gpu_lane_cpus, gpus)
-    if on_gpus == 0 and demand.most(GPU_KINDS):
-        _at_least(least, [], demand.gpu_lane_cpus, gpus)
+        if on_gpus < least:
+            raise no_node_for(everything)
+        return [everything] * on_gpus
+    if on_gpus < least and demand.most(GPU_KINDS):
+        raise no_node_for(with_gpu)
     return [with_gpu] * on_gpus + [without] * count
 
 
@@ -168,12 +174,9 @@ def _gpu_workers(
     return there, left
 
 
-def _at_least(
-    least: int, workers: list[WorkerShape], cpus: float, gpus: float
-) -> list[WorkerShape]:
-    if len(workers) < least:
-        raise PlanError(
-            f"no node of the cluster has {cpus:g} CPUs and {gpus:g} GPUs together, which one worker "
-            "needs; lower resources.extract/fit/permute num_cpus or num_gpus, or add a node"
-        )
-    return workers
+def no_node_for(shape: WorkerShape) -> PlanError:
+    """No node has room for one worker, nor will any come."""
+    return PlanError(
+        f"no node of the cluster has {shape.num_cpus:g} CPUs and {shape.num_gpus:g} GPUs together, which one "
+        "worker needs; lower resources.extract/fit/permute num_cpus or num_gpus, or add a node"
+    )

@@ -11,7 +11,7 @@ from typing import Any
 
 import ray
 
-__all__ = ["grows", "never_comes"]
+__all__ = ["denied", "grows"]
 
 log = logging.getLogger(__name__)
 STATUS_KEY = b"__autoscaling_status"  # of version 1; its report is there where it has node types
@@ -32,18 +32,21 @@ def grows() -> bool:
         return False
 
 
-def never_comes(resource: str) -> bool:
-    """Whether the autoscaler has said that what waits for `resource` waits in vain."""
+def denied(cpus: float, gpus: float) -> int:
+    """How many workers of this size wait for nodes of which the autoscaler says that none will come.
+
+    Either no type of node is that large, or no more nodes of those that are may be started.
+    """
     try:
         from ray.core.generated.autoscaler_pb2 import GetClusterStatusReply
 
         reply = GetClusterStatusReply()
         reply.ParseFromString(_client().get_cluster_status(timeout_s=10))
-        wanted = reply.autoscaling_state.infeasible_resource_requests
-        return any(resource in request.resources_bundle for request in wanted)
+        wanted = [r.resources_bundle for r in reply.autoscaling_state.infeasible_resource_requests]
     except Exception as error:
         log.info("Ray %s does not tell what cannot come: %s", ray.__version__, error)
-        return False
+        return 0
+    return sum((b.get("CPU", 0.0), b.get("GPU", 0.0)) == (cpus, gpus) for b in wanted)
 
 
 def _client() -> Any:

@@ -53,7 +53,7 @@ def run_on_ray(
         sweep_run.control.capacity_bytes = object_store_bytes()
         pool = WorkerPool(sweep_run.settings, lambda: sweep_run.demand, sweep_run.message)
         gpus = sum(1 for slot in pool.slots if slot.shape.num_gpus)
-        sweep_run.workers(len(pool.slots), gpus)
+        sweep_run.workers(len(pool.slots), gpus, asked=pool.growth.grows)
         try:
             _Loop(sweep_run, pool).run()
         finally:
@@ -260,7 +260,7 @@ class _Loop:
         """Of a cluster that grows by itself: places are given back, and what never comes is given up."""
         for slot in self.pool.surplus(self.idle):
             del self.idle[slot.number]
-        if self.pool.given_up():
+        if self.pool.growth.given_up(self.pool.slots, self.pool.starting.values()):
             for slot in self.pool.slots:
                 if not slot.gone and (slot.number in self.idle or not slot.node):
                     self.idle.pop(slot.number, None)

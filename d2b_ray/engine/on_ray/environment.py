@@ -21,6 +21,8 @@ def set_ray_environment(address: str | None) -> None:
     # Killed for memory, a unit comes back to `control`, which retries it smaller; Ray itself would
     # start it again for ever with the same size.
     os.environ.setdefault("RAY_task_oom_retries", "0")
+    # A cluster that grows has no node for a worker until there is one: `pool` says so, once.
+    os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", "tasks with infeasible resource requests")
     joins = address or os.environ.get("RAY_ADDRESS")
     if not joins and "RAY_AUTH_MODE" not in os.environ:
         os.environ["RAY_AUTH_MODE"] = "token"

@@ -15,12 +15,17 @@ from typing import TYPE_CHECKING, Any
 import ray
 from ray import exceptions
 
-from d2b_ray.engine.on_ray.autoscaling import grows, never_comes
+from d2b_ray.engine.on_ray.growth import Growth
 from d2b_ray.engine.on_ray.nodes import draining, living, resources
 from d2b_ray.engine.on_ray.workers import Worker, WorkerSlot
 from d2b_ray.errors import PlanError
 from d2b_ray.schedule.events import WorkerView
-from d2b_ray.schedule.lanes import CPU_KINDS, lane_shapes, shape_workers, short_of_memory
+from d2b_ray.schedule.lanes import (
+    CPU_KINDS,
+    lane_shapes,
+    shape_workers,
+    short_of_memory,
+)  # fmt: skip
 from d2b_ray.schedule.scaling import dispensable, more_workers
 
 if TYPE_CHECKING:
@@ -36,10 +41,6 @@ LOOK_S = 2.0  # how often the nodes of the cluster are looked at
 FALSE_STARTS = 5  # workers that do not start while none ever has, before it is taken for a defect
 MOST_FALSE_STARTS = 50  # the same in a row, of a cluster where some have
 LONGEST_PAUSE_S = 60.0  # between two tries of one slot, each twice as long as the last
-GPU_PATIENCE_S = (
-    900.0  # for the first GPU of a cluster that may have some, if the spec leaves it open
-)
-REPORT_S = 12.0  # until an autoscaler has seen what was asked, and told what it thinks of it
 IDLE_S = 5.0  # after which a worker that nothing is left for gives its place back
 
 
@@ -58,7 +59,6 @@ class WorkerPool:
         self._say = say
         self._settings_ref = ray.put(settings)
         self._name = settings.sweep
-        self._ask = demand
         self._looked = -LOOK_S
         self._false_starts = 0
         self._any_stands = False
@@ -68,33 +68,12 @@ class WorkerPool:
         self._refused: set[int] = set()  # numbers of slots whose workers must not be used
         self.slots: list[WorkerSlot] = []
         self.starting: dict[Any, WorkerSlot] = {}
-        self.grows = grows()
-        self._began = self._asked = time.monotonic()
-        self._keeps_memory = True
-        self._gpus: float | None = None  # what is settled where the spec leaves it open
-        self._settle_gpus()
-        if not self.grows and (short := short_of_memory(resources(), demand())):
+        self.growth = Growth(demand, say)
+        if not self.growth.grows and (short := short_of_memory(resources(), demand())):
             say(short)
         self.grow()
         if not self.slots:
             raise PlanError("the cluster has no node that is alive; start one, or wait for it")
-
-    def _settle_gpus(self) -> None:
-        """Where the spec leaves it open, a cluster that grows is taken to have GPUs until it says no."""
-        wanted = self._ask().gpus
-        if wanted is not None or not self.grows or self._gpus is not None:
-            self._gpus = wanted if self._gpus is None else self._gpus
-            return
-        self._gpus = 1.0
-        if not any(node.get("GPU", 0) >= 1 for node in resources()):
-            self._say(
-                f"waiting up to {GPU_PATIENCE_S / 60:.0f} min for a node with a GPU; "
-                "resources.extract.num_gpus and resources.fit.num_gpus: 0 do without"
-            )
-
-    @property
-    def _demand(self) -> Demand:
-        return replace(self._ask(), gpus=self._gpus)
 
     def _of_lanes(self) -> Counter[str]:
         return Counter(slot.shape.lane for slot in self.slots if not slot.gone)
@@ -107,12 +86,12 @@ class WorkerPool:
         nodes = [n["Resources"] for n in living() if n["NodeID"] not in self._leaving]
         if not nodes:
             return
-        demand, there = self._demand, self._of_lanes()
-        for shape in shape_workers(nodes, demand, may_grow=self.grows):
+        demand, there = self.growth.demand, self._of_lanes()
+        for shape in shape_workers(nodes, demand, may_grow=self.growth.grows):
             there[shape.lane] -= 1
             if there[shape.lane] < 0:
                 self._add(shape)
-        if not self.grows:
+        if not self.growth.grows:
             return
         stand = Counter(slot.shape.lane for slot in self.slots if slot.node and not slot.gone)
         lanes = lane_shapes(demand, demand.gpus or 0.0)
@@ -137,9 +116,9 @@ class WorkerPool:
 
         Those that wait for a place ask no more; idle ones go after a while.
         """
-        if not self.grows:
+        if not self.growth.grows:
             return []
-        now, demand, there = time.monotonic(), self._demand, self._of_lanes()
+        now, demand, there = time.monotonic(), self.growth.demand, self._of_lanes()
         ended = []
         for answer, slot in list(self.starting.items()):
             if not slot.node and dispensable(slot.shape, demand, there):
@@ -154,42 +133,6 @@ class WorkerPool:
                 self.give_back(slot)
         return ended
 
-    def given_up(self) -> bool:
-        """Whether something that was asked for never comes and is asked no more, so that all must be anew.
-
-        First the memory of workers, which not every description of a node tells; then GPUs, where the
-        spec leaves it open whether there are any.
-        """
-        now = time.monotonic()
-        if not self.grows or now - self._asked < REPORT_S:
-            return False
-        waiting = {slot.shape.lane for slot in self.starting.values()}
-        if self._keeps_memory and waiting and never_comes("memory"):
-            self._keeps_memory, self._asked = False, now
-            self._say(
-                "no node of the cluster tells enough memory: workers are counted by CPUs alone"
-            )
-            return True
-        open_yet = self._ask().gpus is None and self._gpus
-        if not open_yet or any(slot.node and slot.shape.num_gpus for slot in self.slots):
-            return False
-        never = "gpu" in waiting and never_comes("GPU")
-        if not never and now - self._began < GPU_PATIENCE_S:
-            return False
-        why = f"no GPU came in {GPU_PATIENCE_S / 60:.0f} min"
-        self._say(f"{'the cluster has no nodes with GPUs' if never else why}: units take the CPU")
-        self._gpus, self._asked = 0.0, now
-        return True
-
-    def _memory(self, shape: WorkerShape) -> int | None:
-        """Bytes that Ray keeps for a worker: what it may take, no more than the largest node has."""
-        if not self._keeps_memory:
-            return None
-        if self.grows:  # the largest is not there yet
-            return int(shape.own_bytes) or None
-        most = max((node.get("memory", 0.0) for node in resources()), default=0.0)
-        return int(min(shape.own_bytes, most)) or None
-
     def fill(self, slot: WorkerSlot) -> None:
         """Start a worker for a slot; it counts once it has answered."""
         if slot.handle is not None:
@@ -200,7 +143,7 @@ class WorkerPool:
             .options(
                 num_cpus=slot.shape.num_cpus,
                 num_gpus=slot.shape.num_gpus,
-                memory=self._memory(slot.shape),
+                memory=self.growth.memory(slot.shape),
                 max_restarts=0,
                 max_task_retries=0,
             )
@@ -247,7 +190,7 @@ class WorkerPool:
 
     def _balance(self) -> None:
         """While a cluster that grows has no CPU worker, its GPU workers run everything."""
-        if not self.grows:
+        if not self.growth.grows:
             return
         standing = [slot for slot in self.slots if slot.node and not slot.gone]
         alone = not any(slot.shape.kinds >= CPU_KINDS for slot in standing)
