@@ -6,6 +6,7 @@ traceback.
 """
 
 __all__ = [
+    "ClusterError",
     "D2BError",
     "DataError",
     "ExtractionError",
@@ -27,6 +28,10 @@ class SpecError(D2BError, ValueError):
 
 class PlanError(D2BError, ValueError):
     """The sweep is valid, but its units cannot be laid out (two fits in one folder, say)."""
+
+
+class ClusterError(D2BError, ConnectionError):
+    """A cluster cannot be reached or joined, or does not take the job."""
 
 
 class DataError(D2BError, ValueError):

@@ -6,17 +6,13 @@ Relative paths in the sweep start at `$D2B_RAY_BASE`, to be
 set where the cluster is started: the job's own folder is a temporary copy.
 """
 
-import os
 import sys
 from pathlib import Path
 
 # The copy of the checkout that Ray unpacked is the code to run, on the driver and on every worker.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-# A job's driver is started with OMP_NUM_THREADS=1; units set their own number of threads.
-os.environ.pop("OMP_NUM_THREADS", None)
 
-from d2b_ray.cli import main
+from d2b_ray.cli.job import main
 
 if __name__ == "__main__":
-    sys.argv[1:1] = ["run"]
     main()

@@ -64,11 +64,12 @@ def autoscaled_head(types: dict[str, dict], *, most: int = 2, **environment: str
             f"--autoscaling-config={file}", f"--object-store-memory={OBJECT_STORE}",
         ]  # fmt: skip
         path = [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
-        env = plain_environment(
-            RAY_AUTH_MODE="disabled", RAY_FAKE_CLUSTER="1", RAY_enable_autoscaler_v2="1",
-            RAY_CLOUD_INSTANCE_ID=HEAD_NODE, RAY_OVERRIDE_NODE_ID_FOR_TESTING=HEAD_NODE,
-            AUTOSCALER_UPDATE_INTERVAL_S="1", PYTHONPATH=os.pathsep.join(path), **environment,
-        )  # fmt: skip
+        own = {
+            "RAY_AUTH_MODE": "disabled", "RAY_FAKE_CLUSTER": "1", "RAY_enable_autoscaler_v2": "1",
+            "RAY_CLOUD_INSTANCE_ID": HEAD_NODE, "RAY_OVERRIDE_NODE_ID_FOR_TESTING": HEAD_NODE,
+            "AUTOSCALER_UPDATE_INTERVAL_S": "1", "PYTHONPATH": os.pathsep.join(path),
+        }  # fmt: skip
+        env = plain_environment(**own | environment)
         log = open(Path(folder) / "head.log", "wb")  # noqa: SIM115  # must outlive this block
         process = subprocess.Popen(
             command, env=env, stdout=log, stderr=subprocess.STDOUT, start_new_session=True

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -54,7 +55,7 @@ def running_head(folder: str, *, num_cpus: int = 2, **environment):
         f"--dashboard-agent-listen-port={agent}", f"--dashboard-agent-grpc-port={grpc}",
         f"--ray-client-server-port={client}", f"--metrics-export-port={metrics}",
     ]  # fmt: skip
-    env = plain_environment(RAY_AUTH_MODE="disabled", **environment)
+    env = plain_environment(**{"RAY_AUTH_MODE": "disabled"} | environment)
     log = open(Path(folder) / "head.log", "wb")  # noqa: SIM115  # must outlive this block
     process = subprocess.Popen(
         command, env=env, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
@@ -66,7 +67,7 @@ def running_head(folder: str, *, num_cpus: int = 2, **environment):
     finally:
         os.killpg(process.pid, signal.SIGTERM)
         try:
-            process.wait(20)
+            process.wait(5)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
@@ -78,6 +79,9 @@ def _wait(process: subprocess.Popen, url: str, log: Path, seconds: float = 3000)
     while True:
         try:
             with urllib.request.urlopen(f"{url}/api/version", timeout=60):
+                return
+        except urllib.error.HTTPError as error:
+            if error.code in (401, 403):  # it wants a token
                 return
         except OSError:
             pass

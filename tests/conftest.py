@@ -33,6 +33,13 @@ def ray_folder():
         yield folder
 
 
+@pytest.fixture(scope="module")
+def short_folder():
+    """The same for a cluster that several tests of a module use."""
+    with tempfile.TemporaryDirectory(prefix="d2b", ignore_cleanup_errors=True) as folder:
+        yield folder
+
+
 @pytest.fixture
 def rng():
     """A generator with a fixed seed."""

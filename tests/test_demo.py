@@ -3,48 +3,26 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import resource
 import subprocess
 import sys
-import time
-import urllib.request
 from pathlib import Path
 
 import duckdb
 import numpy as np
 import pytest
-from problems import Quiet, words_yaml
+from problems import Quiet
 from scipy.stats import binom
 from stores import assert_equal_stores
 
-from cluster import plain_environment, running_head
+from cluster import plain_environment
 from d2b_ray.cli.demo import write_demo_data
 from d2b_ray.engine.session import run_sweep
 from d2b_ray.spec import load
 
 ROOT = Path(__file__).resolve().parents[1]
 SUBJECTS = ("DM01", "DM03")
-UNITS = 23  # of the sweep over word vectors: features, designs, factorizations, fits, nulls ...
 DRIVEN = ("speechTranscription", "objectiveAnnot50chara", "story")
-
-
-def units_ended(metrics: str) -> dict[str, float]:
-    """What Prometheus would scrape: units done, by kind. Ray hands counters on every ten seconds."""
-    pattern = re.compile(r"ray_d2b_units_ended\w*\{(.*)\} ([\d.]+)")
-    deadline = time.monotonic() + 3000
-    while True:
-        with urllib.request.urlopen(metrics, timeout=300) as answer:
-            found = pattern.findall(answer.read().decode())
-        counted: dict[str, float] = {}
-        for labels, value in found:
-            assert 'sweep="words"' in labels
-            assert 'outcome="done"' in labels
-            kind = re.search(r'[Kk]ind="(\w+)"', labels)[1]
-            counted[kind] = counted.get(kind, 0) + float(value)
-        if "gather" in counted or time.monotonic() > deadline:
-            return counted
-        time.sleep(1)
 
 
 def d2b_ray(*arguments, cwd, **environment):
@@ -143,30 +121,3 @@ def test_ray_on_this_machine_gives_the_same_store(base, results, tmp_path):
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert_equal_stores(results, tmp_path / "out")
-
-
-@pytest.mark.ray
-def test_a_submitted_job_gives_the_same_store(words_root, words_store, ray_folder, tmp_path):
-    """A driver of this machine may join the same cluster."""
-    spec = tmp_path / "words.yaml"
-    spec.write_text(words_yaml(words_root, tmp_path / "words"))
-    with running_head(ray_folder) as head:
-        command = [
-            "ray", "job", "submit", "--address", head.dashboard, "--working-dir", ".", "--",
-            "python", "jobs/run_sweep.py", str(spec), "--set", f"output.root={tmp_path}/out",
-        ]  # fmt: skip
-        done = subprocess.run(
-            command, cwd=ROOT, capture_output=True, text=True,
-            env=plain_environment(RAY_AUTH_MODE="disabled"),
-        )  # fmt: skip
-        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
-        assert f"Ran {UNITS} units" in done.stdout
-        assert_equal_stores(words_store, tmp_path / "out")
-        counted = units_ended(head.metrics)
-        assert sum(counted.values()) == UNITS
-        assert counted["null"] == 8
-        joined = d2b_ray(
-            "run", str(spec), "--address", head.address, cwd=tmp_path, RAY_AUTH_MODE="disabled"
-        )
-        assert joined.returncode == 0, joined.stdout + joined.stderr
-        assert_equal_stores(words_store, tmp_path / "words")

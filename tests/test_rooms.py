@@ -157,5 +157,14 @@ def test_ray_is_imported_below_one_folder_only():
                 found.add(path.relative_to(PACKAGE).as_posix())
     assert found == {
         f"engine/on_ray/{name}.py"
-        for name in ("autoscaling", "driver", "joining", "nodes", "pool", "tries", "workers")
+        for name in (
+            "autoscaling",
+            "driver",
+            "jobs",
+            "joining",
+            "nodes",
+            "pool",
+            "tries",
+            "workers",
+        )
     }

@@ -1,4 +1,4 @@
-"""The command line: `d2b-ray check | plan | run | status | demo-data`."""
+"""The command line: `d2b-ray check | plan | run | submit | stop | status | demo-data`."""
 
 from d2b_ray.cli.app import main
 

@@ -116,6 +116,61 @@ def run(
     raise typer.Exit(code)
 
 
+Dashboard = Annotated[
+    str,
+    typer.Option(
+        envvar="RAY_API_SERVER_ADDRESS", help="The cluster's dashboard, such as http://HOST:8265."
+    ),
+]
+
+
+@app.command()
+def submit(
+    spec: Spec,
+    overrides: Overrides = None,
+    address: Dashboard = "http://127.0.0.1:8265",
+    base: Annotated[
+        str | None, typer.Option(help="Folder of the cluster where relative paths start.")
+    ] = None,
+    detach: Annotated[bool, typer.Option("--detach", help="Do not follow it to its end.")] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Take up units that failed in an earlier run.")
+    ] = False,
+    accept_code_change: Annotated[
+        bool,
+        typer.Option("--accept-code-change", help="Go on with results begun by other code."),
+    ] = False,
+    ignore_space: Annotated[
+        bool, typer.Option("--ignore-space", help="Begin although the disk has too little room.")
+    ] = False,
+) -> None:
+    """Run a sweep as a job of a cluster: this code, this spec; needs no data here."""
+    from d2b_ray.cli.submitting import submit_and_follow
+    from d2b_ray.spec import load
+
+    flags = {
+        "--retry-failed": retry_failed,
+        "--accept-code-change": accept_code_change,
+        "--ignore-space": ignore_space,
+    }
+    options = [flag for flag, given in flags.items() if given]
+    sweep = load(spec, overrides or [])
+    raise typer.Exit(submit_and_follow(sweep, address, base=base, options=options, detach=detach))
+
+
+@app.command()
+def stop(
+    job: Annotated[
+        str | None, typer.Argument(help="Name of the job; default: the only one.")
+    ] = None,
+    address: Dashboard = "http://127.0.0.1:8265",
+) -> None:
+    """End a submitted job; what it has finished is kept."""
+    from d2b_ray.cli.submitting import stop_job
+
+    raise typer.Exit(stop_job(job, address))
+
+
 @app.command()
 def status(
     target: Annotated[

@@ -26,7 +26,7 @@ STATES = ("done", "running", "ready", "waiting", "failed", "skipped")
 
 def show_spec(spec: Path, overrides: Sequence[str], *, watch: bool) -> int:
     """Status of a sweep by its file; returns 0 when all is done, 1 when units failed, else 3."""
-    from d2b_ray.engine.session import address_of
+    from d2b_ray.engine.addresses import address_of
     from d2b_ray.spec import load
 
     sweep = load(spec, list(overrides))

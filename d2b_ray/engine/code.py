@@ -24,9 +24,10 @@ if TYPE_CHECKING:
     from d2b_ray.spec import Sweep
     from d2b_ray.store import Store
 
-__all__ = ["check_code", "code_digest", "code_now", "plug_ins"]
+__all__ = ["COMMIT_FILE", "PACKAGE", "check_code", "code_digest", "code_now", "plug_ins"]
 
 PACKAGE = Path(__file__).resolve().parent.parent
+COMMIT_FILE = "d2b_ray_commit"  # beside the metadata of code that was sent to a cluster
 # What can change a number. A new figure or a new message does not make old results another's.
 COMPUTES = (
     "arrays.py",
@@ -136,5 +137,5 @@ def _commit() -> str | None:
             check=True,
         )
     except (OSError, subprocess.SubprocessError):
-        return None
+        return metadata.distribution("d2b-ray").read_text(COMMIT_FILE)
     return out.stdout.strip()

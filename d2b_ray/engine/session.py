@@ -7,16 +7,18 @@ when something is left to do and the Ray engine is asked for.
 from __future__ import annotations
 
 import logging
-import os
 import platform
 import sys
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from d2b_ray.engine.addresses import address_of, base_folder, check_apart
 from d2b_ray.engine.code import check_code, code_digest, code_now, plug_ins
 from d2b_ray.engine.on_ray.environment import set_ray_environment
+from d2b_ray.engine.on_ray.reaching import given_address
 from d2b_ray.engine.run_log import RunLog
 from d2b_ray.engine.space import check_space
 from d2b_ray.engine.sweep_run import Observer, SweepRun
@@ -34,21 +36,20 @@ from d2b_ray.survey.look import survey
 from d2b_ray.survey.state import store_state
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from d2b_ray.spec import Sweep
 
 __all__ = [
-    "BASE_VARIABLE",
     "EngineName",
     "Prepared",
     "Summary",
-    "address_of",
     "prepare",
     "run_sweep",
 ]
 
 log = logging.getLogger(__name__)
 EngineName: TypeAlias = Literal["ray", "inline"]
-BASE_VARIABLE = "D2B_RAY_BASE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,36 +73,6 @@ class Summary:
         return not self.failed and not self.skipped and self.stopped is None
 
 
-def address_of(path: str) -> str:
-    """A URL as it is, `~` as the shell has it; a relative path below `$D2B_RAY_BASE`, or the working folder.
-
-    A submitted job runs in a copy of the folder that Ray deletes: there the variable must be set
-    where the cluster is started, or the spec must say absolute paths. Raises SpecError otherwise.
-    """
-    if path.startswith("~"):
-        whole = os.path.expanduser(path)
-        if whole.startswith("~"):
-            raise SpecError(
-                f"{path!r}: there is no user {path.partition('/')[0]}; give an absolute path"
-            )
-        return whole
-    if "://" in path or os.path.isabs(path):
-        return path
-    base = os.environ.get(BASE_VARIABLE)
-    if base is None and "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ:
-        raise SpecError(
-            f"{path!r} is relative, and a submitted job runs in a temporary copy; set "
-            f"{BASE_VARIABLE}=/absolute/folder where the cluster is started, or give an absolute "
-            f"path or an s3:// URL (--set output.root=...)"
-        )
-    return str(Path(base or Path.cwd()) / path)
-
-
-def base_folder() -> str:
-    """Where relative folders of models start: as `address_of`."""
-    return os.environ.get(BASE_VARIABLE) or str(Path.cwd())
-
-
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """A sweep with its sweep_run, ready to run."""
@@ -115,7 +86,7 @@ def prepare(sweep: Sweep, observer: Observer, *, retry_failed: bool = False) -> 
     results = address_of(sweep.output.root)
     features = address_of(sweep.output.features) if sweep.output.features else results
     dataset_root = address_of(sweep.dataset.root)
-    _check_apart(results, dataset_root)
+    check_apart(results, dataset_root)
     store = Store(results)
     ledger = Ledger.read(store)
     ledger.mark_damaged(damaged_results(store, ledger))
@@ -164,23 +135,6 @@ def prepare(sweep: Sweep, observer: Observer, *, retry_failed: bool = False) -> 
     return Prepared(sweep_run, store)
 
 
-# of a data set, whose contents are listed: what is written there would pass for data
-LISTED = ("responses", "voxels", "annotations", "stim_features", "derivatives", "stimuli", "fmri")
-
-
-def _check_apart(results: str, dataset_root: str) -> None:
-    """SpecError if results would lie where data are looked for; a folder beside these is no harm."""
-    if "://" in results:
-        return
-    inner, outer = Path(results).absolute(), Path(dataset_root).absolute()
-    inside = inner.relative_to(outer).parts[:1] if inner.is_relative_to(outer) else ("beside",)
-    if not inside or inside[0] in LISTED:
-        raise SpecError(
-            f"output.root {results} lies among the data (dataset.root {dataset_root}), where results "
-            f"would be taken for them; give a folder of its own, such as {outer}/results"
-        )
-
-
 def run_sweep(
     sweep: Sweep,
     observer: Observer,
@@ -196,9 +150,11 @@ def run_sweep(
 ) -> Summary:
     """Run what is left of `sweep`; returns how it ended. Starts no engine when nothing is left.
 
+    `address` is that of a running Ray cluster; None: RAY_ADDRESS, as in a job, else this machine.
     `trace` is a file for the times of all units; `ignore_space` begins although the disk is too small.
-    Raises LeaseError when another run writes to the output root, SpecError when its results were begun
-    with other code, or more would be written than there is room for.
+    Raises ClusterError where that cluster is not there, LeaseError when another run writes to the output
+    root, SpecError when its results were begun with other code, or more would be written than there is
+    room for.
     """
     began = time.monotonic()
     if trace is not None and not trace.absolute().parent.is_dir():
@@ -213,7 +169,10 @@ def run_sweep(
         check_code(store, code_now(plug_ins(sweep)), accept=accept_code_change)
         if not ignore_space:
             check_space(sweep_run)
-        with Lease(store, sweep.name, observer.message) as lease:
+        with (
+            _cluster(engine, address),
+            Lease(store, sweep.name, observer.message) as lease,
+        ):
             if lease.before is not None and (before != lease.before or not before.ended):
                 # what another run has finished since this one looked is not done again
                 sweep_run = prepare(sweep, observer, retry_failed=retry_failed).sweep_run
@@ -225,7 +184,7 @@ def run_sweep(
                 run_log = kept.path
                 _write_head(sweep, sweep_run.store)
                 observer.message(sweep_run.left_to_do())
-                _run(sweep_run, engine, address, num_cpus, num_gpus)
+                _run(sweep_run, engine, num_cpus, num_gpus)
                 if not sweep.output.keep_texts and not sweep_run.unmade_features:
                     features = Store(sweep_run.settings.features).fenced(lease.fence)
                     forget_texts(sweep_run.plan, features, sweep_run.store)
@@ -250,10 +209,19 @@ def _summary(sweep_run: SweepRun, url: str, seconds: float, log: str | None) -> 
     )
 
 
+def _cluster(engine: EngineName, address: str | None) -> AbstractContextManager[None]:
+    """The cluster that was asked for, reached before anything is written; none: made when it is needed."""
+    if engine == "inline" or given_address(address) is None:
+        return nullcontext()
+    set_ray_environment(address)
+    from d2b_ray.engine.on_ray.joining import reached
+
+    return reached(address)
+
+
 def _run(
     sweep_run: SweepRun,
     engine: EngineName,
-    address: str | None,
     num_cpus: int | None,
     num_gpus: int | None,
 ) -> None:
@@ -262,10 +230,10 @@ def _run(
 
         run_inline(sweep_run)
         return
-    set_ray_environment(address)
+    set_ray_environment(None)
     from d2b_ray.engine.on_ray.driver import run_on_ray
 
-    run_on_ray(sweep_run, address=address, num_cpus=num_cpus, num_gpus=num_gpus)
+    run_on_ray(sweep_run, num_cpus=num_cpus, num_gpus=num_gpus)
 
 
 def _write_head(sweep: Sweep, store: Store) -> None:

@@ -38,18 +38,14 @@ NOTE_S = 60.0  # how often the log says how full memory is, and a person that wo
 
 
 def run_on_ray(
-    sweep_run: SweepRun,
-    *,
-    address: str | None,
-    num_cpus: int | None = None,
-    num_gpus: int | None = None,
+    sweep_run: SweepRun, *, num_cpus: int | None = None, num_gpus: int | None = None
 ) -> None:
-    """Run every unit of `sweep_run` that is still wanted on a cluster.
+    """Run every unit of `sweep_run` that is still wanted on the cluster that is joined.
 
-    `address` of a running cluster; None joins the one of a submitted job, else starts a cluster of
-    this machine (with `num_cpus`, `num_gpus` logical resources if given) that ends with the call.
+    If none is, on one of this machine (with `num_cpus`, `num_gpus` logical resources if given) that
+    ends with the call.
     """
-    with joined(address, num_cpus, num_gpus, sweep_run.message):
+    with joined(num_cpus, num_gpus, sweep_run.message):
         sweep_run.control.capacity_bytes = object_store_bytes()
         pool = WorkerPool(sweep_run.settings, lambda: sweep_run.demand, sweep_run.message)
         gpus = sum(1 for slot in pool.slots if slot.shape.num_gpus)

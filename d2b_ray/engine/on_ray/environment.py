@@ -10,6 +10,8 @@ import os
 import secrets
 import sys
 
+from d2b_ray.engine.on_ray.reaching import given_address
+
 __all__ = ["set_ray_environment"]
 
 
@@ -23,7 +25,6 @@ def set_ray_environment(address: str | None) -> None:
     os.environ.setdefault("RAY_task_oom_retries", "0")
     # A cluster that grows has no node for a worker until there is one: `pool` says so, once.
     os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", "tasks with infeasible resource requests")
-    joins = address or os.environ.get("RAY_ADDRESS")
-    if not joins and "RAY_AUTH_MODE" not in os.environ:
+    if given_address(address) is None and "RAY_AUTH_MODE" not in os.environ:
         os.environ["RAY_AUTH_MODE"] = "token"
         os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)

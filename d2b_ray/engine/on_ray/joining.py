@@ -3,42 +3,83 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import ray
 
+from d2b_ray.engine.on_ray.reaching import check_cluster, given_address
+from d2b_ray.errors import ClusterError
 from d2b_ray.steps.device import LOGICAL_GPUS, sees_gpu
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["joined", "object_store_bytes"]
+__all__ = ["joined", "object_store_bytes", "reached"]
+
+QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
+LONGEST_FOLDER = (
+    40  # of temporary files: Ray's sockets lie 65 letters below, and 107 are all a path may have
+)
 
 
 @contextmanager
-def joined(
-    address: str | None, num_cpus: int | None, num_gpus: int | None, say: Callable[[str], None]
-) -> Iterator[None]:
-    """Within it, Ray is connected. `address` None: a submitted job's cluster, else this machine's own.
+def reached(address: str | None) -> Iterator[None]:
+    """Within it, Ray is connected to the cluster that was asked for, if one was.
 
-    `num_cpus`, `num_gpus` are logical resources of a cluster of this machine; `say` tells a person.
+    Raises ClusterError within seconds where it is not there, or does not fit.
     """
-    if ray.is_initialized():  # a caller's own cluster: used as it is and left running
+    given = given_address(address)
+    if given is None or ray.is_initialized():
         yield
         return
-    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
-    if address or os.environ.get("RAY_ADDRESS"):
-        ray.init(address=address, **quiet)
-    else:
-        if num_gpus and not sees_gpu():
-            os.environ[LOGICAL_GPUS] = "1"  # as the caller says, who knows this machine
-            say("torch sees no GPU here: units of GPU workers take the CPU")
-        ray.init(num_cpus=num_cpus, num_gpus=num_gpus, include_dashboard=False, **quiet)
+    check_cluster(*given)
+    try:
+        ray.init(address=given[0], **QUIET)
+    except Exception as error:
+        ray.shutdown()
+        raise ClusterError(f"{given[1]} {given[0]}: {_told(error)}") from error
     try:
         yield
     finally:
         ray.shutdown()
+
+
+@contextmanager
+def joined(
+    num_cpus: int | None, num_gpus: int | None, say: Callable[[str], None]
+) -> Iterator[None]:
+    """Within it, Ray is connected: as it is already, else to a cluster of this machine, made for it.
+
+    Never to one that Ray finds by chance. `num_cpus`, `num_gpus` are logical resources of the cluster
+    of this machine; `say` tells a person.
+    """
+    if ray.is_initialized():  # reached, or a caller's own: used as it is and left running
+        yield
+        return
+    if num_gpus and not sees_gpu():
+        os.environ[LOGICAL_GPUS] = "1"  # as the caller says, who knows this machine
+        say("torch sees no GPU here: units of GPU workers take the CPU")
+    with ExitStack() as ends:
+        where: dict[str, Any] = {}
+        folder = os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or ""
+        if len(folder) > LONGEST_FOLDER:  # as Slurm's are
+            short = TemporaryDirectory(prefix="d2b-", dir="/tmp", ignore_cleanup_errors=True)
+            where["_temp_dir"] = ends.enter_context(short)
+        ends.callback(ray.shutdown)
+        ray.init(
+            "local", num_cpus=num_cpus, num_gpus=num_gpus, include_dashboard=False, **where, **QUIET
+        )
+        yield
+
+
+def _told(error: Exception) -> str:
+    """One line of what Ray says at length."""
+    words = " ".join(str(error).split())
+    if "ersion mismatch" in words:
+        return f"the cluster does not fit this environment: {words[:300]}"
+    return f"the cluster cannot be joined ({type(error).__name__}: {words[:200]})"
 
 
 def object_store_bytes() -> float:
