@@ -350,8 +350,8 @@ def soak(wanted: argparse.Namespace, folder: Path) -> dict[str, Any]:
     ray_folder = folder / "r"
     ray_folder.mkdir()
     os.environ.update(
-        {MARK: str(folder), "D2B_RAY_INJECT_FAULT": "soak:before", "D2B_RAY_LEASE_S": LEASE_S,
-         "PYTHONPATH": os.pathsep.join([str(ROOT / "scripts"), str(ROOT / "tests")]),
+        {MARK: str(folder), "D2B_DRILL_CALL": "soak:before", "D2B_RAY_LEASE_S": LEASE_S,
+         "PYTHONPATH": os.pathsep.join(str(ROOT / name) for name in ("tests/injected", "scripts", "tests")),
          "HF_HUB_OFFLINE": "1", "RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0"}
     )  # fmt: skip
     import ray

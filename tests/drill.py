@@ -30,7 +30,7 @@ class Start:
 
 
 def before(task) -> None:
-    """Called in a worker by `inject_fault`."""
+    """Called in a worker in place of `d2b_ray.steps.execute.before_unit`."""
     folder = Path(os.environ["D2B_DRILL"])
     label = task.unit.label
     number = sum(start.label == label for start in starts(folder))
@@ -89,6 +89,17 @@ def _node() -> str:
     import ray
 
     return ray.get_runtime_context().get_node_id() if ray.is_initialized() else ""
+
+
+def drilled(folder: Path) -> dict[str, str]:
+    """What the environment of processes must say that run under a drill (`injected/sitecustomize.py`)."""
+    here = Path(__file__).resolve().parent
+    path = [str(here / "injected"), str(here), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {
+        "D2B_DRILL": str(folder),
+        "D2B_DRILL_CALL": "drill:before",
+        "PYTHONPATH": os.pathsep.join(path),
+    }
 
 
 class Drill:

@@ -11,7 +11,14 @@ from d2b_ray.errors import SpecError
 if TYPE_CHECKING:
     from d2b_ray.spec import Sweep
 
-__all__ = ["BASE_VARIABLE", "address_of", "base_folder", "check_apart", "relative_paths"]
+__all__ = [
+    "BASE_VARIABLE",
+    "address_of",
+    "base_folder",
+    "check_apart",
+    "model_places",
+    "relative_paths",
+]
 
 BASE_VARIABLE = "D2B_RAY_BASE"
 
@@ -29,7 +36,13 @@ def address_of(path: str) -> str:
                 f"{path!r}: there is no user {path.partition('/')[0]}; give an absolute path"
             )
         return whole
-    if "://" in path or os.path.isabs(path):
+    scheme, _, rest = path.partition("://")
+    if "@" in rest.partition("/")[0]:
+        raise SpecError(
+            f"{scheme}://...@{rest.rpartition('@')[2]}: keys and passwords have no place in an address, "
+            "which is stored with the results; give them by the environment, a profile or a role"
+        )
+    if rest or os.path.isabs(path):
         return path
     base = os.environ.get(BASE_VARIABLE)
     if base is None and "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ:
@@ -63,6 +76,13 @@ def check_apart(results: str, dataset_root: str) -> None:
         )
 
 
+def model_places(sweep: Sweep) -> tuple[str, ...]:
+    """Folders and files on this machine that feature blocks name as their models."""
+    named = [model for block in sweep.features.values() for model in getattr(block, "model", ())]
+    found = [Path(base_folder()) / Path(model).expanduser() for model in named]
+    return tuple(dict.fromkeys(str(path) for path in found if path.exists()))
+
+
 def relative_paths(sweep: Sweep) -> dict[str, str]:
     """Keys of a sweep whose paths start at the working folder, or at $D2B_RAY_BASE, with these paths."""
     named = {
@@ -72,7 +92,7 @@ def relative_paths(sweep: Sweep) -> dict[str, str]:
         "resources.responses.folder": sweep.resources.responses.folder or "/",
     }
     for name, block in sweep.features.items():
-        for model in block.model:
+        for model in getattr(block, "model", ()):
             if model.startswith(".") or Path(base_folder(), model).exists():
                 named[f"features.{name}.model"] = model
     return {

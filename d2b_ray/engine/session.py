@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import platform
+import re
 import sys
 import time
 from contextlib import nullcontext
@@ -15,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from d2b_ray.engine.addresses import address_of, base_folder, check_apart
+from d2b_ray.engine.addresses import address_of, base_folder, check_apart, model_places
 from d2b_ray.engine.code import check_code, code_digest, code_now, plug_ins
 from d2b_ray.engine.on_ray.environment import set_ray_environment
 from d2b_ray.engine.on_ray.reaching import given_address
@@ -104,6 +105,7 @@ def prepare(sweep: Sweep, observer: Observer, *, retry_failed: bool = False) -> 
     if counts := kept_counts(plan, state, ledger):
         plan = make_plan(sweep, replace(world, counts=counts))
     wanted = sweep.resources
+    extracts = any(unit.key not in state.done for unit in plan.of("extract"))
     settings = RunSettings(
         sweep=sweep.name,
         layout=sweep.dataset.layout,
@@ -119,6 +121,7 @@ def prepare(sweep: Sweep, observer: Observer, *, retry_failed: bool = False) -> 
         responses_folder=wanted.responses.folder,
         responses_bytes=wanted.responses.bytes,
         base=base_folder(),
+        models=model_places(sweep) if extracts else (),
         batch_tokens=wanted.extract.batch_tokens,
         memory_budget_bytes=wanted.fit.memory_budget_mb * 10**6,
         threads=Threads(
@@ -246,7 +249,14 @@ def _write_head(sweep: Sweep, store: Store) -> None:
             "code": dict(code_now(plug_ins(sweep))),
             "host": platform.node(),
             "platform": platform.platform(),
-            "command": " ".join(Path(sys.argv[0]).name.split() + sys.argv[1:]),
+            "command": _command(sys.argv),
             "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         },
+    )
+
+
+def _command(words: list[str]) -> str:
+    """How this process was called; values that were set are in `sweep.yaml`, if they are of the sweep."""
+    return " ".join(
+        [Path(words[0]).name] + [re.sub("=.*", "=...", word, flags=re.DOTALL) for word in words[1:]]
     )

@@ -29,10 +29,13 @@ __all__ = ["execute"]
 log = logging.getLogger(__name__)
 
 
+def before_unit(task: Task) -> None:
+    """Nothing. Fault drills put themselves in its place; no variable and no option does."""
+
+
 def execute(task: Task, values: Sequence[Any], cache: WorkerCache) -> tuple[Any, Report]:
     """Run `task` on the values of its needs; returns its value (None if durable) and a report."""
     from d2b_ray.steps.device import gpu_peak_bytes, resolve_device
-    from d2b_ray.steps.fault_injection import inject_fault
     from d2b_ray.steps.table import STEPS
     from d2b_ray.steps.threads import limited_threads
 
@@ -41,7 +44,7 @@ def execute(task: Task, values: Sequence[Any], cache: WorkerCache) -> tuple[Any,
     device = resolve_device(cache.settings.device)
     value, failure = None, None
     try:
-        inject_fault(task)
+        before_unit(task)
         with limited_threads(cache.settings.threads.of(task.unit.kind)):
             value = STEPS[task.unit.kind](task, values, cache, device)
     except Exception as error:

@@ -44,7 +44,7 @@ class RunSettings:
     run has taken over. `keep_coef`: a fit's value has its coefficients, as they are saved.
     `reader` digest of the code that reads, plug-ins too. `responses` digest of each subject's files;
     what is made of them is kept in `responses_folder` of each machine (None: its temporary files),
-    `responses_bytes` at most.
+    `responses_bytes` at most. `models` are folders and files that extraction reads.
     """
 
     sweep: str
@@ -68,3 +68,4 @@ class RunSettings:
     responses_folder: str | None = None
     responses_bytes: int | None = None
     fence: Fence | None = None
+    models: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""What a worker must see before it is given a unit: data set, the root that the run has claimed, its GPU."""
+"""What a worker must see before it is given a unit: data set, models, the root of this run, its GPU."""
 
 from __future__ import annotations
 
@@ -23,6 +23,9 @@ def unseen(settings: RunSettings) -> str:
     """
     if "://" not in settings.dataset_root and not Path(settings.dataset_root).is_dir():
         return f"does not see the data set {settings.dataset_root}"
+    for place in settings.models:
+        if not Path(place).exists():
+            return f"does not see the model {place}"
     if settings.fence is not None:
         try:
             settings.fence.check()

@@ -8,14 +8,13 @@ from contextlib import contextmanager
 
 import pytest
 from autoscaled import autoscaled_head, gpus_in_use, nodes_of, nodes_with_gpus
-from drill import Drill
+from drill import Drill, drilled
 from problems import Quiet, words_sweep
 from stores import assert_equal_stores
 
 from d2b_ray.engine.on_ray import growth, pool
 from d2b_ray.engine.session import run_sweep
 from d2b_ray.errors import PlanError
-from d2b_ray.steps.fault_injection import VARIABLE
 
 pytestmark = [pytest.mark.ray, pytest.mark.filterwarnings("default")]
 CPU, GPU = {"CPU": 1}, {"CPU": 1, "GPU": 1}
@@ -65,9 +64,8 @@ def test_nodes_come_from_none_and_go_again(words_root, words_store, tmp_path):
     nulls = [f"null {s} {x} {n}" for s in ("DM01", "DM03") for x in said for n in ("0-20", "20-40")]
     drill = Drill(tmp_path / "drill")
     drill.script({null: ["wait"] for null in nulls})
-    env = {VARIABLE: "drill:before", "D2B_DRILL": str(drill.folder)}
     with (
-        autoscaled_head({"gpu": GPU, "cpu": CPU}, **env) as address,
+        autoscaled_head({"gpu": GPU, "cpu": CPU}, **drilled(drill.folder)) as address,
         running(words_sweep(words_root, tmp_path / "out"), address) as (seen, lines),
     ):
         while not any(start.label in nulls for start in drill.starts):

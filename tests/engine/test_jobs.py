@@ -11,12 +11,11 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from drill import Drill
+from drill import Drill, drilled
 from problems import words_yaml
 from stores import assert_equal_stores, records
 
 from cluster import free_ports, plain_environment, running_head
-from d2b_ray.steps.fault_injection import VARIABLE
 
 pytestmark = pytest.mark.ray
 ROOT = Path(__file__).resolve().parents[2]
@@ -58,9 +57,7 @@ def drill(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def head(drill, short_folder):
-    path = str(Path(__file__).resolve().parents[1])
-    env = {VARIABLE: "drill:before", "D2B_DRILL": str(drill.folder), "PYTHONPATH": path}
-    with running_head(short_folder, **env) as started:
+    with running_head(short_folder, **drilled(drill.folder)) as started:
         yield started
 
 

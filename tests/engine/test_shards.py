@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from drill import Drill
+from drill import Drill, before
 from media_problem import RUNS, media_yaml
 from problems import Quiet
 from stores import assert_equal_stores, records
@@ -39,7 +39,7 @@ def whole(media_store):
 def drill(tmp_path, monkeypatch):
     made = Drill(tmp_path / "drill")
     monkeypatch.setenv("D2B_DRILL", str(made.folder))
-    monkeypatch.setenv("D2B_RAY_INJECT_FAULT", "drill:before")
+    monkeypatch.setattr("d2b_ray.steps.execute.before_unit", before)
     return made
 
 

@@ -8,7 +8,7 @@ import sys
 import time
 
 import pytest
-from drill import Drill
+from drill import Drill, drilled
 from problems import Quiet, tiny_sweep, words_sweep, words_yaml
 
 from cluster import plain_environment
@@ -32,8 +32,7 @@ def test_progress_is_seen_from_the_root_alone(words_root, tmp_path):
     spec = tmp_path / "sweep.yaml"
     spec.write_text(words_yaml(words_root, tmp_path / "out"))
     env = plain_environment(
-        D2B_DRILL=str(drill.folder), D2B_RAY_INJECT_FAULT="drill:before", PYTHONPATH="tests",
-        D2B_RAY_LEASE_S="1", HF_HUB_OFFLINE="1",
+        **drilled(drill.folder), D2B_RAY_LEASE_S="1", HF_HUB_OFFLINE="1",
     )  # fmt: skip
     command = [sys.executable, "-m", "d2b_ray.cli", "run", str(spec), "--engine", "inline"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=env)

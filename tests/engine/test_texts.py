@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from drill import Drill
+from drill import before as drill_before
 from problems import MODEL, Quiet
 from stores import assert_equal_stores, contents, records
 
@@ -163,7 +164,7 @@ def test_a_killed_run_reads_no_text_twice_and_leaves_the_same_bytes(root, tmp_pa
     run(root, tmp_path / "whole", *levels)
     drill = Drill(tmp_path / "drill")
     monkeypatch.setenv("D2B_DRILL", str(drill.folder))
-    monkeypatch.setenv("D2B_RAY_INJECT_FAULT", "drill:before")
+    monkeypatch.setattr("d2b_ray.steps.execute.before_unit", drill_before)
     name = f"extract plot {MODEL} semantic"
     drill.script({f"{name} texts 1 to 20": ["error"]})
     half = run_sweep(sweep(root, tmp_path / "out", *levels), Quiet(), engine="inline")

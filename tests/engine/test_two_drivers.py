@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from drill import Drill
+from drill import Drill, drilled
 from problems import words_yaml
 from stores import assert_equal_stores
 
@@ -40,8 +40,7 @@ def commit(words_root):
 def start(spec, drill, *options, silence_s=3):
     """A driver; those that ask for its root take it for dead after so long without a sign of life."""
     env = plain_environment(
-        D2B_DRILL=str(drill.folder), D2B_RAY_INJECT_FAULT="drill:before", D2B_RAY_LEASE_S=str(silence_s),
-        PYTHONPATH=str(TESTS), HF_HUB_OFFLINE="1",
+        **drilled(drill.folder), D2B_RAY_LEASE_S=str(silence_s), HF_HUB_OFFLINE="1",
     )  # fmt: skip
     return subprocess.Popen(
         [sys.executable, "-m", "d2b_ray.cli", "run", str(spec), *options],

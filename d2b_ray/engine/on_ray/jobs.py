@@ -48,14 +48,16 @@ class Jobs:
         with tempfile.TemporaryDirectory(prefix="d2b-") as folder:
             write_upload(sweep, Path(folder))
             try:
-                return self._client.submit_job(
-                    entrypoint=" ".join(["python -m d2b_ray.cli.job", SPEC_NAME, *options]),
-                    submission_id=name,
-                    runtime_env={
-                        "working_dir": folder,
-                        "env_vars": {BASE_VARIABLE: base} if base else {},
-                    },
-                    metadata={OURS: sweep.name},
+                return str(
+                    self._client.submit_job(
+                        entrypoint=" ".join(["python -m d2b_ray.cli.job", SPEC_NAME, *options]),
+                        submission_id=name,
+                        runtime_env={
+                            "working_dir": folder,
+                            "env_vars": {BASE_VARIABLE: base} if base else {},
+                        },
+                        metadata={OURS: sweep.name},
+                    )
                 )
             except Exception as error:
                 raise _refused(self.url, error) from error

@@ -136,7 +136,7 @@ def _host_and_port(text: str, what: str, least: int = 0) -> tuple[str, int]:
     if not host and least:
         return text, 0
     if not host or not port.isdigit() or not 0 < int(port) < 65536:
-        raise ClusterError(f"{what}: expected HOST:PORT, such as 10.0.0.5:{CLUSTER_PORT}")
+        raise ClusterError(f"{what}: expected HOST:PORT, such as head.lab:{CLUSTER_PORT}")
     return host.strip("[]"), int(port)
 
 

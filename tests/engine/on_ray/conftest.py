@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from drill import Drill
+from drill import Drill, drilled
 from nodes import Nodes
 from problems import Quiet
 
@@ -24,9 +23,7 @@ def nodes(ray_folder, drill_folder):
     """A cluster whose workers do what the drill says; tests say how many nodes they want."""
     made = Nodes(
         ray_folder,
-        D2B_DRILL=str(drill_folder),
-        D2B_RAY_INJECT_FAULT="drill:before",
-        PYTHONPATH=f"{TESTS}:{os.environ.get('PYTHONPATH', '')}",
+        **drilled(drill_folder),
     )
     made.join()
     yield made
