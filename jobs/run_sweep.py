@@ -12,7 +12,7 @@ from pathlib import Path
 # The copy of the checkout that Ray unpacked is the code to run, on the driver and on every worker.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from d2b_ray.cli.job import main
+from d2b_ray.job import main
 
 if __name__ == "__main__":
     main()

@@ -149,3 +149,14 @@ def test_a_full_standard_output_is_one_line(tmp_path):
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     told = "d2b-ray: standard output cannot be written (No space left on device)\n"
     assert (done.returncode, done.stderr) == (1, told)
+
+
+def test_a_job_says_what_its_environment_lacks(tmp_path):
+    """One line, where a cluster's Python has not our packages."""
+    hidden = "import sys; sys.modules['typer'] = None; from d2b_ray.job import main; main()"
+    done = subprocess.run([sys.executable, "-c", hidden], capture_output=True, text=True)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert sys.executable in line
+    assert "typer" in line
+    assert "install those of constraints.txt" in line

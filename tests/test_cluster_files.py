@@ -40,7 +40,6 @@ def test_it_is_safe_by_default(path):
     assert text.count("export RAY_AUTH_MODE=token") == 1 + starts  # and where `ray up` is called
     assert "0.0.0.0" not in text
     assert "--dashboard-host=127.0.0.1" in text
-    assert "--ray-client-server-port=0" in text
     assert text.count("RAY_task_oom_retries=0") == starts
     assert "<--" in text
 

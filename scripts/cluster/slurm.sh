@@ -20,7 +20,7 @@ finish() {
         ip netns pids "d2b$node" 2> /dev/null | xargs -r kill -9 || true
         ip netns del "d2b$node" 2> /dev/null || true
     done
-    ip link del d2bbr 2> /dev/null || true
+    for link in d2bv1 d2bv2 d2bbr; do ip link del "$link" 2> /dev/null || true; done
     if [ "${KEEP:-}" ]; then echo "kept: $root"; else rm -rf "$root"; fi
 }
 trap finish EXIT

@@ -13,6 +13,7 @@ done
 root=$(mktemp -d /tmp/d2bssh.XXXX)
 mkdir -p "$root/home/.ssh" "$root/home/.ray" "$root/shared" /run/sshd
 chmod 755 "$root"
+own=$(getent passwd root | cut -d: -f6) # where sshd lets root begin
 started=()
 finish() {
     for pid in "${started[@]}"; do kill -9 -- "-$pid" "$pid" 2> /dev/null || true; done
@@ -20,7 +21,8 @@ finish() {
         ip netns pids "d2bs$node" 2> /dev/null | xargs -r kill -9 || true
         ip netns del "d2bs$node" 2> /dev/null || true
     done
-    ip link del d2bsb 2> /dev/null || true
+    for link in d2bw1 d2bw2 d2bsb; do ip link del "$link" 2> /dev/null || true; done
+    rm -f "$own/ray_bootstrap_config.yaml" "$own/ray_bootstrap_key.pem"
     if [ "${KEEP:-}" ]; then echo "kept: $root"; else rm -rf "$root"; fi
 }
 trap finish EXIT
@@ -39,7 +41,6 @@ PermitRootLogin prohibit-password
 PasswordAuthentication no
 UsePAM no
 AuthorizedKeysFile $root/home/.ssh/authorized_keys
-SetEnv PATH=$repository/.venv/bin:/usr/local/bin:/usr/bin:/bin RAY_worker_niceness=0
 CONF
 for number in 1 2; do
     node=d2bs$number
@@ -51,7 +52,10 @@ for number in 1 2; do
     ip -n "$node" link set lo up
     ip -n "$node" route add default via 192.168.77.254
     setsid nsenter --net="/run/netns/$node" unshare --uts --pid --fork --kill-child --mount --mount-proc bash -c "
-        hostname machine$number; mkdir -p $root/tmp$number; mount --bind $root/tmp$number /var/tmp
+        hostname machine$number; mkdir -p $root/tmp$number $root/ray$number $own/.ray
+        mount --bind $root/tmp$number /var/tmp; mount --bind $root/ray$number $own/.ray
+        { cat $own/.bashrc; echo '. $repository/.venv/bin/activate'; } > $root/bashrc$number
+        mount --bind $root/bashrc$number $own/.bashrc
         exec /usr/sbin/sshd -D -e -f $root/sshd.conf" > "$root/sshd$number.log" 2>&1 &
     started+=($!)
 done
@@ -80,20 +84,22 @@ MAKE
 ray up -y "$root/local.yaml" > "$root/up.log" 2>&1 || { tail -n 30 "$root/up.log"; exit 1; }
 setsid ray dashboard "$root/local.yaml" --port 8377 > "$root/tunnel.log" 2>&1 &
 started+=($!)
-for _ in $(seq 60); do
-    ray exec "$root/local.yaml" "ray status" > "$root/status.log" 2>&1 || true
+for _ in $(seq 30); do
+    ray exec "$root/local.yaml" "RAY_AUTH_MODE=token ray status" > "$root/status.log" 2>&1 || true
     grep -q "/2.0 CPU" "$root/status.log" && break
     sleep 2
 done
 grep -q "/2.0 CPU" "$root/status.log" || { tail -n 30 "$root/status.log"; echo "the worker did not join"; exit 1; }
-d2b-ray submit "$root/shared/cluster.yaml" --address http://127.0.0.1:8377 | tee "$root/submit.log" | tail -n 5
+d2b-ray submit "$root/shared/cluster.yaml" --address http://127.0.0.1:8377 2>&1 | tee "$root/submit.log" | tail -n 5
 PYTHONPATH=$repository/tests .venv/bin/python -c "
 import sys; from stores import assert_equal_stores; assert_equal_stores(sys.argv[1], sys.argv[2])" \
     "$root/shared/here" "$root/shared/cluster"
 ray down -y "$root/local.yaml" > "$root/down.log" 2>&1
-sleep 2
-for node in d2bs1 d2bs2; do
-    left=$(for pid in $(ip netns pids "$node"); do cat "/proc/$pid/comm" 2> /dev/null; done | grep -c raylet || true)
-    [ "$left" -eq 0 ] || { echo "$node: a raylet is left"; exit 1; }
+# A worker leaves when its head has been gone for a minute.
+for _ in $(seq 60); do
+    left=$(for pid in $(ip netns pids d2bs1) $(ip netns pids d2bs2); do cat "/proc/$pid/comm" 2> /dev/null; done | grep -c raylet || true)
+    [ "$left" -eq 0 ] && break
+    sleep 2
 done
+[ "$left" -eq 0 ] || { echo "$left raylets are left"; exit 1; }
 echo "ray up over SSH: two machines, the same bytes as here, nothing left"

@@ -85,6 +85,7 @@ def test_nodes_come_from_none_and_go_again(words_root, words_store, tmp_path):
     assert_equal_stores(words_store, tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_gpus_that_never_come_are_not_waited_for(words_root, words_store, tmp_path):
     """Nor is the memory of workers, of which this cluster's nodes tell too little."""
     with (
@@ -98,6 +99,7 @@ def test_gpus_that_never_come_are_not_waited_for(words_root, words_store, tmp_pa
     assert_equal_stores(words_store, tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_gpus_that_are_late_are_given_up(words_root, words_store, tmp_path, monkeypatch):
     """The first version of Ray's autoscaler says nothing of what cannot come.
 

@@ -12,10 +12,13 @@ from pathlib import Path
 
 import pytest
 from drill import Drill, drilled
-from problems import words_yaml
+from problems import words_sweep, words_yaml
 from stores import assert_equal_stores, records
 
 from cluster import free_ports, plain_environment, running_head
+from d2b_ray.cli.submitting import submit_and_follow
+from d2b_ray.engine.on_ray.reaching import check_cluster, check_dashboard, given_address
+from d2b_ray.errors import ClusterError, SpecError
 
 pytestmark = pytest.mark.ray
 ROOT = Path(__file__).resolve().parents[2]
@@ -139,18 +142,20 @@ def test_there_is_nothing_to_stop(head):
 
 
 @pytest.mark.parametrize(
-    ("options", "message"),
+    ("change", "base", "message"),
     [
-        (["--set", "output.root=out"], "output.root: 'out' is relative, and a job runs in a folder"),
-        (["--set", "dataset.root=../data"], "dataset.root: '../data' is relative"),
-        (["--base", "here"], "--base here: give an absolute folder"),
+        ("output.root=out", None, "output.root: 'out' is relative, and a job runs in a folder"),
+        ("dataset.root=../data", None, "dataset.root: '../data' is relative"),
+        ("features.words.model=./vectors", None, "features.words.model: './vectors' is relative"),
+        ("output.root=out", "here", "--base here: give an absolute folder"),
     ],
 )  # fmt: skip
-def test_relative_paths_are_refused_before_anything_is_sent(spec, options, message):
-    (port,) = free_ports(1)
-    done = d2b_ray("submit", spec, "--address", f"http://127.0.0.1:{port}", *options)
-    assert done.returncode == 2
-    assert message in done.stderr
+def test_relative_paths_are_refused_before_anything_is_sent(
+    words_root, tmp_path, change, base, message
+):
+    sweep = words_sweep(words_root, tmp_path / "out", change)
+    with pytest.raises(SpecError, match=re.escape(message)):
+        submit_and_follow(sweep, "nowhere", base=base, options=[], detach=False)
 
 
 def test_other_versions_are_told_in_one_line(head, spec, tmp_path):
@@ -182,26 +187,39 @@ def silent():
         yield server.getsockname()[1]
 
 
-@pytest.mark.parametrize("verb", ["run", "submit"])
-def test_where_no_cluster_is_one_line_says_so(verb, spec, silent, tmp_path):
-    """Within seconds, and nothing is written."""
+@pytest.mark.parametrize("check", [check_cluster, check_dashboard])
+def test_where_no_cluster_is_one_line_says_so(check, silent):
     (dead,) = free_ports(1)
+    with pytest.raises(ClusterError, match="nobody listens there"):
+        check(f"127.0.0.1:{dead}")
     began = time.monotonic()
-    refused(d2b_ray(verb, spec, "--address", f"127.0.0.1:{dead}"), "nobody listens there")
-    refused(d2b_ray(verb, spec, "--address", f"127.0.0.1:{silent}"), "no answer within 5 s")
-    refused(d2b_ray(verb, spec, "--address", "127.0.0.1:99999"), "expected HOST:PORT")
-    assert time.monotonic() - began < 45  # each within 15
+    with pytest.raises(ClusterError, match="no answer within 5 s"):
+        check(f"127.0.0.1:{silent}")
+    assert time.monotonic() - began < 15
+    with pytest.raises(ClusterError, match="expected HOST:PORT"):
+        check("127.0.0.1:99999")
+
+
+def test_nothing_is_written_where_no_cluster_is(spec, silent, tmp_path):
+    refused(d2b_ray("run", spec, "--address", f"127.0.0.1:{silent}"), "no answer within 5 s")
     assert not (tmp_path / "out").exists()
 
 
-def test_what_else_listens_is_told_apart(head, spec, tmp_path):
+def test_what_else_listens_is_told_apart(head, spec, monkeypatch):
     url = head.dashboard.removeprefix("http://")
-    refused(d2b_ray("run", spec, "--address", url), "is not the head of a Ray cluster")
-    refused(d2b_ray("run", spec, "--address", head.dashboard), "is that of a dashboard")
-    refused(d2b_ray("submit", spec, "--address", head.address), "is not Ray's dashboard")
-    with_variable = d2b_ray("run", spec, RAY_ADDRESS=url)
-    refused(with_variable, "RAY_ADDRESS", "is not the head of a Ray cluster")
-    assert not (tmp_path / "out").exists()
+    for address, wrong in (
+        (url, "is not the head of a Ray"),
+        (head.dashboard, "that of a dashboard"),
+    ):
+        with pytest.raises(ClusterError, match=wrong):
+            check_cluster(address)
+    with pytest.raises(ClusterError, match="is not Ray's dashboard"):
+        check_dashboard(head.address)
+    assert check_dashboard(url) == head.dashboard
+    check_cluster(head.address)
+    monkeypatch.setenv("RAY_ADDRESS", url)
+    assert given_address(None) == (url, "RAY_ADDRESS")
+    assert given_address("local") is None
 
 
 @pytest.mark.slow
@@ -222,14 +240,3 @@ def test_a_token_that_is_missing_is_told(spec, short_folder, tmp_path):
             done = d2b_ray(verb, spec, "--address", address, *nowhere, **right)
             assert "/nowhere" in done.stdout + done.stderr
     assert not (tmp_path / "out").exists()
-
-
-def test_local_is_local(spec, words_store, tmp_path):
-    """A cluster that Ray would find by chance, and that is dead, is not joined; a long TMPDIR is no harm."""
-    (dead,) = free_ports(1)
-    folder = tmp_path / ("slurm" * 12)
-    (folder / "ray").mkdir(parents=True)
-    (folder / "ray/ray_current_cluster").write_text(f"127.0.0.1:{dead}")
-    done = d2b_ray("run", spec, "--num-cpus", "1", TMPDIR=str(folder))
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert_equal_stores(words_store, tmp_path / "out")

@@ -17,7 +17,7 @@ import pytest
 from problems import Quiet, words_sweep, words_yaml
 from stores import assert_equal_stores, records
 
-from cluster import plain_environment
+from cluster import free_ports, plain_environment
 from d2b_ray.engine.session import run_sweep
 
 pytestmark = pytest.mark.ray
@@ -30,12 +30,19 @@ def command(spec, *options):
 
 
 def test_a_logical_gpu_leaves_the_inline_store(words_root, words_store, tmp_path):
-    """A cluster of its own, with a token, as a user's; extractors and fits on the GPU worker."""
+    """A cluster of its own, with a token, as a user's; extractors and fits on the GPU worker.
+
+    Not one that Ray would find by chance, and that is dead; a long TMPDIR, as Slurm's, is no harm.
+    """
+    (dead,) = free_ports(1)
+    folder = tmp_path / ("slurm" * 12)
+    (folder / "ray").mkdir(parents=True)
+    (folder / "ray/ray_current_cluster").write_text(f"127.0.0.1:{dead}")
     spec = tmp_path / "sweep.yaml"
     spec.write_text(words_yaml(words_root, tmp_path / "out"))
     done = subprocess.run(
         command(spec, "--num-cpus", "2", "--num-gpus", "1"),
-        capture_output=True, text=True, env=plain_environment(),
+        capture_output=True, text=True, env=plain_environment(TMPDIR=str(folder)),
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert "4 fit" in done.stdout

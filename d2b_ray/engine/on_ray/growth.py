@@ -78,8 +78,8 @@ class Growth:
             if self._keeps_memory and shape.own_bytes:
                 self._keeps_memory = False
                 self._say(
-                    f"no node that may come has {shape.own_bytes / 1e9:.1f} GB of memory for a worker: "
-                    "workers are counted by CPUs alone"
+                    f"no node that may come tells of {shape.own_bytes / 1e9:.1f} GB of memory for a "
+                    f"{shape.lane} worker: workers are counted by CPUs alone"
                 )
                 return True
             if gpus_open and shape.num_gpus:

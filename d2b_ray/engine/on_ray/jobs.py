@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Jobs"]
 
+# Jobs do not always find the Python that runs Ray there: its cluster may say which it is.
+START = "${D2B_RAY_PYTHON:-python} -m d2b_ray.job"
 OURS = "d2b_ray"  # in a job's metadata: the name of its sweep
 LOOK_S = 0.5
 STOP_S = 60.0
@@ -50,7 +52,7 @@ class Jobs:
             try:
                 return str(
                     self._client.submit_job(
-                        entrypoint=" ".join(["python -m d2b_ray.cli.job", SPEC_NAME, *options]),
+                        entrypoint=" ".join([START, SPEC_NAME, *options]),
                         submission_id=name,
                         runtime_env={
                             "working_dir": folder,
