@@ -120,8 +120,10 @@ def test_a_sick_node_costs_no_result(run, nodes, drill, words_store):
     assert_equal_stores(words_store, run.out)
     assert not list(run.out.glob("units/failed/*"))
     there = [start.label for start in drill.starts if start.node == sick]
-    assert len(there) == len(set(there)) <= 6
-    assert sum("RuntimeError on" in line for line in run.lines) == len(there)
+    told = sum("RuntimeError on" in line for line in run.lines)
+    assert 3 <= told <= 6
+    # what waited behind a worker that was ended may have begun there, unheard of
+    assert told <= len(there) <= told + 2
 
 
 @pytest.mark.slow  # schedule/test_lanes.py; a lane of a GPU is filled in test_parity.py
