@@ -115,6 +115,7 @@ def test_gpus_that_are_late_are_given_up(words_root, words_store, tmp_path, monk
     assert_equal_stores(words_store, tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_no_node_for_a_worker_ends_the_run_at_once(words_root, tmp_path):
     """A GPU that the spec asks for and no type of node has; what is done stays."""
     import ray

@@ -146,7 +146,7 @@ def test_there_is_nothing_to_stop(head):
     [
         ("output.root=out", None, "output.root: 'out' is relative, and a job runs in a folder"),
         ("dataset.root=../data", None, "dataset.root: '../data' is relative"),
-        ("features.words.model=./vectors", None, "features.words.model: './vectors' is relative"),
+        ("features.said.model=./vectors", None, "features.said.model: './vectors' is relative"),
         ("output.root=out", "here", "--base here: give an absolute folder"),
     ],
 )  # fmt: skip

@@ -16,6 +16,9 @@ from d2b_ray.store import Store
 
 
 def test_values_of_the_command_line_are_not_kept(words_root, tmp_path, monkeypatch):
+    """Nor does a variable name a function to run: fault drills are put in by the tests alone."""
+    for name in ("D2B_RAY_INJECT_FAULT", "D2B_RAY_REHEARSE", "D2B_DRILL_CALL"):
+        monkeypatch.setenv(name, "os:abort")
     words = ["/bin/d2b-ray", "run", "x.yaml", "--set", "output.figures=hush", "--set=a=hush\nhush"]
     monkeypatch.setattr(sys, "argv", words)
     assert run_sweep(words_sweep(words_root, tmp_path / "out"), Quiet(), engine="inline").ok
@@ -30,13 +33,6 @@ def test_keys_in_an_address_are_refused(url):
     with pytest.raises(SpecError, match="keys and passwords have no place") as caught:
         address_of(url)
     assert "hush" not in str(caught.value)
-
-
-def test_no_variable_names_a_function_to_run(words_root, tmp_path, monkeypatch):
-    """Fault drills are put into a process by the tests alone."""
-    for name in ("D2B_RAY_INJECT_FAULT", "D2B_RAY_REHEARSE", "D2B_DRILL_CALL"):
-        monkeypatch.setenv(name, "os:abort")
-    assert run_sweep(words_sweep(words_root, tmp_path / "out"), Quiet(), engine="inline").ok
 
 
 def test_a_worker_that_does_not_see_a_model_says_which(tmp_path):
