@@ -121,7 +121,7 @@ def test_a_sick_node_costs_no_result(run, nodes, drill, words_store):
     assert not list(run.out.glob("units/failed/*"))
     there = [start.label for start in drill.starts if start.node == sick]
     told = sum("RuntimeError on" in line for line in run.lines)
-    assert 3 <= told <= 6
+    assert 3 <= told <= 8  # three in a row, twice; and each time the one that waited behind
     # what waited behind a worker that was ended may have begun there, unheard of
     assert told <= len(there) <= told + 2
 
