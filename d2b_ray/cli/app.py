@@ -35,6 +35,15 @@ Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change a key: --set fits.0.reduce.pca=640"),
 ]
+RetryFailed = Annotated[
+    bool, typer.Option("--retry-failed", help="Take up units that failed in an earlier run.")
+]
+AcceptCodeChange = Annotated[
+    bool, typer.Option("--accept-code-change", help="Go on with results begun by other code.")
+]
+IgnoreSpace = Annotated[
+    bool, typer.Option("--ignore-space", help="Begin although the disk has too little room.")
+]
 
 
 class Engine(StrEnum):
@@ -83,16 +92,9 @@ def run(
     num_gpus: Annotated[
         int | None, typer.Option(help="Logical GPUs of the cluster started here.")
     ] = None,
-    retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="Take up units that failed in an earlier run.")
-    ] = False,
-    accept_code_change: Annotated[
-        bool,
-        typer.Option("--accept-code-change", help="Go on with results begun by other code."),
-    ] = False,
-    ignore_space: Annotated[
-        bool, typer.Option("--ignore-space", help="Begin although the disk has too little room.")
-    ] = False,
+    retry_failed: RetryFailed = False,
+    accept_code_change: AcceptCodeChange = False,
+    ignore_space: IgnoreSpace = False,
     trace: Annotated[
         Path | None, typer.Option(help="Write when every unit ran, for ui.perfetto.dev.")
     ] = None,
@@ -133,16 +135,9 @@ def submit(
         str | None, typer.Option(help="Folder of the cluster where relative paths start.")
     ] = None,
     detach: Annotated[bool, typer.Option("--detach", help="Do not follow it to its end.")] = False,
-    retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="Take up units that failed in an earlier run.")
-    ] = False,
-    accept_code_change: Annotated[
-        bool,
-        typer.Option("--accept-code-change", help="Go on with results begun by other code."),
-    ] = False,
-    ignore_space: Annotated[
-        bool, typer.Option("--ignore-space", help="Begin although the disk has too little room.")
-    ] = False,
+    retry_failed: RetryFailed = False,
+    accept_code_change: AcceptCodeChange = False,
+    ignore_space: IgnoreSpace = False,
 ) -> None:
     """Run a sweep as a job of a cluster: this code, this spec; needs no data here."""
     from d2b_ray.cli.submitting import submit_and_follow

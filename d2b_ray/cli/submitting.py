@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from d2b_ray.engine.addresses import relative_paths
+from d2b_ray.engine.addresses import address_of, relative_paths
 from d2b_ray.engine.code import plug_ins
 from d2b_ray.engine.on_ray.environment import set_ray_environment
 from d2b_ray.errors import ClusterError, SpecError
@@ -32,6 +32,9 @@ def submit_and_follow(
                 f"{key}: {path!r} is relative, and a job runs in a folder of its own; write an absolute "
                 "path that every node sees, or an s3:// URL, or say with --base FOLDER where it starts there"
             )
+    for path in (sweep.dataset.root, sweep.output.root, sweep.output.features or ""):
+        if "://" in path:
+            address_of(path)  # a key in it is refused before it is sent
     set_ray_environment(address)
     from d2b_ray.engine.on_ray.jobs import Jobs
 

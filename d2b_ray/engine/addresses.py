@@ -42,7 +42,7 @@ def address_of(path: str) -> str:
             f"{scheme}://...@{rest.rpartition('@')[2]}: keys and passwords have no place in an address, "
             "which is stored with the results; give them by the environment, a profile or a role"
         )
-    if rest or os.path.isabs(path):
+    if "://" in path or os.path.isabs(path):
         return path
     base = os.environ.get(BASE_VARIABLE)
     if base is None and "RAY_JOB_CONFIG_JSON_ENV_VAR" in os.environ:

@@ -147,6 +147,7 @@ def test_there_is_nothing_to_stop(head):
         ("output.root=out", None, "output.root: 'out' is relative, and a job runs in a folder"),
         ("dataset.root=../data", None, "dataset.root: '../data' is relative"),
         ("features.said.model=./vectors", None, "features.said.model: './vectors' is relative"),
+        ("output.root=s3://key:hush@bucket/out", None, "keys and passwords have no place"),
         ("output.root=out", "here", "--base here: give an absolute folder"),
     ],
 )  # fmt: skip

@@ -35,6 +35,10 @@ def test_keys_in_an_address_are_refused(url):
     assert "hush" not in str(caught.value)
 
 
+def test_a_scheme_without_a_place_is_no_folder_here():
+    assert address_of("s3://") == "s3://"
+
+
 def test_a_worker_that_does_not_see_a_model_says_which(tmp_path):
     there = {
         "sweep": "s",

@@ -134,6 +134,7 @@ class _Loop:
                 self.behind[this.slot.number] = self._send(this.slot, key, None)
 
     def _send(self, slot: WorkerSlot, key: str, began: float | None) -> Any:
+        slot.idle_since = None
         unit = self.control.units[key]
         inputs = [self.values[need] for need in self.control.inputs(key)]
         run = slot.handle.run.options(num_returns=2, name=shown_name(unit))

@@ -20,12 +20,7 @@ from d2b_ray.engine.on_ray.nodes import draining, living, resources
 from d2b_ray.engine.on_ray.workers import Worker, WorkerSlot
 from d2b_ray.errors import PlanError
 from d2b_ray.schedule.events import WorkerView
-from d2b_ray.schedule.lanes import (
-    CPU_KINDS,
-    lane_shapes,
-    shape_workers,
-    short_of_memory,
-)  # fmt: skip
+from d2b_ray.schedule.lanes import CPU_KINDS, lane_shapes, shape_workers, short_of_memory
 from d2b_ray.schedule.scaling import dispensable, more_workers
 
 if TYPE_CHECKING:

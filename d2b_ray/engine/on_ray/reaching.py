@@ -1,8 +1,7 @@
 """Whether a Ray cluster answers at an address: found out with one question, before Ray is asked.
 
 Ray waits for minutes where nobody listens, and for ever where somebody else does. Here the answer is
-there within `PATIENCE_S`. Knows no ray, so that it costs
-nothing to import.
+there within `PATIENCE_S`. Knows no ray, so that it costs nothing to import.
 """
 
 from __future__ import annotations
