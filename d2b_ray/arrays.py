@@ -15,6 +15,7 @@ __all__ = [
     "Array",
     "Band",
     "BandShares",
+    "Clock",
     "Design",
     "Fit",
     "FloatArray",
@@ -35,14 +36,31 @@ Role: TypeAlias = Literal["TRAIN", "VALID", ""]
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """One part of a title as it was shown: `seconds` rows, of which `overlap` repeat the part before.
+class Clock:
+    """When each row of features holds, in seconds of the stimulus.
 
-    `repeat_of` names the run whose stimulus was shown again, "" where it was new.
+    `onset` (rows,) and `duration` (rows,); duration 0: a point in time (a word, at its middle). `scans`:
+    the rows are the samples of the run already, and the clock is that of the scanner.
+    """
+
+    onset: NDArray[np.float64]
+    duration: NDArray[np.float64]
+    scans: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One recording. Its stimulus has `seconds` rows, a row a second; of its samples the first `overlap` go.
+
+    At a TR of 1 s there are as many samples as seconds, and the first may repeat the end of the part
+    before. `title` and 1-based `part` of what was shown; part 0: the run has a name only, `title`.
+    `repeat_of` names the run whose stimulus was shown again, "" where it was new. `tr_s` seconds from
+    sample to sample; `recorded` samples of the files, 0: as many as seconds; `cut_end` last samples that
+    go, too.
     """
 
     title: str
-    part: int  # 1-based
+    part: int
     seconds: int
     overlap: int
     split_all: Role
@@ -50,16 +68,35 @@ class Run:
     split_b: Role
     cv_group: int
     repeat_of: str = field(default="", repr=False)  # no fit depends on it
+    tr_s: float = field(default=1.0, repr=False)
+    recorded: int = field(default=0, repr=False)
+    cut_end: int = field(default=0, repr=False)
 
     @property
     def name(self) -> str:
-        """File stem of the run in a feature tree: `Title_001`."""
-        return f"{self.title}_{self.part:03d}"
+        """File stem of the run in a feature tree: `Title_001`, or its name."""
+        return f"{self.title}_{self.part:03d}" if self.part else self.title
+
+    @property
+    def scans(self) -> int:
+        """Samples of the files."""
+        return self.recorded or self.seconds
 
     @property
     def samples(self) -> int:
-        """Rows that enter a fit: `seconds - overlap`."""
-        return self.seconds - self.overlap
+        """Samples that enter a fit: all but those cut from the start and the end."""
+        return self.scans - self.overlap - self.cut_end
+
+    @property
+    def kept(self) -> slice:
+        """Which samples of the files these are."""
+        return slice(self.overlap, self.overlap + self.samples)
+
+    @property
+    def described(self) -> str:
+        """All that fits depend on, as text for digests; of a run at a TR of 1 s, as it always was."""
+        more = (self.tr_s, self.recorded, self.cut_end)
+        return repr(self) if more == (1.0, 0, 0) else f"{self!r} {more}"
 
     def role(self, split: Split) -> Role:
         """What the run is used for in a split: `TRAIN`, `VALID` or nothing."""
@@ -71,6 +108,11 @@ class RunTable:
     """All runs of an experiment in the fixed order of their titles."""
 
     runs: tuple[Run, ...]
+
+    @property
+    def tr_s(self) -> float:
+        """Seconds from sample to sample, the same in all runs."""
+        return self.runs[0].tr_s
 
     @property
     def used(self) -> tuple[Run, ...]:
@@ -109,12 +151,16 @@ class Voxels:
     `index` (V,) 0-based flat position in the volume; `shape` of the volume or `()` when unknown,
     as Z, Y, X: `np.unravel_index(index, shape)` gives k, j, i, and i is fastest; `roi` (V,) label of
     each voxel, `""` outside all ROIs; `affine` (4, 4) from i, j, k to millimetres, if known.
+    Of surfaces: `surface` vertices of the left and right hemisphere, in this order; of CIFTI, `axes` the XML
+    that says where grayordinates lie.
     """
 
     index: IntArray
     shape: tuple[int, ...]
     roi: NDArray[np.str_]
     affine: NDArray[np.float64] | None = None
+    surface: tuple[int, ...] = ()
+    axes: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,7 +114,7 @@ def words_sweep(root: Path, out: str | Path, *overrides: str):
 
 COMMON = """
 name: common
-dataset: {{layout: arrays, root: {root}, subjects: all}}
+dataset: {{layout: arrays, root: {root}, subjects: all, responses: {{zscore: none}}}}
 features:
   llm: {{modality: semantic, annotation: [speech, story], model: Planted, layers: [1, 2]}}
 fits:

@@ -24,6 +24,9 @@ LAYOUTS: Table[Layout] = Table(
     {
         "drama2brain": "d2b_ray.data.drama2brain:DramaDataset",
         "arrays": "d2b_ray.data.arrays_layout:ArraysDataset",
+        "bids": "d2b_ray.data.bids:BidsDataset",
     },
 )
-"""f(folder) -> a data set with all that `data.Dataset` has; opening it reads small files only."""
+"""f(folder, **options) -> a data set with all that `data.Dataset` has; opening it reads small files only.
+
+Its attribute `options`, if it has one, names the keys of `dataset` that it takes: tr_s, run_table ..."""

@@ -24,9 +24,9 @@ class Modality:
 
     block: type[Any]
     """Class of its options in a sweep, a `spec.FeatureBlock`."""
-    extractor: str
+    extractor: str = ""
     """Module with `source`, `load` and `extract`, and `text_rows` where `shards` is `texts`."""
-    needs: tuple[Need, ...]
+    needs: tuple[Need, ...] = ()
     """What of the data set it reads, in the order in which libraries are noted."""
     takes: tuple[str, ...] = ()
     """Names of the main input of the Hugging Face networks that it feeds."""
@@ -42,11 +42,37 @@ class Modality:
     """For estimates: tokens through the model a second of stimulus; None: as many as its texts have."""
     parts: int = 1
     """For estimates: states of the model side by side in a feature row (of image and text: 2)."""
+    reading: str = ""
+    """Instead of an extractor: module with `files`, `width` and `read`, of features that lie ready."""
+    word: str = ""
+    """What stands for the caption level then."""
+    sampling: str = "mean"
+    """How rows come to samples where a sweep says nothing."""
 
     @property
     def stimulus(self) -> str:
         """What stands for the caption level where it reads no captions: `frames`, `sound`; else ''."""
+        if self.reading:
+            return self.word
         return "" if "captions" in self.needs else self.needs[0]
+
+    @property
+    def own_clock(self) -> bool:
+        """Whether its rows are not a row a second."""
+        return bool(self.reading)
+
+    def files(self, dataset: Any, params: Any) -> tuple[str, ...]:
+        """Paths of all that a feature set that lies ready is read from; DataError if one is missing."""
+        found: tuple[str, ...] = import_module(self.reading).files(dataset, params)
+        return found
+
+    def width(self, dataset: Any, params: Any) -> int:
+        """Columns of a feature set that lies ready; DataError if it cannot be read or does not fit."""
+        return int(import_module(self.reading).width(dataset, params))
+
+    def read(self, dataset: Any, params: Any, run: Any) -> Any:
+        """(rows (n, width) float32, `arrays.Clock`) of a run of a feature set that lies ready."""
+        return import_module(self.reading).read(dataset, params, run)
 
     def source(self, model: str, base: str | None, modality: str) -> Any:
         """What a model's name stands for, layers and widths included: a `features.ModelSource`.
@@ -97,5 +123,8 @@ MODALITIES: Table[Modality] = Table(
         "vision": "d2b_ray.modalities.vision:MODALITY",
         "audio": "d2b_ray.modalities.audio:MODALITY",
         "vision_language": "d2b_ray.modalities.vision_language:MODALITY",
+        "own": "d2b_ray.modalities.own:MODALITY",
+        "events": "d2b_ray.modalities.events:MODALITY",
+        "confounds": "d2b_ray.modalities.confounds:MODALITY",
     },
 )

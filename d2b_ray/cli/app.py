@@ -182,6 +182,65 @@ def status(
     raise typer.Exit(show_root(target, watch=watch))
 
 
+@app.command()
+def export(
+    target: Annotated[
+        str, typer.Argument(help="Sweep file, or the output root alone.", show_default=False)
+    ],
+    out: Annotated[
+        Path,
+        typer.Argument(help="Image: .nii.gz, .func.gii or .dscalar.nii.", show_default=False),
+    ],
+    subject: Annotated[str, typer.Option(help="Whose.")],
+    column: Annotated[
+        str, typer.Option("--map", help="Column of the table of voxels: r, cv_r, p_fdr, alpha ...")
+    ] = "r",
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE", help="Which fit: --where annotation=story --where layer=7"
+        ),
+    ] = None,
+) -> None:
+    """Write a map of a finished fit as an image in the subject's space."""
+    from d2b_ray.cli.exporting import write_map
+
+    write_map(target, out, subject, column, where or [])
+
+
+data = typer.Typer(help="Look at a data set before anything is computed.", no_args_is_help=True)
+app.add_typer(data, name="data")
+
+
+@data.command(name="check")
+def data_check(
+    spec: Spec,
+    overrides: Overrides = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+) -> None:
+    """Open everything a sweep reads: what is missing, wrong or leaks."""
+    from d2b_ray.cli.checking import check_data
+    from d2b_ray.spec import load
+
+    raise typer.Exit(check_data(load(spec, overrides or []), as_json=as_json))
+
+
+@data.command(name="init")
+def data_init(
+    folder: Annotated[
+        Path, typer.Argument(help="Data set: BIDS, or of arrays.", show_default=False)
+    ],
+    select: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="Which images (BIDS): --select space=T1w"),
+    ] = None,
+) -> None:
+    """Write a run table of the runs that are there, for you to edit."""
+    from d2b_ray.cli.checking import init_runs
+
+    init_runs(folder, select or [])
+
+
 @app.command(name="demo-data")
 def demo_data(
     folder: Annotated[Path, typer.Argument(help="Folder to make.", show_default=False)],

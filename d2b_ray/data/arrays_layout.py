@@ -1,9 +1,12 @@
 """Layout `arrays`: plain NumPy files, for data that come from elsewhere.
 
-<root>/runs.csv                            run table
-<root>/responses/<subject>/<run>.npy       (seconds, V) float; <run> is Title_001
+<root>/runs.csv                            run table: run, role, and what else is known (`plain_runs`)
+<root>/responses/<subject>/<run>.npy       (samples, V) numbers
 <root>/voxels/<subject>.npz                optional: where voxels lie (`voxel_file`), labels of regions
-<root>/annotations/<title>_run<part>_<level>_each1sec_en.txt    optional
+<root>/confounds/<subject>/<run>.tsv       optional: nuisance regressors, a row a sample, a header
+<root>/events/<subject>/<run>.tsv          optional: onset, duration and more, as BIDS has them
+<root>/words/<level>/<run>.tsv             optional: words in time (`word_tables`)
+<root>/annotations/<run>_<level>.txt       optional: captions (`captions`)
 <root>/stim_features/...                   features that lie ready (optional)
 <root>/derivatives/feature/...             features of the public release (optional)
 <root>/stimuli/...                         frames, video, sound: see `media` (optional)
@@ -18,8 +21,8 @@ import numpy as np
 from d2b_ray.data.captions import CaptionFolder
 from d2b_ray.data.lengths import check_rows
 from d2b_ray.data.media import MediaFolder
+from d2b_ray.data.plain_runs import RunFacts, read_any_runs
 from d2b_ray.data.release import ReleaseFeatures
-from d2b_ray.data.runs import read_runs
 from d2b_ray.data.unicode_forms import hint_of_form
 from d2b_ray.data.voxel_file import numbered, read_voxels
 from d2b_ray.errors import DataError
@@ -38,10 +41,12 @@ class ArraysDataset:
     """A data set of .npy files."""
 
     extra_rows: ExtraRows = "error"
+    options = ("tr_s", "run_table")
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, tr_s: float | None = None, run_table: str | None = None) -> None:
         self.root = root
-        self._runs = read_runs(root / "runs.csv")
+        table = root / (run_table or "runs.csv")
+        self._runs = read_any_runs(table, self._facts, tr_s)
         self._captions = CaptionFolder(root / "annotations", self._runs)
         self.media = MediaFolder(root / "stimuli", self._runs)
         self.release = ReleaseFeatures(root, self._runs)
@@ -95,7 +100,7 @@ class ArraysDataset:
         width = None
         for path, run in zip(paths, self.runs.recorded, strict=True):  # by their headers
             shape = self._load(path, mmap=True).shape
-            check_rows(path, "responses", shape, run.seconds, self.extra_rows)
+            check_rows(path, "responses", shape, run.scans, self.extra_rows)
             width = shape[1] if width is None else width
             if shape[1] != width or not width:
                 raise DataError(
@@ -113,14 +118,28 @@ class ArraysDataset:
             return numbered(width)
         return read_voxels(path, width)
 
+    def confounds(self, subject: str, run: Run) -> Path:
+        """File of the nuisance regressors of a run."""
+        return self.root / "confounds" / subject / f"{run.name}.tsv"
+
+    def events(self, subject: str, run: Run) -> Path:
+        """File of the events of a run."""
+        return self.root / "events" / subject / f"{run.name}.tsv"
+
+    def _facts(self, run: str) -> RunFacts:
+        """Samples of a run, by the header of the first subject's file."""
+        return RunFacts(
+            len(self._load(self.root / "responses" / self.subjects[0] / f"{run}.npy", mmap=True))
+        )
+
     def _file(self, subject: str, run: Run) -> Path:
         return self.root / "responses" / subject / f"{run.name}.npy"
 
     def _read(self, subject: str, run: Run) -> FloatArray:
         path = self._file(subject, run)
         rows = self._load(path)
-        check_rows(path, "responses", rows.shape, run.seconds, self.extra_rows)
-        return np.asarray(rows[run.overlap : run.seconds], np.float32)
+        check_rows(path, "responses", rows.shape, run.scans, self.extra_rows)
+        return np.asarray(rows[run.kept], np.float32)
 
     def _load(self, path: Path, *, mmap: bool = False) -> Array:
         try:
@@ -132,6 +151,6 @@ class ArraysDataset:
         if rows.ndim != 2 or rows.dtype.kind not in "fiu":
             raise DataError(
                 f"{path}: {rows.dtype} of shape {rows.shape}; expected numbers of shape "
-                "(seconds, voxels)"
+                "(samples, voxels)"
             )
         return rows

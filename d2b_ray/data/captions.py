@@ -30,7 +30,10 @@ NAME = re.compile(r"(?P<title>.+)_run(?P<part>\d+)_(?P<level>.+)_each1sec_en\.tx
 
 
 class CaptionFolder:
-    """The caption files `{title}_run{part}_{level}_each1sec_en.txt` of one folder."""
+    """The caption files `{title}_run{part}_{level}_each1sec_en.txt` of one folder.
+
+    Of runs that have a name only: `{run}_{level}.txt`.
+    """
 
     def __init__(self, folder: Path, runs: RunTable) -> None:
         self.folder = folder
@@ -40,13 +43,22 @@ class CaptionFolder:
     def levels(self) -> tuple[str, ...]:
         """Levels of which there is a file, sorted."""
         if self._levels is None:
-            names = (path.name for path in self.folder.glob("*_each1sec_en.txt"))
+            names = [path.name for path in self.folder.glob("*.txt")]
             found = (NAME.fullmatch(name) for name in names)
-            self._levels = tuple(sorted({match["level"] for match in found if match}))
+            named = [f"{run.name}_" for run in self._runs.runs if not run.part]
+            plain = (
+                n.removeprefix(r).removesuffix(".txt")
+                for r in named
+                for n in names
+                if n.startswith(r)
+            )
+            self._levels = tuple(sorted({*(match["level"] for match in found if match), *plain}))
         return self._levels
 
     def path(self, run: Run, level: str) -> Path:
         """File of a run and level."""
+        if not run.part:
+            return self.folder / f"{run.name}_{level}.txt"
         return self.folder / f"{run.title}_run{run.part}_{level}_each1sec_en.txt"
 
     def files(self, level: str) -> tuple[str, ...]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from d2b_ray.catalog.layouts import LAYOUTS
+from d2b_ray.data.choices import DataChoices
 from d2b_ray.errors import DataError
 
 if TYPE_CHECKING:
@@ -63,11 +64,17 @@ class Dataset(Protocol):
     def voxels(self, subject: str) -> Voxels:
         """Where the columns of the responses lie, and their ROIs."""
 
+    def events(self, subject: str, run: Run) -> Path:
+        """File of the events of a run, which need not be there."""
 
-def open_dataset(layout: str, root: str, extra_rows: ExtraRows | None = None) -> Dataset:
-    """Open the data set at `root`; `extra_rows` None leaves rows behind a run to the layout.
+    def confounds(self, subject: str, run: Run) -> Path:
+        """File of the nuisance regressors of a run, which need not be there."""
 
-    Raises DataError when it is not there or not of that layout.
+
+def open_dataset(layout: str, root: str, choices: DataChoices | None = None) -> Dataset:
+    """Open the data set at `root`; what `choices` leave open is as the layout has it.
+
+    Raises DataError when it is not there or not of that layout, or for choices that it does not take.
 
     SpecError for a plug-in that cannot be imported.
     """
@@ -79,9 +86,14 @@ def open_dataset(layout: str, root: str, extra_rows: ExtraRows | None = None) ->
             f"dataset.root {root} is not a folder; correct it (a demo data set is made by "
             "`d2b-ray demo-data DIR`)"
         )
-    dataset: Dataset = LAYOUTS[layout](folder)
-    if extra_rows is not None:
-        dataset.extra_rows = extra_rows
+    choices = choices or DataChoices()
+    opener: Any = LAYOUTS[layout]
+    for name in choices.options:
+        if name not in getattr(opener, "options", ()):
+            raise DataError(f"dataset.{name}: layout {layout} does not take it; leave it out")
+    dataset: Dataset = opener(folder, **choices.options)
+    if choices.extra_rows is not None:
+        dataset.extra_rows = choices.extra_rows
     for name in dataset.subjects:
         if not name.isprintable() or name != name.strip() or "/" in name:
             raise DataError(

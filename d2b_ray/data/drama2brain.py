@@ -141,6 +141,14 @@ class DramaDataset:
         index, _ = read_voxels(self._folder(subject) / "vset_099.mat")
         return read_rois(path, index) if path.is_file() else {}
 
+    def events(self, subject: str, run: Run) -> Path:
+        """File of the events of a run."""
+        return self.root / "events" / subject / f"{run.name}.tsv"
+
+    def confounds(self, subject: str, run: Run) -> Path:
+        """File of the nuisance regressors of a run."""
+        return self.root / "confounds" / subject / f"{run.name}.tsv"
+
     def _folder(self, subject: str) -> Path:
         if subject not in self._files:
             raise DataError(

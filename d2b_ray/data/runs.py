@@ -1,4 +1,7 @@
-"""The run table: what was shown, how long, and what each run is used for. A CSV file, data not code."""
+"""The run table: what was shown, how long, and what each run is used for. A CSV file, data not code.
+
+Two kinds: that of drama2brain, with the columns `COLUMNS`, and one for everybody (`plain_runs`).
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from d2b_ray.errors import DataError
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["COLUMNS", "drama2brain_runs", "read_runs"]
+__all__ = ["COLUMNS", "check_runs", "drama2brain_runs", "read_rows", "read_runs", "rows_of_paper"]
 
 COLUMNS = (
     "title",
@@ -44,6 +47,12 @@ def read_runs(path: Path) -> RunTable:
 
     Rows without title, part, role and CV group are runs that were shown but not used: left out.
     """
+    names, rows = read_rows(path)
+    return rows_of_paper(path, names, rows)
+
+
+def read_rows(path: Path) -> tuple[tuple[str, ...], list[tuple[int, dict[str, str]]]]:
+    """Columns of a table, and its rows with the number of their line. DataError if it cannot be read."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
@@ -53,13 +62,25 @@ def read_runs(path: Path) -> RunTable:
     lines = text.splitlines()
     separator = max(SEPARATORS, key=lines[0].count) if lines else ","
     reader = csv.DictReader(lines, delimiter=separator)
-    missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+    rows = [(reader.line_num, {k: v or "" for k, v in row.items() if k}) for row in reader]
+    return tuple(reader.fieldnames or ()), rows
+
+
+def rows_of_paper(
+    path: Path, names: tuple[str, ...], rows: list[tuple[int, dict[str, str]]]
+) -> RunTable:
+    """The runs of a table with the columns `COLUMNS`."""
+    missing = [name for name in COLUMNS if name not in names]
     if missing:
         raise DataError(
             f"{path}: the run table lacks the columns {', '.join(missing)}; it must have "
             f"{', '.join(COLUMNS)}"
         )
-    runs = tuple(_run(path, reader.line_num, row) for row in reader if _named(row))
+    return check_runs(path, tuple(_run(path, number, row) for number, row in rows if _named(row)))
+
+
+def check_runs(path: Path, runs: tuple[Run, ...]) -> RunTable:
+    """The table of `runs`, in order; DataError for none, for names that appear twice, for wrong repeats."""
     if not runs:
         raise DataError(f"{path}: the run table is empty")
     names = [run.name for run in runs]

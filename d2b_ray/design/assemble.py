@@ -1,32 +1,40 @@
-"""Assembly of a design: rows of all runs in order, overlaps dropped, reduced, delayed, side by side."""
+"""Assembly of a design: rows on the samples of all runs in order, cut as responses are, reduced, delayed."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby, pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 
 from d2b_ray.arrays import Band, Design
 from d2b_ray.design.delays import Delays, delay
 from d2b_ray.design.reduce import Reduce, apply, projection
+from d2b_ray.design.sampling import a_row_a_second, to_scans
 from d2b_ray.errors import DataError, FitError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from d2b_ray.arrays import Array, FloatArray, Run
+    from d2b_ray.arrays import Array, Clock, FloatArray, Run
+    from d2b_ray.design.sampling import Sampling
 
 __all__ = ["FeatureSpace", "build_design", "in_features"]
 
 
 @dataclass(frozen=True, slots=True)
 class FeatureSpace:
-    """One feature set: `rows` run name -> (seconds, width), a row a second of the run."""
+    """One feature set: `rows` run name -> (rows, width), on the clock of the run in `clocks`.
+
+    A run without a clock has a row a second. `sampling` brings rows to samples; None: at a TR of 1 s
+    a row a second is a row a sample.
+    """
 
     name: str
     rows: Mapping[str, Array]
+    clocks: Mapping[str, Clock] = field(default_factory=dict)
+    sampling: Sampling | None = None
 
 
 def build_design(
@@ -38,7 +46,7 @@ def build_design(
 ) -> Design:
     """Delayed (and reduced) features of the training and validation runs, one band a space.
 
-    Of each run the first `overlap` rows are dropped, as in the responses; then each space is
+    Rows come to the samples of their run, without those that the responses lack; then each space is
     reduced by itself, with what was fitted on all its training rows; then each run (or video) is
     delayed. Row order is the order of the runs. Raises DataError for features that are missing,
     shorter than their run, or not finite; FitError for empty splits.
@@ -101,20 +109,42 @@ def _rows(space: FeatureSpace, run: Run) -> FloatArray:
     if run.name not in space.rows:
         raise DataError(f"features {space.name}: run {run.name} is missing; extract it first")
     rows = np.asarray(space.rows[run.name])
-    if rows.ndim != 2 or len(rows) < run.seconds:
+    clock = space.clocks.get(run.name)
+    wanted = run.seconds if clock is None else len(clock.onset)
+    if rows.ndim != 2 or len(rows) < wanted:
+        what = "a row a second of the run table" if clock is None else "a row a time of its clock"
         raise DataError(
             f"features {space.name}: run {run.name} has shape {rows.shape}; expected "
-            f"({run.seconds}, width), a row a second of the run table"
+            f"({wanted}, width), {what}"
         )
-    kept = np.asarray(rows[run.overlap : run.seconds], dtype=np.float32)
-    if not np.isfinite(kept).all():
-        row = run.overlap + int((~np.isfinite(kept)).any(1).argmax())
+    rows = rows[:wanted]
+    if space.sampling is None:
+        kept = np.asarray(rows[run.kept], dtype=np.float32)
+    else:
+        if not np.isfinite(rows).all():
+            _refuse(space, run, rows, 0)
+        clock = a_row_a_second(wanted) if clock is None else clock
+        try:
+            kept = to_scans(rows, clock, run.tr_s, run.scans, space.sampling)[run.kept]
+        except DataError as error:
+            raise DataError(f"features {space.name}: run {run.name}: {error}") from error
+    if len(kept) != run.samples:
         raise DataError(
-            f"features {space.name}: run {run.name} holds values that are not finite, first in row "
-            f"{row}; if they are of dtype float16, extract with float32 or "
-            "bfloat16 (float16 ends at 65,504); if they are yours, correct the file"
+            f"features {space.name}: run {run.name} has {len(kept)} samples, and its responses have "
+            f"{run.samples}"
         )
+    if not np.isfinite(kept).all():
+        _refuse(space, run, kept, run.overlap)
     return kept
+
+
+def _refuse(space: FeatureSpace, run: Run, rows: Array, first: int) -> NoReturn:
+    row = first + int((~np.isfinite(rows)).any(1).argmax())
+    raise DataError(
+        f"features {space.name}: run {run.name} holds values that are not finite, first in row "
+        f"{row}; if they are of dtype float16, extract with float32 or "
+        "bfloat16 (float16 ends at 65,504); if they are yours, correct the file"
+    )
 
 
 def _same_width(space: FeatureSpace, own: Mapping[str, FloatArray]) -> None:

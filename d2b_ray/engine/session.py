@@ -33,7 +33,7 @@ from d2b_ray.store import Layout, Lease, Ledger, Store, holder
 from d2b_ray.store.text_rows import forget_texts
 from d2b_ray.survey.counts import kept_counts
 from d2b_ray.survey.damage import damaged_layers, damaged_results
-from d2b_ray.survey.look import survey
+from d2b_ray.survey.look import choices_of, survey
 from d2b_ray.survey.state import store_state
 
 if TYPE_CHECKING:
@@ -113,7 +113,8 @@ def prepare(sweep: Sweep, observer: Observer, *, retry_failed: bool = False) -> 
         results=store.url,
         features=Store(features).url,
         split=sweep.dataset.split,
-        extra_rows=sweep.dataset.extra_rows,
+        choices=choices_of(sweep.dataset),
+        treatment=sweep.dataset.responses.as_plain(sweep.dataset.layout),
         bad_voxels=sweep.dataset.bad_voxels,
         keep_coef="coef" in sweep.output.save,
         reader=code_now(plug_ins(sweep))["digest"],

@@ -5,6 +5,7 @@ A cell holds for all subjects. Not here: keys of units, their order, what they n
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from dataclasses import dataclass
 from itertools import product
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from d2b_ray.plan.world import World
     from d2b_ray.spec import AnyFeatures, AnyFit, BandSource, Sweep
     from d2b_ray.spec.features import Layers
+    from d2b_ray.spec.fits import Delays
 
 __all__ = [
     "Cell",
@@ -28,28 +30,35 @@ __all__ = [
     "cells",
     "chosen_subjects",
     "feature_sets",
+    "sampling_of",
     "used_blocks",
     "wanted_layers",
 ]
 
+ROUNDING = 1e-6  # of a TR: seconds that are sums of it
 AXES = ("model", "annotation", "window", "annotators")  # of a feature block, outermost first
-APART = ("layers", "reduce", "trust_remote_code", "long_texts")
+APART = ("layers", "reduce", "trust_remote_code", "long_texts", "sampling")
 
 
 @dataclass(frozen=True, slots=True)
 class Space:
-    """One layer of one feature set; `band` is its name in a banded fit."""
+    """One layer of one feature set; `band` is its name in a banded fit.
+
+    `sampling` says how its rows come to samples; None where a row a second is a row a sample.
+    """
 
     feature_set: dict[str, Any]
     layer: int
     band: str | None = None
+    sampling: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
     """One encoding model for every subject. `source` is the key in the sweep, as `fits.0`.
 
-    One space, or the bands of a banded fit.
+    One space, or the bands of a banded fit. `delays` are in samples, `tr_s` seconds each. `subject`: for
+    this one only, which has features of its own.
     """
 
     source: str
@@ -57,6 +66,8 @@ class Cell:
     delays: dict[str, Any]
     reduce: dict[str, Any] | None  # {"pca": k}, {"srp": eps} or None
     fit: AnyFit
+    tr_s: float = 1.0
+    subject: str | None = None
 
 
 def chosen_subjects(sweep: Sweep, known: tuple[str, ...]) -> tuple[str, ...]:
@@ -133,20 +144,59 @@ def used_blocks(sweep: Sweep) -> Iterator[AnyFeatures]:
 def cells(sweep: Sweep, world: World) -> Iterator[Cell]:
     """Every cell the sweep asks for, repeats included, in the order of its axes."""
 
-    def spaces(name: str, block: AnyFeatures, band: str | None) -> Iterator[Space]:
-        for feature_set in feature_sets(block, world):
-            model = (block.modality, feature_set["model"])
-            count = world.layers(*model) if MODALITIES[block.modality].layered else 0
-            for layer in wanted_layers(name, block, model[1], count):
-                yield Space(feature_set, layer, band)
+    def spaces_of(subject: str | None) -> Callable[[str, AnyFeatures, str | None], Iterator[Space]]:
+        def spaces(name: str, block: AnyFeatures, band: str | None) -> Iterator[Space]:
+            how = sampling_of(sweep, block, world.tr_s)
+            for plain in feature_sets(block, world):
+                feature_set = plain | ({"subject": subject} if block.personal else {})
+                model = (block.modality, feature_set["model"])
+                count = world.layers(*model) if MODALITIES[block.modality].layered else 0
+                for layer in wanted_layers(name, block, model[1], count):
+                    yield Space(feature_set, layer, band, how)
+
+        return spaces
 
     for place, fit in enumerate(sweep.fits):
-        delays = [entry.model_dump() for entry in fit.delays]
+        delays = [_in_samples(f"fits.{place}.delays", entry, world.tr_s) for entry in fit.delays]
         plain = [entry.as_plain() for entry in fit.reduce]
         reductions = [entry if isinstance(entry, dict) else None for entry in plain]
-        for chosen in _combinations(sweep, fit, spaces):
-            for delay, reduce in product(delays, reductions):
-                yield Cell(f"fits.{place}", chosen, delay, reduce, fit)
+        personal = any(sweep.features[name].personal for name in fit.features)
+        everybody: tuple[str | None, ...] = (None,)
+        for subject in chosen_subjects(sweep, world.subjects) if personal else everybody:
+            for chosen in _combinations(sweep, fit, spaces_of(subject)):
+                for delay, reduce in product(delays, reductions):
+                    yield Cell(f"fits.{place}", chosen, delay, reduce, fit, world.tr_s, subject)
+
+
+def sampling_of(sweep: Sweep, block: AnyFeatures, tr_s: float) -> dict[str, Any] | None:
+    """How rows of a block come to samples; None where a row a second is a row a sample, by any method."""
+    modality = MODALITIES[block.modality]
+    time = sweep.dataset.time.model_dump()
+    usual = type(sweep.dataset.time)().model_dump()
+    if not modality.own_clock and tr_s == 1 and time == usual:
+        return None
+    wanted = block.sampling
+    found = (
+        {"method": modality.sampling}
+        if wanted is None
+        else wanted.model_dump(exclude_defaults=True)
+    )
+    return found | {name: value for name, value in time.items() if value != usual[name]}
+
+
+def _in_samples(key: str, entry: Delays, tr_s: float) -> dict[str, Any]:
+    """Delays of a sweep in samples; PlanError where they hold no whole TR."""
+    each = 1.0 if entry.unit == "trs" else tr_s
+    start = math.ceil(entry.start / each - ROUNDING)
+    end = math.floor(entry.end / each + ROUNDING)
+    wrong = entry.unit == "trs" and not (start == entry.start and end == entry.end)
+    if start > end or wrong:
+        unit = "TRs" if entry.unit == "trs" else "s"
+        raise PlanError(
+            f"{key}: from {entry.start:g} to {entry.end:g} {unit} must be whole TRs of {tr_s:g} s, one or "
+            f"more; near are {max(0, start - 1) * tr_s:g} and {start * tr_s:g} s"
+        )
+    return {"start": start, "end": end, "combine": entry.combine, "boundary": entry.boundary}
 
 
 def _combinations(

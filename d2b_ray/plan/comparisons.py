@@ -64,9 +64,13 @@ def compare_units(
     written = {canonical(dict(unit.place)): unit for unit in commits}
     found: dict[str, Unit] = {}
     for pair in contrasts:
+        only = places[pair[0]].get("only"), places[pair[1]].get("only")
         for subject in subjects:
+            if any(one not in (None, subject) for one in only):
+                continue
             first, second = (
-                written[canonical({**places[number], "subject": subject})] for number in pair[:2]
+                written[canonical({**_shared(places[number]), "subject": subject})]
+                for number in pair[:2]
             )
             unit = _compare_unit(sweep, pair, first, second)
             found.setdefault(unit.key, unit)
@@ -147,5 +151,11 @@ def _words(place: Mapping[str, Any]) -> dict[str, Any]:
             place["modality"],
             place["layer"] if banded else None,
             place.get("bands"),
+            *([place["only"]] if "only" in place else []),
         ],
     }
+
+
+def _shared(place: Mapping[str, Any]) -> dict[str, Any]:
+    """A place without the subject that alone has it."""
+    return {name: value for name, value in place.items() if name != "only"}

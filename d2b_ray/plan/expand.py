@@ -9,6 +9,7 @@ from dataclasses import replace
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
+from d2b_ray.catalog.modalities import MODALITIES
 from d2b_ray.catalog.solvers import SOLVERS
 from d2b_ray.plan.axes import chosen_subjects
 from d2b_ray.plan.block_lengths import with_block_lengths
@@ -87,13 +88,17 @@ def make_plan(sweep: Sweep, world: World) -> Plan:
     gather = Unit("gather", unit_key("gather", params), params, needs, f"gather {sweep.name}")
     index[gather.key] = gather
     inputs = {**shards.inputs, **all_inputs(index, world)}
-    return Plan(tuple(index.values()), index, repeats * len(chosen), inputs)
+    return Plan(tuple(index.values()), index, repeats, inputs)
 
 
 def _extract_units(model: str, group: ModelGroup) -> Iterator[Unit]:
     """The feature sets of one model, with all layers that fits ask for."""
     for key, (params, layers) in group.sets.items():
-        label = f"extract {stimulus(params)} {model} {params['modality']}"
+        ready = MODALITIES[params["modality"]].reading
+        label = (
+            f"read {stimulus(params)} {model}" if ready else f"extract {stimulus(params)} {model}"
+        )
+        label += "" if ready else f" {params['modality']}"
         yield Unit("extract", key, params, (), label, model=model, layers=tuple(sorted(layers)))
 
 
@@ -108,10 +113,11 @@ def _group_units(
             if factorization is not None:
                 yield factorization
         for subject in subjects:
-            ceiling = ceiling_unit(sweep, world, subject, subjects)
+            own = [v for v in design.variants if v.cell.subject in (None, subject)]
+            ceiling = ceiling_unit(sweep, world, subject, subjects) if own else None
             if ceiling is not None:
                 yield ceiling
-            for variant in design.variants:
+            for variant in own:
                 factorization = _factorize(design.unit, variant)
                 yield from _fit_units(sweep, variant, subject, factorization, ceiling, world)
 
@@ -179,7 +185,7 @@ def _fit_units(
         f"commit {words}",
         subject=subject,
         model=model,
-        place={"subject": subject, **variant.place},
+        place={"subject": subject, **{k: v for k, v in variant.place.items() if k != "only"}},
         kept=kept,
     )
 

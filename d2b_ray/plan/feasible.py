@@ -39,9 +39,10 @@ def check_delays(sweep: Sweep, world: World) -> None:
     longest = max(world.run_seconds.values(), default=0)
     for number, fit in enumerate(sweep.fits):
         for delays in fit.delays:
-            if longest and delays.end >= longest:
+            end = delays.end * (world.tr_s if delays.unit == "trs" else 1)
+            if longest and end >= longest:
                 raise PlanError(
-                    f"fits.{number}.delays.end: {delays.end} s are no less than the longest run has, "
+                    f"fits.{number}.delays.end: {end:g} s are no less than the longest run has, "
                     f"{longest} s; must be less"
                 )
 

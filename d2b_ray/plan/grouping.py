@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from d2b_ray.catalog.solvers import RIDGE_SOLVERS
-from d2b_ray.plan.axes import cells
+from d2b_ray.plan.axes import cells, chosen_subjects
 from d2b_ray.plan.feasible import check_reduction
 from d2b_ray.plan.keys import unit_key
-from d2b_ray.plan.places import Places, cell_place, space_words
+from d2b_ray.plan.places import Places, cell_place, delay_words, space_words
 from d2b_ray.plan.units import Unit
 from d2b_ray.spec.fits import BandedFit
 
@@ -56,7 +56,7 @@ def grouped(sweep: Sweep, world: World) -> tuple[dict[str, ModelGroup], list[Var
     places = Places()
     everything: list[Variant] = []
     groups: dict[str, ModelGroup] = {}
-    repeats = 0
+    repeats, subjects = 0, len(chosen_subjects(sweep, world.subjects))
     for cell in cells(sweep, world):
         check_reduction(cell, world.sizes)
         keys = []
@@ -68,13 +68,16 @@ def grouped(sweep: Sweep, world: World) -> tuple[dict[str, ModelGroup], list[Var
                 sets[keys[-1]] = (space.feature_set, set())
             sets[keys[-1]][1].add(space.layer)
         place = cell_place(cell, sweep.dataset.split)
+        if cell.subject:
+            place["only"] = cell.subject
         design = _design(cell, keys, sweep.dataset.split)
         identity = _identity(sweep, cell)
         if not places.claim_fit(cell, place, identity):
-            repeats += 1
+            repeats += 1 if cell.subject else subjects
             continue
         params = {"design": design.key, **identity}
-        del params["delays"]  # part of the design
+        for name in ("delays", "sampling"):  # part of the design
+            params.pop(name, None)
         models = {space.feature_set["model"] for space in cell.spaces}
         latest = [model for model in groups if model in models][-1]  # all it needs stands before
         variants = groups[latest].designs.setdefault(design.key, DesignGroup(design)).variants
@@ -91,6 +94,10 @@ def _identity(sweep: Sweep, cell: Cell) -> dict[str, Any]:
         "alphas": list(cell.fit.alphas.values),
         "solver": cell.fit.solver,
     }
+    if treatment := sweep.dataset.responses.as_plain(sweep.dataset.layout):
+        identity["responses"] = treatment
+    if any(space.sampling for space in cell.spaces):
+        identity["sampling"] = [space.sampling for space in cell.spaces]
     if isinstance(cell.fit, BandedFit):
         identity["search"] = cell.fit.search.model_dump(mode="json")
         identity["bands"] = [space.band for space in cell.spaces]
@@ -107,12 +114,18 @@ def _identity(sweep: Sweep, cell: Cell) -> dict[str, Any]:
 
 
 def _design(cell: Cell, extract_keys: list[str], split: str) -> Unit:
-    params = {
-        "spaces": [{"feature": space.feature_set, "layer": space.layer} for space in cell.spaces],
+    params: dict[str, Any] = {
+        "spaces": [
+            {"feature": space.feature_set, "layer": space.layer}
+            | ({} if space.sampling is None else {"sampling": space.sampling})
+            for space in cell.spaces
+        ],
         "delays": cell.delays,
         "reduce": cell.reduce,
         "split": split,
     }
+    if cell.tr_s != 1:
+        params["tr_s"] = cell.tr_s
     key = unit_key("design", params)
     needs = tuple(dict.fromkeys(extract_keys))
     return Unit("design", key, params, needs, f"design {cell_words(cell)}", model=model_of(cell))
@@ -125,9 +138,8 @@ def model_of(cell: Cell) -> str:
 
 def cell_words(cell: Cell) -> str:
     """Short name of a cell for people: `story MiniLM layer7 TR3-5`."""
-    delays = cell.delays
     spaces = [space_words(s.feature_set, s.layer) for s in cell.spaces]
-    words = f"{' + '.join(spaces)} TR{delays['start']}-{delays['end']}"
+    words = f"{' + '.join(spaces)} {delay_words(cell)}"
     if cell.reduce is not None:
         words += " " + "".join(f"{name} {value}" for name, value in cell.reduce.items())
     return words if cell.fit.label is None else f"{words} {cell.fit.label}"

@@ -17,7 +17,16 @@ if TYPE_CHECKING:
 
     from d2b_ray.plan.axes import Cell
 
-__all__ = ["Places", "cell_place", "hparams", "layer_word", "level", "space_words", "stimulus"]
+__all__ = [
+    "Places",
+    "cell_place",
+    "delay_words",
+    "hparams",
+    "layer_word",
+    "level",
+    "space_words",
+    "stimulus",
+]
 
 TOKENS = {"avg": "avgToken", "last": "lastToken", "flat": "flatToken"}
 NO_OPTIONS = "plain"  # of a modality that has none of those which name a folder
@@ -31,6 +40,8 @@ def hparams(feature_set: Mapping[str, Any]) -> list[str]:
     found = []
     if "annotation" in feature_set:
         found.append(feature_set["annotation"])
+    if "column" in feature_set:
+        found.append(feature_set["column"])
     if "window" in feature_set:
         found.append(f"cw{feature_set['window']}")
     if "tokens" in feature_set:
@@ -81,14 +92,26 @@ def cell_place(cell: Cell, split: str) -> dict[str, Any]:
     named = {k: [s[k] for s in spaces] for k in spaces[0]} if banded else spaces[0]
     bands = {"bands": [space.band for space in cell.spaces]} if banded else {}
     return {
-        "start_s": cell.delays["start"],
-        "end_s": cell.delays["end"],
+        "start_s": seconds_of(cell.delays["start"], cell.tr_s),
+        "end_s": seconds_of(cell.delays["end"], cell.tr_s),
         **named,
         "reduce": cell.reduce,
         "split": split,
         "label": cell.fit.label,
         **bands,
     }
+
+
+def seconds_of(samples: int, tr_s: float) -> int | float:
+    """So many samples in seconds; whole seconds as a whole number."""
+    found = round(samples * tr_s, 6)
+    return int(found) if found == int(found) else found
+
+
+def delay_words(cell: Cell) -> str:
+    """`TR3-5` at a TR of 1 s, else `3-7.5s`."""
+    start, end = (seconds_of(cell.delays[name], cell.tr_s) for name in ("start", "end"))
+    return f"TR{start}-{end}" if cell.tr_s == 1 else f"{start}-{end}s"
 
 
 class Places:
@@ -101,6 +124,7 @@ class Places:
     def claim_features(self, feature_set: dict[str, Any]) -> None:
         """Claim the feature folder of a feature set; PlanError if a different one has it."""
         place = [feature_set["modality"], *hparams(feature_set), feature_set["model"]]
+        place += [feature_set["subject"]] if "subject" in feature_set else []
         holder = self._features.setdefault(canonical(place), feature_set)
         if holder != feature_set:
             raise PlanError(
@@ -118,7 +142,7 @@ class Places:
             raise PlanError(
                 f"{source} and {cell.source}: both would write the files of "
                 f"{_spaces(cell)} "
-                f"TR{cell.delays['start']}-{cell.delays['end']}, but differ in "
+                f"{delay_words(cell)}, but differ in "
                 f"{_difference(holder, identity)}; give one of two entries of fits a `label`"
             )
         return False

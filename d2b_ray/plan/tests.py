@@ -87,6 +87,8 @@ def ceiling_unit(sweep: Sweep, world: World, subject: str, subjects: Sequence[st
         return None
     of = _of_others if sweep.significance.ceiling == "subjects" else _of_repeats
     params = {"subject": subject, "split": sweep.dataset.split} | of(world, subject, subjects)
+    if treatment := sweep.dataset.responses.as_plain(sweep.dataset.layout):
+        params["responses"] = treatment
     key = unit_key("ceiling", params)
     return Unit("ceiling", key, params, (), f"ceiling {subject}", subject=subject)
 

@@ -56,9 +56,10 @@ class FeatureLayer:
 class World:
     """A data set, the models of a sweep, and what of its features is there already.
 
-    `subjects` all of the data set, in order; `columns` what a random projection of eps leaves of rows
-    of the whole data set. Runs: `run_seconds` of those that have a role, in order, and `run_table` the
-    digest of all; `repeats` names those that show one validation stimulus, of each shown twice or more.
+    `subjects` all of the data set, in order; `tr_s` seconds from sample to sample. `columns` what a
+    random projection of eps leaves of rows of the whole data set. Runs: `run_seconds` of those that have
+    a role, in order, and `run_table` the digest of all; `repeats` names those that show one validation
+    stimulus, of each shown twice or more.
     `features` by `feature_key`; `responses` digest by subject. `texts` distinct texts
     by what chooses them, in the order of their appearance, where some are still to be read; `rows`
     of these, by `reading_key`, the layers that lie in the store by text. `counts` by key of a commit,
@@ -67,6 +68,7 @@ class World:
 
     subjects: tuple[str, ...]
     sizes: Sizes
+    tr_s: float = field(default=1.0, kw_only=True)
     columns: Mapping[float, int] = field(default_factory=dict)
     run_seconds: Mapping[str, int] = field(default_factory=dict)
     run_table: str = ""

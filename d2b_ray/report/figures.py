@@ -99,7 +99,7 @@ def _line(fit: Mapping[str, Any]) -> str:
     """What tells the lines apart: annotation, model, delays, and what differs from the usual."""
     parts = [
         f"{fit['annotation']} {fit['model']}",
-        f"{fit['delay_start_s']}-{fit['delay_end_s']} s",
+        f"{fit['delay_start_s']:g}-{fit['delay_end_s']:g} s",
     ]
     parts += [fit["reduction"]] if fit["reduction"] != "raw" else []
     parts += [fit["split"]] if fit["split"] != "all" else []

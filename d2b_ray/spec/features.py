@@ -35,6 +35,7 @@ __all__ = [
     "Layers",
     "PooledBlock",
     "Pooling",
+    "SamplingBlock",
     "Switch",
     "Text",
     "block_class",
@@ -108,11 +109,37 @@ class FeatureReduction(Closed):
         return self.srp is None and self.components is None
 
 
+class SamplingBlock(Closed):
+    """How rows of features come to the samples of a recording (`design.sampling` has the formulas)."""
+
+    method: Annotated[
+        Literal["mean", "boxcar", "sum", "hold", "nearest", "lanczos"],
+        Allowed("one of: mean, boxcar, sum, hold, nearest, lanczos"),
+    ]
+    """Which rows make a sample, and with what weights."""
+    lobes: Positive = 3
+    """Lobes of the Lanczos window."""
+    cutoff_hz: Annotated[float, Field(gt=0), Allowed("a number > 0, or null")] | None = None
+    """Cut-off of the Lanczos filter; `null`: half of the rate of the samples."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _word(cls, value: Any) -> Any:
+        return {"method": value} if isinstance(value, str) else value
+
+
 class FeatureBlock(Closed):
     """One family of feature spaces. Every list is an axis; the product of the axes is taken."""
 
     modality: Annotated[str, NameIn(MODALITIES)]
     """What is fed to which kind of model."""
+    sampling: SamplingBlock | None = None
+    """How rows come to samples, a word or a mapping; left out: mean, for events boxcar, for words lanczos."""
+
+    @property
+    def personal(self) -> bool:
+        """Whether each subject has features of its own."""
+        return False
 
     def of_preset(self, preset: str) -> dict[str, Any]:
         """Options that a preset fills in where the sweep says nothing: as a rule, none."""

@@ -33,7 +33,7 @@ __all__ = [
     "Search",
 ]
 
-Seconds: TypeAlias = Annotated[int, Field(ge=0), Allowed("an integer >= 0 (seconds)")]
+Shift: TypeAlias = Annotated[int | float, Field(ge=0), Allowed("a number >= 0")]
 Exponent: TypeAlias = Annotated[
     float, Field(ge=-300, le=300), Allowed("a number from -300 to 300 (power of ten)")
 ]
@@ -48,12 +48,14 @@ def _refuse(words: str) -> PydanticCustomError:
 
 
 class Delays(Closed):
-    """Shifts of the features against the responses, in whole seconds (1 TR = 1 s)."""
+    """Shifts of the features against the responses: those of whole TRs from `start` to `end`."""
 
-    start: Seconds
+    start: Shift
     """First shift."""
-    end: Seconds
+    end: Shift
     """Last shift, included."""
+    unit: Annotated[Literal["s", "trs"], Allowed("one of: s, trs")] = "s"
+    """Whether `start` and `end` are seconds or numbers of TRs."""
     combine: Annotated[Literal["mean", "concat"], Allowed("one of: mean, concat")] = "mean"
     """Mean over the shifts, or the shifts side by side (FIR)."""
     boundary: Annotated[Literal["run", "video"], Allowed("one of: run, video")] = "run"

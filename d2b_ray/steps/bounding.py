@@ -83,7 +83,7 @@ def _of_repeats(
 
     runs = {run.name: run for run in cache.dataset.runs.recorded}
     repeats = [
-        cache.dataset.responses(subject, [runs[name] for name in names])
+        np.concatenate([cache.treated(subject, runs[name]) for name in names])
         for names in zip(*shown, strict=True)
     ]
     bad = np.logical_or.reduce([unusable(rows) for rows in repeats])

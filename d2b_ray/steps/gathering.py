@@ -19,6 +19,7 @@ __all__ = ["gather"]
 def gather(task: Task, values: Sequence[Any], cache: WorkerCache, device: str) -> None:
     """Tables, figures and the report of all that is in the store."""
     from d2b_ray.report.gather import gather as gather_report
+    from d2b_ray.report.maps import space_bytes
 
     watch = Stopwatch()
     store = cache.store(cache.settings.results)
@@ -27,4 +28,7 @@ def gather(task: Task, values: Sequence[Any], cache: WorkerCache, device: str) -
             store.remove(path)  # of another sweep, whose tables and report these replace
     remove_shards(store)  # of a run that was killed before it could
     written = gather_report(store, tables=task.unit.params["table"] == "parquet")
+    for subject in sorted(cache.settings.responses):
+        path = Layout.space(subject)
+        written[path] = store.write_bytes(path, space_bytes(cache.dataset.voxels(subject)))
     record(task, store, written, watch, device, commit=cache.settings.commit)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+from d2b_ray.data.choices import DataChoices
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from d2b_ray.data.lengths import ExtraRows
     from d2b_ray.store import Fence
 
 __all__ = ["RunSettings", "Threads"]
@@ -45,6 +46,7 @@ class RunSettings:
     `reader` digest of the code that reads, plug-ins too. `responses` digest of each subject's files;
     what is made of them is kept in `responses_folder` of each machine (None: its temporary files),
     `responses_bytes` at most. `models` are folders and files that extraction reads.
+    `choices` say how the data set is opened, `treatment` what is done with the responses of each run.
     """
 
     sweep: str
@@ -60,7 +62,8 @@ class RunSettings:
     threads: Threads = Threads()
     commit: str | None = None
     code: str = ""
-    extra_rows: ExtraRows | None = None
+    choices: DataChoices = field(default_factory=DataChoices)
+    treatment: Mapping[str, Any] = field(default_factory=dict)
     bad_voxels: Literal["drop", "error"] = "drop"
     keep_coef: bool = True
     reader: str = ""

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from d2b_ray.catalog.modalities import MODALITIES
+from d2b_ray.data.confounds import read_confounds
+from d2b_ray.data.treatment import Treatment
 from d2b_ray.data.unusable import unusable
 from d2b_ray.errors import DataError
 from d2b_ray.plan.keys import digest
@@ -55,7 +57,7 @@ class WorkerCache:
             from d2b_ray.data import open_dataset
 
             self._dataset = open_dataset(
-                self.settings.layout, self.settings.dataset_root, self.settings.extra_rows
+                self.settings.layout, self.settings.dataset_root, self.settings.choices
             )
         return self._dataset
 
@@ -130,8 +132,10 @@ class WorkerCache:
             "responses": settings.responses[subject],
             "layout": settings.layout,
             "reader": settings.reader,
-            "extra_rows": settings.extra_rows,
-            "runs": [(run.name, run.seconds, run.overlap) for run in runs],
+            "extra_rows": settings.choices.extra_rows,
+            "options": settings.choices.options,
+            "treatment": settings.treatment,
+            "runs": [(run.name, run.scans, run.overlap, run.cut_end) for run in runs],
             "columns": None if kept is None else sha256(kept.tobytes()).hexdigest(),
         }
 
@@ -140,13 +144,7 @@ class WorkerCache:
                 yield from (whole.rows[n : n + ROWS, kept] for n in range(0, len(whole.rows), ROWS))
                 return
             for run in runs:
-                rows = self.dataset.responses(subject, [run])
-                if len(rows) != run.samples:
-                    raise DataError(
-                        f"subject {subject}: run {run.name} has {len(rows)} rows of responses where the "
-                        f"run table has {run.samples}"
-                    )
-                yield rows
+                yield self.treated(subject, run)
             self._check_unchanged(subject)
 
         found = self._files.get(digest(about), sum(run.samples for run in runs), read)
@@ -156,11 +154,29 @@ class WorkerCache:
             self._mapped[subject, role] = found
         return found
 
+    def treated(self, subject: str, run: Run) -> FloatArray:
+        """Responses (samples, V) of a run, after what the sweep has done with them."""
+        rows = self.dataset.responses(subject, [run])
+        if len(rows) != run.samples:
+            raise DataError(
+                f"subject {subject}: run {run.name} has {len(rows)} rows of responses where the "
+                f"run table has {run.samples}"
+            )
+        how = Treatment.of(self.settings.treatment)
+        confounds = None
+        if how.confounds:
+            confounds = read_confounds(self.dataset, subject, run, how.confounds)[run.kept]
+        return how.apply(rows, run.tr_s, confounds)
+
     def _check_unchanged(self, subject: str) -> None:
         """DataError if the files are not those that the run was laid out with."""
         from d2b_ray.survey.inputs import response_digest
 
-        if response_digest(self.dataset, subject) != self.settings.responses[subject]:
+        confounds = "confounds" in self.settings.treatment
+        if (
+            response_digest(self.dataset, subject, confounds=confounds)
+            != self.settings.responses[subject]
+        ):
             raise DataError(
                 f"subject {subject}: the response files are not those that this run began with, on "
                 f"{socket.gethostname()}; were they changed, or does this machine see others? Run again"
@@ -184,7 +200,7 @@ class WorkerCache:
 
     def _read(self, subject: str, role: Role) -> FloatArray:
         runs = self._runs(role)
-        rows = self.dataset.responses(subject, runs)
+        rows = np.concatenate([self.treated(subject, run) for run in runs])
         if self.settings.bad_voxels == "error":
             _check(rows, runs, subject, role)
         return rows

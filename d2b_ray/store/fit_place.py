@@ -22,8 +22,8 @@ class FitPlace:
     """
 
     subject: str
-    start_s: int
-    end_s: int
+    start_s: float
+    end_s: float
     combine: str  # mean | concat
     modality: str | tuple[str, ...]
     hparams: str | tuple[str, ...]

@@ -22,6 +22,7 @@
     │   ├── voxels/{subject}/{key}.parquet   W commit                R people
     │   ├── bands/{subject}/{key}.parquet    W commit of a banded fit   R people
     │   └── fits.parquet, timings.parquet, comparisons.parquet   W gather   R people
+    ├── space/{subject}.npz                 W gather                R export
     ├── report/index.html  layers.png  rois.png   W gather           R people
     ├── units/
     │   ├── {kind}/{key}.{inputs}.json      W whoever ran the unit, last   R ledger
@@ -68,6 +69,7 @@ class Layout:
     FITS = "tables/fits.parquet"
     TIMINGS = "tables/timings.parquet"
     COMPARED = "comparisons/"
+    SPACE = "space/"
     COMPARISONS = "tables/comparisons.parquet"
     TEXTS = "stim_features/texts/"
     UNITS = "units/"
@@ -108,6 +110,11 @@ class Layout:
     def text_list(model: str, reading: str, part: str) -> str:
         """Which texts the rows of a part belong to."""
         return f"{Layout.text_folder(model, reading)}{component(part)}/texts.json"
+
+    @staticmethod
+    def space(subject: str) -> str:
+        """Where the columns of a subject's responses lie: for maps."""
+        return f"{Layout.SPACE}{component(subject)}.npz"
 
     @staticmethod
     def voxels(subject: str, key: str) -> str:

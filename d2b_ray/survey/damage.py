@@ -26,7 +26,7 @@ NEEDLESS = (
 
 def damaged_results(store: Store, ledger: Ledger) -> dict[str, str]:
     """Keys of finished fits, comparisons and gathers -> what is wrong with their files, in words."""
-    prefixes = ("encoding/", Layout.COMPARED, "tables/", "report/")
+    prefixes = ("encoding/", Layout.COMPARED, Layout.SPACE, "tables/", "report/")
     there = {path: size for prefix in prefixes for path, size in store.sizes(prefix).items()}
     return _damaged(ledger, RESULTS, there)
 

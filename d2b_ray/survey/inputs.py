@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from d2b_ray.data.lengths import ExtraRows
     from d2b_ray.plan import Unit
 
-__all__ = ["RELEASE", "Inputs", "response_digest"]
+__all__ = ["GIVEN", "RELEASE", "Inputs", "response_digest"]
 
+GIVEN = "given"  # instead of a store's URL: features that their modality reads as they lie
 RELEASE = "release"  # instead of a store's URL: the features of the public release
 
 
@@ -55,7 +56,7 @@ class Inputs:
         self._models: dict[tuple[str, str, bool], tuple[str, str]] = {}
         self._checked: set[str] = set()
         self._own = Store(str(dataset.feature_root))
-        self._runs = digest({run.name: repr(run) for run in dataset.runs.runs})
+        self._runs = digest({run.name: run.described for run in dataset.runs.runs})
         self._used = dataset.runs.used
 
     def look_at_features(self, unit: Unit) -> None:
@@ -63,6 +64,15 @@ class Inputs:
 
         Raises D2BError for stimuli and models that are not there, and for features that do not fit.
         """
+        modality = MODALITIES[unit.params["modality"]]
+        if modality.reading:
+            files = self._fingerprints(modality.files(self.dataset, unit.params))
+            own = {"runs": self._runs, modality.word: digest(dict(enumerate_names(files)))}
+            for layer in unit.layers:
+                self.features[feature_key(unit.params, layer)] = FeatureLayer(
+                    GIVEN, own, given=True
+                )
+            return
         missing = [layer for layer in unit.layers if not self._lies_ready(unit, layer)]
         if not missing:
             return
@@ -192,15 +202,31 @@ class Inputs:
         self._files |= fingerprint_files(new, self._say)
         return {path: self._files[path] for path in paths}
 
-    def responses(self, subject: str) -> str:
-        """Digest of the files of a subject's responses."""
-        found = self._fingerprints(self.dataset.response_files(subject))
+    def responses(self, subject: str, confounds: bool = False) -> str:
+        """Digest of the files of a subject's responses, and of the confounds that are regressed out."""
+        found = self._fingerprints(response_files(self.dataset, subject, confounds=confounds))
         return digest(dict(enumerate_names(found)))
 
 
-def response_digest(dataset: Dataset, subject: str) -> str:
+def response_digest(dataset: Dataset, subject: str, *, confounds: bool = False) -> str:
     """As `Inputs.responses`, of the files as they are now."""
-    return digest(dict(enumerate_names(fingerprint_files(dataset.response_files(subject)))))
+    files = response_files(dataset, subject, confounds=confounds)
+    return digest(dict(enumerate_names(fingerprint_files(files))))
+
+
+def response_files(dataset: Dataset, subject: str, *, confounds: bool) -> tuple[str, ...]:
+    """All files that the treated responses of a subject are made of; DataError if one is missing."""
+    found = dataset.response_files(subject)
+    if not confounds:
+        return found
+    paths = [dataset.confounds(subject, run) for run in dataset.runs.recorded]
+    missing = [path for path in paths if not path.is_file()]
+    if missing:
+        raise DataError(
+            f"{missing[0]}: {len(missing)} files of confounds are missing, which "
+            "dataset.responses.confounds asks for"
+        )
+    return (*found, *(str(path) for path in paths))
 
 
 def is_release(params: Mapping[str, Any]) -> bool:

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from d2b_ray.data import open_dataset
+from d2b_ray.data import DataChoices, open_dataset
 from d2b_ray.errors import DataError
 from d2b_ray.features import components_for
 from d2b_ray.plan import Sizes, World, digest, feature_key, feature_units, readings
 from d2b_ray.plan.axes import chosen_subjects, used_blocks
 from d2b_ray.store import marked_for_other
 from d2b_ray.survey.inputs import Inputs
-from d2b_ray.survey.models import model_size
+from d2b_ray.survey.models import size_of
 from d2b_ray.survey.texts import texts_of_readings
 
 if TYPE_CHECKING:
@@ -28,9 +28,10 @@ if TYPE_CHECKING:
     from d2b_ray.data import Dataset
     from d2b_ray.plan import FeatureLayer, Unit
     from d2b_ray.spec import Sweep
+    from d2b_ray.spec.dataset import DatasetBlock
     from d2b_ray.store import Ledger, Store
 
-__all__ = ["survey"]
+__all__ = ["choices_of", "data_and_models", "survey"]
 
 log = logging.getLogger(__name__)
 
@@ -49,8 +50,8 @@ def survey(
     `features` is the store of features that are made, `ledger` the records of the store `results`; `say`
     is told of what takes long. Raises D2BError with one line for what is not there.
     """
-    dataset = open_dataset(sweep.dataset.layout, dataset_root, sweep.dataset.extra_rows)
-    world = _data_and_models(sweep, dataset, base)
+    dataset = open_dataset(sweep.dataset.layout, dataset_root, choices_of(sweep.dataset))
+    world = data_and_models(sweep, dataset, base)
     extracts = feature_units(sweep, world)
     subjects = chosen_subjects(sweep, dataset.subjects)
     if sweep.significance.ceiling == "subjects":
@@ -69,11 +70,19 @@ def survey(
             for layer in unit.layers
             for found in [inputs.features[feature_key(unit.params, layer)]]
         },
-        responses={subject: inputs.responses(subject) for subject in subjects},
+        responses={
+            subject: inputs.responses(subject, confounds=bool(sweep.dataset.responses.confounds))
+            for subject in subjects
+        },
     )
     voxels = {subject: len(dataset.voxels(subject).index) for subject in sorted(subjects)}
     texts, rows = texts_of_readings(readings(extracts, world), dataset, features)
     return replace(world, sizes=replace(world.sizes, voxels=voxels), texts=texts, rows=rows)
+
+
+def choices_of(block: DatasetBlock) -> DataChoices:
+    """What a sweep says of how its data set is opened."""
+    return DataChoices(block.extra_rows, block.options)
 
 
 def _is_made(
@@ -86,13 +95,13 @@ def _is_made(
     return not (shared and marked_for_other(features, unit.params, layer, inputs))
 
 
-def _data_and_models(sweep: Sweep, dataset: Dataset, base: str) -> World:
+def data_and_models(sweep: Sweep, dataset: Dataset, base: str) -> World:
     """Runs and subjects of the data set, layers and widths of the models of the sweep."""
     table, split = dataset.runs, sweep.dataset.split
     train, valid = table.train(split), table.valid(split)
     blocks = list(used_blocks(sweep))
     sizes = {
-        (block.modality, model): model_size(dataset, block.modality, model, base)
+        (block.modality, model): size_of(dataset, block, model, base)
         for block in blocks
         for model in getattr(block, "model", ())
     }
@@ -100,6 +109,7 @@ def _data_and_models(sweep: Sweep, dataset: Dataset, base: str) -> World:
     reduced = {getattr(getattr(block, "reduce", None), "srp", None) for block in blocks}
     return World(
         subjects=dataset.subjects,
+        tr_s=table.tr_s,
         sizes=Sizes(
             n_train=sum(run.samples for run in train),
             n_valid=sum(run.samples for run in valid),
@@ -111,7 +121,7 @@ def _data_and_models(sweep: Sweep, dataset: Dataset, base: str) -> World:
         ),
         columns={eps: components_for(eps, rows) for eps in reduced if eps is not None},
         run_seconds={run.name: run.seconds for run in table.used},
-        run_table=digest({run.name: repr(run) for run in table.runs}),
+        run_table=digest({run.name: run.described for run in table.runs}),
         repeats=tuple(tuple(run.name for run in shows) for shows in table.repeats(split)),
     )
 

@@ -14,8 +14,18 @@ from d2b_ray.store import model_folder
 
 if TYPE_CHECKING:
     from d2b_ray.data import Dataset
+    from d2b_ray.spec import AnyFeatures
 
-__all__ = ["model_size"]
+__all__ = ["model_size", "size_of"]
+
+
+def size_of(dataset: Dataset, block: AnyFeatures, model: str, base: str) -> tuple[int, int]:
+    """Layers and width of a model of a feature block, or of features of it that lie ready."""
+    modality = MODALITIES[block.modality]
+    if not modality.reading:
+        return model_size(dataset, block.modality, model, base)
+    own = {"model": model, "subject": dataset.subjects[0]}
+    return 1, modality.width(dataset, {**block.model_dump(), **own})
 
 
 def model_size(dataset: Dataset, modality: str, model: str, base: str) -> tuple[int, int]:

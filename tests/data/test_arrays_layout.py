@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from problems import common_sweep, write_common
 
-from d2b_ray.data import open_dataset
+from d2b_ray.data import DataChoices, open_dataset
 from d2b_ray.errors import DataError
 from d2b_ray.plan.axes import chosen_subjects
 from d2b_ray.report.tables import voxel_table
@@ -72,7 +72,7 @@ def test_rows_beyond_the_run_are_refused_unless_asked_for(root):
 
 def test_rows_beyond_the_run_may_be_cut_and_overlaps_are_dropped(root):
     np.save(root / "responses" / "S1" / "A_002.npy", response(2, 40))
-    dataset = open_dataset("arrays", str(root), "cut")
+    dataset = open_dataset("arrays", str(root), DataChoices("cut"))
     found = dataset.responses("S1", dataset.runs.used)
     expected = np.concatenate([response(1, 30), response(2, 40)[5:25]]).astype(np.float32)
     assert found.dtype == np.float32
@@ -239,7 +239,7 @@ def test_responses_of_another_shape_or_kind_are_told_with_what_is_expected(root,
     path = root / "responses" / "S1" / "A_001.npy"
     np.save(path, array)
     assert told(lambda: read(root)) == (
-        f"{path}: {array.dtype} of shape {array.shape}; expected numbers of shape (seconds, voxels)"
+        f"{path}: {array.dtype} of shape {array.shape}; expected numbers of shape (samples, voxels)"
     )
 
 

@@ -29,7 +29,7 @@ def test_the_demo_names_every_option() -> None:
     told = _keys(yaml.safe_load((JOBS / "demo.yaml").read_text(encoding="utf-8")))
     plain = {Alphas: {"listed"}, Reduction: {"pca", "srp"}, BandSource: {"source"}}
     plain[FeatureReduction] = {"srp", "components", "seed"}
-    for more in ("bands.yaml", "modalities.yaml"):
+    for more in ("bands.yaml", "modalities.yaml", "own_data.yaml"):
         told |= _keys(yaml.safe_load((JOBS / more).read_text(encoding="utf-8")))
     for block in [Sweep, *_blocks(Closed)]:
         wanted = set(block.model_fields) - plain.get(block, set()) - {"preset"}

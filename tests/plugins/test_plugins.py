@@ -188,13 +188,13 @@ def test_layers_are_those_that_the_plugin_says(site, spec):
             "features.loud.modality=smell",
             (
                 'features.loud.modality: got "smell"; must be one of: semantic, wordvectors, vision, '
-                "audio, vision_language, broken, loudness"
+                "audio, vision_language, own, events, confounds, broken, loudness"
             ),
         ),
         (
-            "dataset.layout=bids",
+            "dataset.layout=nwb",
             (
-                'dataset.layout: got "bids"; must be one of: drama2brain, arrays, broken_tables, '
+                'dataset.layout: got "nwb"; must be one of: drama2brain, arrays, bids, broken_tables, '
                 "tables"
             ),
         ),

@@ -22,6 +22,11 @@ def test_a_modality_has_all_its_parts(name):
     row = MODALITIES[name]
     assert isinstance(row, Modality)
     assert issubclass(row.block, FeatureBlock)
+    if row.reading:
+        assert {"files", "width", "read"} == set(import_module(row.reading).__all__)
+        assert "model" in row.block.model_fields
+        assert row.word == row.stimulus
+        return
     code = import_module(row.extractor)
     needed = {"source", "load", "extract", *(["text_rows"] if row.shards == "texts" else [])}
     assert needed <= set(code.__all__)

@@ -1,0 +1,41 @@
+"""The verb `export`: a map of a finished fit as an image."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from d2b_ray.engine.addresses import address_of
+from d2b_ray.errors import SpecError
+from d2b_ray.report.maps import chosen_fit, export_map, map_values, read_space
+from d2b_ray.spec import load
+from d2b_ray.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["named", "write_map"]
+
+
+def named(option: str, entries: Sequence[str]) -> dict[str, str]:
+    """`NAME=VALUE` entries of an option as a mapping; SpecError for what has no `=`."""
+    for entry in entries:
+        if "=" not in entry:
+            raise SpecError(f"{option} {entry}: must be NAME=VALUE")
+    pairs = (entry.partition("=") for entry in entries)
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def write_map(target: str, out: Path, subject: str, column: str, where: Sequence[str]) -> None:
+    """Write one column of one fit, and say what it is."""
+    root = target
+    if target.endswith((".yaml", ".yml")):
+        root = address_of(load(Path(target), []).output.root)
+    store = Store(root)
+    fit = chosen_fit(store, subject, named("--where", where))
+    values = map_values(store, fit, column)
+    words = " ".join(str(fit[name]) for name in ("annotation", "model", "layer") if fit[name])
+    for path in export_map(values, read_space(store, subject), f"{column} {words}", out):
+        typer.echo(f"{path}: {column} of {subject} {words}")

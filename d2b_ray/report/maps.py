@@ -1,0 +1,167 @@
+"""Maps: a column of a finished fit as an image in the space of the subject, for any viewer of brains.
+
+Where columns lie is kept beside the results (`space/<subject>.npz`), so that no recording is opened. Volumes
+become NIfTI, hemispheres GIFTI, grayordinates CIFTI, by nibabel. Outside of what was fitted is NaN.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from d2b_ray.data.treatment import needs_imaging
+from d2b_ray.errors import DataError, SpecError
+from d2b_ray.report.columns import FITS, VOXELS
+from d2b_ray.store import Layout
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from d2b_ray.arrays import Array, Voxels
+    from d2b_ray.store import Store
+
+__all__ = ["chosen_fit", "export_map", "map_columns", "map_values", "read_space", "space_bytes"]
+
+
+def map_columns() -> tuple[str, ...]:
+    """Columns of the table of voxels that are numbers of a fit."""
+    names = VOXELS.names
+    return tuple(names[names.index("roi") + 1 :])
+
+
+def space_bytes(voxels: Voxels) -> bytes:
+    """An .npz of where columns lie; the same voxels give the same bytes."""
+    out = io.BytesIO()
+    found: dict[str, Array] = {
+        "index": voxels.index,
+        "shape": np.array(voxels.shape, np.int64),
+        "roi": voxels.roi,
+        "surface": np.array(voxels.surface, np.int64),
+        "axes": np.array(voxels.axes),
+    }
+    if voxels.affine is not None:
+        found["affine"] = voxels.affine
+    np.savez_compressed(out, **found)  # type: ignore[arg-type]  # names are ours
+    return out.getvalue()
+
+
+def read_space(store: Store, subject: str) -> dict[str, Array]:
+    """What `space_bytes` wrote; DataError where the results hold none."""
+    path = Layout.space(subject)
+    if not store.exists(path):
+        raise DataError(
+            f"{store.address(path)} is not there; run the sweep to its end with this version first"
+        )
+    (content,) = store.read_many([path])
+    with np.load(io.BytesIO(content), allow_pickle=False) as found:
+        return {name: np.asarray(found[name]) for name in found.files}
+
+
+def chosen_fit(store: Store, subject: str, where: Mapping[str, str]) -> dict[str, Any]:
+    """The one fit of a subject whose row of fits.parquet agrees with `where`; SpecError for none or many."""
+    if not store.exists(Layout.FITS):
+        raise DataError(
+            f"{store.address(Layout.FITS)} is not there; run the sweep to its end first"
+        )
+    strangers = [name for name in where if name not in FITS.names]
+    if strangers:
+        raise SpecError(
+            f"--where {strangers[0]}: is no column of fits.parquet; allowed: {', '.join(FITS.names)}"
+        )
+    rows = store.read_table(Layout.FITS).to_pylist()
+    subjects = sorted({row["subject"] for row in rows})
+    if subject not in subjects:
+        raise SpecError(f"--subject {subject}: there are {', '.join(subjects) or 'none'}")
+    own = [row for row in rows if row["subject"] == subject]
+    found = [row for row in own if all(_words(row[name]) == value for name, value in where.items())]
+    if len(found) != 1:
+        rest = found or own
+        open_ = [n for n in FITS.names[2:12] if len({_words(row[n]) for row in rest}) > 1]
+        told = "; ".join(
+            f"{name}: {', '.join(sorted({_words(row[name]) for row in rest}))}" for name in open_
+        )
+        raise SpecError(
+            f"--where: {len(found)} of {len(own)} fits of {subject} are so; must be one: say {told}"
+        )
+    return dict(found[0])
+
+
+def map_values(store: Store, fit: Mapping[str, Any], column: str) -> Array:
+    """A column (V,) of the table of voxels of a fit, as float32."""
+    if column not in map_columns():
+        raise SpecError(f"--map {column}: allowed: {', '.join(map_columns())}")
+    table: pa.Table = store.read_table(Layout.voxels(fit["subject"], fit["fit"]))
+    values = table[column].cast(pa.float32() if column != "significant" else pa.int8())
+    return np.asarray(values.cast(pa.float32()).to_numpy(zero_copy_only=False), np.float32)
+
+
+def export_map(values: Array, space: Mapping[str, Array], name: str, out: Path) -> list[Path]:
+    """Write values (V,) as an image; returns the files. SpecError for an ending of another space."""
+    if len(space["surface"]):
+        kind, endings, write = "surfaces", [".func.gii", ".shape.gii"], _write_gifti
+    elif str(space["axes"]):
+        kind, endings, write = "grayordinates", [".dscalar.nii"], _write_cifti
+    elif len(space["shape"]):
+        kind, endings, write = "a volume", [".nii.gz", ".nii"], _write_nifti
+    else:
+        raise SpecError(
+            "export: where the voxels of this subject lie is not known; layout arrays tells it by "
+            "voxels/<subject>.npz (a mask, with an affine)"
+        )
+    if not out.name.endswith(tuple(endings)) or (
+        write is _write_nifti and out.name.endswith(".dscalar.nii")
+    ):
+        raise SpecError(f"{out}: the space is of {kind}; must end in {' or '.join(endings)}")
+    if not out.absolute().parent.is_dir():
+        raise SpecError(f"{out}: there is no folder {out.absolute().parent}; make it first")
+    return write(values, space, name, out)
+
+
+def _write_nifti(values: Array, space: Mapping[str, Array], name: str, out: Path) -> list[Path]:
+    nibabel = needs_imaging("nibabel")
+    flat = np.full(int(np.prod(space["shape"])), np.nan, np.float32)
+    flat[space["index"]] = values
+    volume = flat.reshape(tuple(space["shape"])).T  # kept as Z, Y, X
+    affine = space.get("affine")
+    image = nibabel.Nifti1Image(volume, np.eye(4) if affine is None else affine)
+    image.header.set_xyzt_units("mm" if affine is not None else "unknown")
+    image.header["descrip"] = name[:79].encode()
+    nibabel.save(image, out)
+    return [out]
+
+
+def _write_gifti(values: Array, space: Mapping[str, Array], name: str, out: Path) -> list[Path]:
+    """A file a hemisphere; their names end in _hemi-L and _hemi-R before the ending."""
+    nibabel = needs_imaging("nibabel")
+    parts = np.split(values, np.cumsum(space["surface"])[:-1])
+    written = []
+    stem, ending = out.name.split(".", 1)
+    for side, part in zip("LR"[: len(parts)], parts, strict=True):
+        array = nibabel.gifti.GiftiDataArray(
+            part.astype(np.float32), intent="NIFTI_INTENT_NONE", meta={"Name": name}
+        )
+        structure = {"L": "CortexLeft", "R": "CortexRight"}[side]
+        meta = nibabel.gifti.GiftiMetaData({"AnatomicalStructurePrimary": structure})
+        path = out if len(parts) == 1 else out.with_name(f"{stem}_hemi-{side}.{ending}")
+        nibabel.save(nibabel.gifti.GiftiImage(darrays=[array], meta=meta), path)
+        written.append(path)
+    return written
+
+
+def _write_cifti(values: Array, space: Mapping[str, Array], name: str, out: Path) -> list[Path]:
+    nibabel = needs_imaging("nibabel")
+    cifti = needs_imaging("nibabel.cifti2")
+    parser = needs_imaging("nibabel.cifti2.parse_cifti2").Cifti2Parser()
+    parser.parse(f'<CIFTI Version="2"><Matrix>{space["axes"]}</Matrix></CIFTI>'.encode())
+    places = cifti.BrainModelAxis.from_index_mapping(parser.header.matrix[0])
+    axes = (cifti.ScalarAxis([name]), places)
+    nibabel.save(cifti.Cifti2Image(values[None].astype(np.float32), axes), out)
+    return [out]
+
+
+def _words(value: Any) -> str:
+    return "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
