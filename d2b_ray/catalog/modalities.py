@@ -15,7 +15,7 @@ from d2b_ray.errors import SpecError
 
 __all__ = ["MODALITIES", "Modality", "Need"]
 
-Need: TypeAlias = Literal["captions", "frames", "sound"]
+Need: TypeAlias = Literal["captions", "frames", "sound", "words"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,9 @@ class Modality:
     reading: str = ""
     """Instead of an extractor: module with `files`, `width` and `read`, of features that lie ready."""
     word: str = ""
-    """What stands for the caption level then."""
+    """What stands for the caption level then; '' where the block has an annotation."""
+    clock: str = ""
+    """`words`: rows of the extractor are words in time, not seconds."""
     sampling: str = "mean"
     """How rows come to samples where a sweep says nothing."""
 
@@ -54,12 +56,12 @@ class Modality:
         """What stands for the caption level where it reads no captions: `frames`, `sound`; else ''."""
         if self.reading:
             return self.word
-        return "" if "captions" in self.needs else self.needs[0]
+        return "" if {"captions", "words"} & set(self.needs) else self.needs[0]
 
     @property
     def own_clock(self) -> bool:
         """Whether its rows are not a row a second."""
-        return bool(self.reading)
+        return bool(self.reading or self.clock)
 
     def files(self, dataset: Any, params: Any) -> tuple[str, ...]:
         """Paths of all that a feature set that lies ready is read from; DataError if one is missing."""
@@ -123,6 +125,8 @@ MODALITIES: Table[Modality] = Table(
         "vision": "d2b_ray.modalities.vision:MODALITY",
         "audio": "d2b_ray.modalities.audio:MODALITY",
         "vision_language": "d2b_ray.modalities.vision_language:MODALITY",
+        "words": "d2b_ray.modalities.words:MODALITY",
+        "wordrate": "d2b_ray.modalities.wordrate:MODALITY",
         "own": "d2b_ray.modalities.own:MODALITY",
         "events": "d2b_ray.modalities.events:MODALITY",
         "confounds": "d2b_ray.modalities.confounds:MODALITY",

@@ -25,6 +25,7 @@ from d2b_ray.data.plain_runs import RunFacts, read_any_runs
 from d2b_ray.data.release import ReleaseFeatures
 from d2b_ray.data.unicode_forms import hint_of_form
 from d2b_ray.data.voxel_file import numbered, read_voxels
+from d2b_ray.data.word_tables import WordFolder
 from d2b_ray.errors import DataError
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class ArraysDataset:
         self._captions = CaptionFolder(root / "annotations", self._runs)
         self.media = MediaFolder(root / "stimuli", self._runs)
         self.release = ReleaseFeatures(root, self._runs)
+        self.words = WordFolder(root / "words", self._runs)
 
     @property
     def runs(self) -> RunTable:

@@ -30,6 +30,7 @@ from d2b_ray.data.lengths import check_rows
 from d2b_ray.data.media import MediaFolder
 from d2b_ray.data.plain_runs import RunFacts, read_any_runs
 from d2b_ray.data.release import ReleaseFeatures
+from d2b_ray.data.word_tables import WordFolder
 from d2b_ray.errors import DataError
 
 if TYPE_CHECKING:
@@ -72,6 +73,7 @@ class BidsDataset:
         self._captions = CaptionFolder(root / "annotations", self._runs)
         self.media = MediaFolder(root / "stimuli", self._runs)
         self.release = ReleaseFeatures(root, self._runs)
+        self.words = WordFolder(root / "words", self._runs)
 
     @property
     def runs(self) -> RunTable:

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from d2b_ray.data.lengths import ExtraRows
     from d2b_ray.data.media import MediaFolder
     from d2b_ray.data.release import ReleaseFeatures
+    from d2b_ray.data.word_tables import WordFolder
 
-__all__ = ["Dataset", "open_dataset"]
+__all__ = ["Dataset", "open_dataset", "words_of"]
 
 
 class Dataset(Protocol):
@@ -41,6 +42,10 @@ class Dataset(Protocol):
     @property
     def media(self) -> MediaFolder:
         """Frames, video and sound of the runs."""
+
+    @property
+    def words(self) -> WordFolder:
+        """Words in time of the runs."""
 
     @property
     def release(self) -> ReleaseFeatures:
@@ -69,6 +74,14 @@ class Dataset(Protocol):
 
     def confounds(self, subject: str, run: Run) -> Path:
         """File of the nuisance regressors of a run, which need not be there."""
+
+
+def words_of(dataset: Dataset) -> WordFolder:
+    """Words in time of a data set; DataError for a layout (of a plug-in) that has none."""
+    found: WordFolder | None = getattr(dataset, "words", None)
+    if found is None:
+        raise DataError(f"layout {type(dataset).__name__} has no words in time")
+    return found
 
 
 def open_dataset(layout: str, root: str, choices: DataChoices | None = None) -> Dataset:

@@ -26,6 +26,7 @@ from d2b_ray.data.media import MediaFolder
 from d2b_ray.data.release import ReleaseFeatures
 from d2b_ray.data.runs import drama2brain_runs, read_runs
 from d2b_ray.data.unicode_forms import hint_of_form
+from d2b_ray.data.word_tables import WordFolder
 from d2b_ray.errors import DataError
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class DramaDataset:
         self._captions = CaptionFolder(root / "annotations", self._runs)
         self.media = MediaFolder(root / "stimuli", self._runs)
         self.release = ReleaseFeatures(root, self._runs)
+        self.words = WordFolder(root / "words", self._runs)
 
     @property
     def runs(self) -> RunTable:

@@ -6,6 +6,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from d2b_ray.catalog.modalities import MODALITIES
+from d2b_ray.data.dataset import words_of
 from d2b_ray.features import (
     ImageFolders,
     Projection,
@@ -14,6 +15,7 @@ from d2b_ray.features import (
     WavFiles,
     collect_texts,
 )
+from d2b_ray.features.spoken.reader import collect_contexts
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -25,7 +27,13 @@ __all__ = ["check", "libraries", "media_of", "options", "stimuli", "texts_of"]
 
 TOKENS_PER_ITEM = 256  # a frame, a pair or a stretch of sound counts as so many tokens of a batch
 FED_OTHERWISE = ("modality", "model", "annotation", "source", "dtype", "trust_remote_code")
-LIBRARIES = {"captions": "tokenizers", "frames": "pillow", "video": "av", "sound": "scipy"}
+LIBRARIES = {
+    "captions": "tokenizers",
+    "words": "tokenizers",
+    "frames": "pillow",
+    "video": "av",
+    "sound": "scipy",
+}
 
 
 def media_of(params: Mapping[str, Any]) -> tuple[str, ...]:
@@ -54,6 +62,9 @@ def stimuli(
     for need in needs:
         if need == "captions":
             made[need] = {run.name: dataset.captions(run, params["annotation"]) for run in used}
+        elif need == "words":
+            folder, level = words_of(dataset), params["annotation"]
+            made[need] = {run.name: folder.read(run, level) for run in used}
         elif need == "frames":
             made[need] = ImageFolders(media.paths("frames"), seconds, media.frames_a_second)
         elif need == "video":
@@ -69,6 +80,8 @@ def stimuli(
 
 def texts_of(dataset: Dataset, params: Mapping[str, Any]) -> Texts:
     """The distinct texts of a feature set and where they stand; annotators not chosen yet."""
+    if "words" in media_of(params):
+        return collect_contexts(stimuli(dataset, params), params["context"])
     captions = {run.name: dataset.captions(run, params["annotation"]) for run in dataset.runs.used}
     return collect_texts(captions, window=params["window"], join=params["join"])
 

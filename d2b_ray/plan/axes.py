@@ -36,7 +36,13 @@ __all__ = [
 ]
 
 ROUNDING = 1e-6  # of a TR: seconds that are sums of it
-AXES = ("model", "annotation", "window", "annotators")  # of a feature block, outermost first
+AXES = (
+    "model",
+    "annotation",
+    "window",
+    "context",
+    "annotators",
+)  # of a feature block, outermost first
 APART = ("layers", "reduce", "trust_remote_code", "long_texts", "sampling")
 
 

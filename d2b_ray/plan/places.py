@@ -44,6 +44,8 @@ def hparams(feature_set: Mapping[str, Any]) -> list[str]:
         found.append(feature_set["column"])
     if "window" in feature_set:
         found.append(f"cw{feature_set['window']}")
+    if "context" in feature_set:
+        found.append(f"{feature_set['context']}words")
     if "tokens" in feature_set:
         if feature_set["tokens"] not in TOKENS:
             raise PlanError(

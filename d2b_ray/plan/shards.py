@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["by_runs", "by_texts", "reading", "reading_key", "run_shards", "text_shards"]
 
-CHOOSE_TEXTS = ("annotation", "annotators", "window", "join")
+CHOOSE_TEXTS = ("annotation", "annotators", "window", "join", "context")
 
 
 def by_runs(params: Mapping[str, Any]) -> bool:

@@ -95,5 +95,7 @@ class World:
 
 def text_choice(params: Mapping[str, Any], annotators: str | None = None) -> TextChoice:
     """Which texts a feature set of captions is made of; of other `annotators` if they are given."""
+    if "context" in params:  # words in time
+        return params["annotation"], params["context"], "words", "ALL"
     chosen = params["annotators"] if annotators is None else annotators
     return params["annotation"], params["window"], params["join"], chosen

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from d2b_ray.catalog.modalities import MODALITIES
 from d2b_ray.catalog.solvers import SOLVERS
+from d2b_ray.data.dataset import words_of
 from d2b_ray.errors import DataError
 from d2b_ray.plan import feature_key, space_words
 from d2b_ray.store import Layout, check_mark
@@ -78,4 +79,7 @@ def _read_features(
             )
         rows[run.name] = store.read_array(path)
     check_mark(store, feature, layer)  # and nobody has replaced them meanwhile
-    return rows, {}
+    if not modality.clock:
+        return rows, {}
+    words = words_of(cache.dataset)
+    return rows, {run.name: words.read(run, feature["annotation"]).clock for run in runs}

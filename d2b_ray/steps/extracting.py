@@ -142,7 +142,7 @@ def _mean_of_texts(task: Task, cache: WorkerCache) -> tuple[dict[str, Written], 
     store = cache.store(cache.settings.features)
     _, fingerprint = model_input(task.fingerprints)
     found = TextRows(store, params["model"], reading_key(params, fingerprint))
-    said = texts_of(cache.dataset, params).of(params["annotators"])
+    said = texts_of(cache.dataset, params).of(params.get("annotators", "ALL"))
     _undo_other_features(task, params, cache)
     written: dict[str, Written] = {}
     for layer in task.layers:

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 
+from d2b_ray.catalog.modalities import MODALITIES
 from d2b_ray.data import open_dataset
+from d2b_ray.data.dataset import words_of
 from d2b_ray.data.treatment import Treatment
 from d2b_ray.data.unusable import unusable
 from d2b_ray.errors import D2BError
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
     from d2b_ray.arrays import Run
     from d2b_ray.data import Dataset
+    from d2b_ray.plan import Unit
     from d2b_ray.spec import Sweep
 
 __all__ = ["Finding", "check_everything"]
@@ -71,6 +74,8 @@ def check_everything(
         try:
             inputs.look_at_features(unit)
             found.append(Finding("ok", unit.label, "features can be made or lie ready"))
+            if MODALITIES[unit.params["modality"]].clock:
+                found += _words(dataset, unit)
         except D2BError as error:
             found.append(Finding("error", unit.label, str(error)))
     treatment = Treatment.of(block.responses.as_plain(block.layout))
@@ -111,6 +116,18 @@ def _responses(
             f"baselines are {high:.0f} standard deviations from 0, as in scanner units, and differ from "
             "run to run; say dataset.responses.zscore: run",
         )
+
+
+def _words(dataset: Dataset, unit: Unit) -> Iterator[Finding]:
+    """How many words have no time."""
+    read = [words_of(dataset).read(run, unit.params["annotation"]) for run in dataset.runs.used]
+    total, timed = sum(len(one.words) for one in read), sum(int(one.timed.sum()) for one in read)
+    if timed < total:
+        words = f"{total - timed} of {total:,} words have no time: read as context, without a row of features"
+        yield Finding("warning", unit.label, words)
+    if backward := sum(one.backward for one in read):
+        words = f"{backward} words end before they begin: their onset is taken for their time"
+        yield Finding("warning", unit.label, words)
 
 
 def _leaks(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from d2b_ray.catalog.modalities import MODALITIES
+from d2b_ray.data.dataset import words_of
 from d2b_ray.data.lengths import check_rows
 from d2b_ray.data.npy import first_not_finite, npy_shape
 from d2b_ray.errors import DataError, ExtractionError
@@ -67,7 +68,10 @@ class Inputs:
         modality = MODALITIES[unit.params["modality"]]
         if modality.reading:
             files = self._fingerprints(modality.files(self.dataset, unit.params))
-            own = {"runs": self._runs, modality.word: digest(dict(enumerate_names(files)))}
+            own = {
+                "runs": self._runs,
+                modality.word or "words": digest(dict(enumerate_names(files))),
+            }
             for layer in unit.layers:
                 self.features[feature_key(unit.params, layer)] = FeatureLayer(
                     GIVEN, own, given=True
@@ -87,7 +91,14 @@ class Inputs:
         """Fingerprints of captions and media, which must be as long as the runs."""
         inputs: dict[str, str] = {}
         for need in media_of(unit.params):
-            if need == "captions":
+            if need == "words":
+                folder, level = words_of(self.dataset), unit.params["annotation"]
+                for run in self._used:
+                    folder.read(run, level)
+                inputs[need] = digest(
+                    dict(enumerate_names(self._fingerprints(folder.files(level))))
+                )
+            elif need == "captions":
                 level = unit.params["annotation"]
                 if level not in self.dataset.levels():
                     raise DataError(
@@ -103,7 +114,7 @@ class Inputs:
                 if need == "frames":
                     found["rate"] = str(self.dataset.media.frames_a_second)
                 inputs[need] = digest(found)
-        if inputs.keys() - {"captions"} and digest(inputs) not in self._checked:
+        if inputs.keys() - {"captions", "words"} and digest(inputs) not in self._checked:
             check(stimuli(self.dataset, unit.params))
             self._checked.add(digest(inputs))
         return inputs
@@ -138,6 +149,8 @@ class Inputs:
     def _lies_ready(self, unit: Unit, layer: int) -> bool:
         """Whether all runs are in the data set's own tree, or in the release's; they must fit."""
         params, key = unit.params, feature_key(unit.params, layer)
+        if MODALITIES[params["modality"]].clock:
+            return False  # rows are of words, which no file beside them tells
         paths = self._paths(unit, layer)
         if all(self._own.exists(path) for path in paths.values()):
             root = self._own.url

@@ -37,7 +37,7 @@ def texts_of_readings(
                 levels[everyone] = texts_of(dataset, unit.params)
                 texts[everyone] = levels[everyone].texts
             if text_choice(unit.params) not in texts:
-                chosen = levels[everyone].of(unit.params["annotators"])
+                chosen = levels[everyone].of(unit.params.get("annotators", "ALL"))
                 texts[text_choice(unit.params)] = chosen.texts
             for text in texts[text_choice(unit.params)]:
                 if text not in rows[reading] and (layers := known.layers(text)):

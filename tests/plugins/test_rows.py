@@ -31,13 +31,13 @@ def test_a_modality_has_all_its_parts(name):
     needed = {"source", "load", "extract", *(["text_rows"] if row.shards == "texts" else [])}
     assert needed <= set(code.__all__)
     assert {"modality", "model", "layers"} <= row.block.model_fields.keys()
-    assert ("annotation" in row.block.model_fields) == ("captions" in row.needs)
+    assert ("annotation" in row.block.model_fields) == bool({"captions", "words"} & set(row.needs))
 
 
 @pytest.mark.parametrize("name", LAYOUTS.own)
 def test_a_layout_offers_what_a_data_set_must(name):
     promised = {word for word in vars(Dataset) if not word.startswith("_")}
-    given_at_once = {"media", "release"}  # set when it is opened
+    given_at_once = {"media", "release", "words"}  # set when it is opened
     assert promised - given_at_once <= set(vars(LAYOUTS[name]))
 
 
