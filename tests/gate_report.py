@@ -41,7 +41,10 @@ def pytest_addoption(parser):
 
 @pytest.hookimpl(trylast=True)  # the reporter of the terminal stands by then
 def pytest_configure(config):
-    config.pluginmanager.register(GateReport(config), "gate-report")
+    if hasattr(config, "workerinput"):
+        return  # one of several processes: the first of them tells
+    several = bool(config.getoption("numprocesses", None))
+    config.pluginmanager.register((Together if several else GateReport)(config), "gate-report")
 
 
 def cpu_seconds() -> float:
@@ -144,6 +147,57 @@ class GateReport:
 
     def _write(self, text: str) -> None:
         self.terminal.write(text, flush=True)
+
+
+class Together:
+    """What the first of several processes tells: how far all of them are, and what failed."""
+
+    STEP = 0.05  # of all tests, between two lines
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.told = config.get_verbosity() == 0
+        self.terminal = config.pluginmanager.getplugin("terminalreporter")
+        self.count, self.done, self.next = 0, 0, 0.0
+        self.outcomes: Counter[str] = Counter()
+        self.seconds: Counter[str] = Counter()  # by folder
+        self.began = (time.monotonic(), cpu_seconds())
+
+    def pytest_xdist_node_collection_finished(self, node, ids):
+        """How many tests there are: each process has all of them."""
+        self.count = len(ids)
+
+    def pytest_runtest_logreport(self, report):
+        """Count each test once; a line for every twentieth of them."""
+        self.seconds[_folder(report.nodeid)] += report.duration
+        if report.failed:
+            self.outcomes["failed"] += 1
+            if self.told:
+                self.terminal.write_line(f"FAILED {report.nodeid} ({report.when})")
+        if report.when != "teardown":
+            return
+        self.done += 1
+        if self.told and self.done >= self.next * self.count:
+            self.next = self.done / max(1, self.count) + self.STEP
+            clock = time.monotonic() - self.began[0]
+            where = _folder(report.nodeid)
+            words = f"{self.done:>5} of {self.count} tests in {clock:.0f} s; now {where}: {ABOUT.get(where, '')}"
+            self.terminal.write_line(words, flush=True)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_report_teststatus(self, report):
+        """What pytest says of a test, without its letter."""
+        status = yield
+        return (status[0], "", "") if self.told and status else status
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_terminal_summary(self, terminalreporter):
+        """Seconds by folder, and all in all."""
+        if self.told:
+            wall, cpu = time.monotonic() - self.began[0], cpu_seconds() - self.began[1]
+            parts = [f"{name or 'tests'} {took:.0f}" for name, took in self.seconds.most_common()]
+            terminalreporter.write_line(f"Seconds by folder: {', '.join(parts)}")
+            words = f"{self.done} tests in {wall:.0f} s, {cpu:.0f} s of CPU, by several processes."
+            terminalreporter.write_line(words)
 
 
 def _folder(nodeid: str) -> str:

@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nibabel
+import numpy as np
 import pytest
 
 from cluster import plain_environment
@@ -39,6 +41,56 @@ def test_the_help_is_the_programs():
 def test_the_sweep_is_valid():
     sweep = parse(block_with("name: levels"))
     assert [reduction.as_plain() for reduction in sweep.fits[0].reduce] == ["none", {"pca": 640}]
+
+
+def d2b_ray(*words, cwd):
+    """A command of the README, as it is typed."""
+    done = subprocess.run(
+        [sys.executable, "-m", "d2b_ray.cli", *words], cwd=cwd, capture_output=True, text=True,
+        env=plain_environment(PYTHONPATH=str(ROOT)),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_ones_own_arrays_by_the_commands_of_the_readme(tmp_path, rng):
+    """The files that it lists, its table and its sweep, from arrays to a map; engine inline."""
+    mine = tmp_path / "mine"
+    for folder in ("responses/S1", "features", "voxels"):
+        (mine / folder).mkdir(parents=True)
+    (mine / "runs.csv").write_text(block_with("run,role"))
+    weights = rng.standard_normal((4, 20))
+    for run in (1, 2, 3):
+        rows = np.repeat(rng.standard_normal((600, 4)), 5, axis=0)  # half a second each
+        np.save(mine / "features" / f"energy_run-{run}.npy", rows)
+        driven = np.roll(rows[:3000].reshape(200, 15, 4).mean(1), 3, axis=0) @ weights
+        noise = rng.standard_normal(driven.shape)
+        np.save(mine / "responses" / "S1" / f"run-{run}.npy", 800 + driven + noise)
+    mask = np.zeros((5, 4, 3), bool)
+    mask[:, :, 1] = True
+    np.savez(mine / "voxels" / "S1.npz", mask=mask, affine=np.diag([2.0, 2, 2, 1]))
+    (tmp_path / "mine.yaml").write_text(block_with("name: mine"))
+    commands = [line.split() for line in block_with("d2b-ray export mine.yaml").splitlines()]
+    assert [words[0] for words in commands] == ["d2b-ray"] * 3
+    told = [d2b_ray(*words[1:], *(["--engine", "inline"] if "run" in words else []), cwd=tmp_path)
+            for words in commands]  # fmt: skip
+    assert "0 errors, 0 warnings" in told[0]
+    values = np.asarray(nibabel.load(tmp_path / "r.nii.gz").dataobj)
+    assert np.isfinite(values).sum() == 20
+    assert np.nanmedian(values) > 0.3
+
+
+@pytest.mark.parametrize("words", ["name: mine", "name: objects"])
+def test_the_sweeps_over_ones_own_data_are_valid(words):
+    assert parse(block_with(words)).fits
+
+
+def test_the_blocks_of_words_are_valid():
+    text = block_with("modality: words, annotation")
+    head = "name: w\ndataset: {layout: arrays, root: x}\noutput: {root: y}\n"
+    fits = "fits: [{kind: ridge, features: [speech, rate], delays: {start: 3, end: 5}}]\n"
+    sweep = parse(head + fits + text)
+    assert {block.modality for block in sweep.features.values()} == {"words", "wordrate"}
 
 
 def test_every_script_and_file_that_is_named_exists():

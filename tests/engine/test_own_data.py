@@ -156,12 +156,12 @@ def test_motion_is_regressed_out_or_a_band(arrays, planted, tmp_path):
     assert clean["fit"] != fit["fit"]
     bands = (
         "fits=[{kind: banded, bands: {trials: {from: trials}, motion: {from: motion}}, "
-        "delays: {start: 3, end: 6, combine: concat}, search: {n_iter: 5}}]"
+        "delays: {start: 3, end: 6, combine: concat}, search: {n_iter: 20}}]"
     )
     third, (banded,) = run(root, tmp_path / "banded", bands, layout="arrays", tr_s=1.5)
     assert banded["bands"] == "trials + motion"
     noise = ~planted.driven  # follows the motion only
-    assert np.median((scores(third, banded) - plain)[noise]) > 0.05
+    assert np.mean((scores(third, banded) - plain)[noise]) > 0.03
 
 
 def test_own_features_on_their_clock_are_the_same_as_events(arrays, planted, tmp_path):
