@@ -180,8 +180,8 @@ class Together:
             self.next = self.done / max(1, self.count) + self.STEP
             clock = time.monotonic() - self.began[0]
             where = _folder(report.nodeid)
-            words = f"{self.done:>5} of {self.count} tests in {clock:.0f} s; now {where}: {ABOUT.get(where, '')}"
-            self.terminal.write_line(words, flush=True)
+            words = f"{self.done:>5} of {self.count} tests in {clock:.0f} s; now {where}: "
+            self.terminal.write_line(words + ABOUT.get(where, ""), flush=True)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_report_teststatus(self, report):

@@ -24,6 +24,7 @@ LAYOUTS: Table[Layout] = Table(
     {
         "drama2brain": "d2b_ray.data.drama2brain:DramaDataset",
         "arrays": "d2b_ray.data.arrays_layout:ArraysDataset",
+        "openneuro": "d2b_ray.data.openneuro:OpenNeuroDataset",
         "bids": "d2b_ray.data.bids:BidsDataset",
     },
 )

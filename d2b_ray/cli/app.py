@@ -245,11 +245,15 @@ def data_init(
 def demo_data(
     folder: Annotated[Path, typer.Argument(help="Folder to make.", show_default=False)],
     seed: Annotated[int, typer.Option(help="Seed of weights and noise.")] = 7,
+    layout: Annotated[
+        str, typer.Option(help="drama2brain, openneuro, bids or arrays.")
+    ] = "drama2brain",
+    tr: Annotated[float, typer.Option(help="Seconds from sample to sample (bids, arrays).")] = 1.0,
 ) -> None:
-    """Write a small data set in drama2brain's layout with planted, known effects."""
+    """Write a small data set with planted, known effects, in any layout."""
     from d2b_ray.cli.demo import write_demo_data
 
-    write_demo_data(folder, seed)
+    write_demo_data(folder, seed, layout, tr)
 
 
 def main() -> NoReturn:

@@ -20,7 +20,7 @@ MODEL = "MiniLM"
 LAYER = 4  # of 7: what drives the planted voxels
 
 
-def write_demo_data(folder: Path, seed: int) -> None:
+def write_demo_data(folder: Path, seed: int, layout: str, tr_s: float) -> None:
     """Write the demo data set to `folder`, which must be empty or not exist."""
     model: list[Any] = []
 
@@ -42,5 +42,5 @@ def write_demo_data(folder: Path, seed: int) -> None:
         )
         return {run: layers[LAYER] for run, layers in runs}
 
-    write_demo(folder, featurize, seed=seed)
+    write_demo(folder, featurize, seed=seed, layout=layout, tr_s=tr_s)
     typer.echo(f"Wrote {folder} (what was planted: {folder}/truth.npz)")

@@ -19,6 +19,7 @@ from d2b_ray.data.drama import DRAMA_LEVELS, captions_of, drama_runs
 from d2b_ray.data.planted import DRIVERS, SHAPE, Planted, plant, respond
 from d2b_ray.data.runs import COLUMNS
 from d2b_ray.data.stimuli import write_frames, write_sound
+from d2b_ray.data.twins import TWINS, DemoData
 from d2b_ray.errors import DataError
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ Featurize: TypeAlias = (
 )
 SUBJECTS = ("DM01", "DM03")
 VOXELS = 2160
+ANY_TR = ("arrays", "bids")
 
 
 def write_demo(
@@ -44,20 +46,34 @@ def write_demo(
     voxels: int = VOXELS,
     subjects: Sequence[str] = SUBJECTS,
     stimuli: bool = True,
+    layout: str = "drama2brain",
+    tr_s: float = 1.0,
 ) -> None:
     """Write the data set to `folder`, which must not exist or be empty. Complete, or not there at all.
 
     `featurize` gives the features that drive the planted voxels. `truth.npz` holds for each subject
     `<subject>_strength` (V,) 0 noise, 1 weak, 2 strong, `_level` and `_roi` (V,), `_weights`
-    (width, V). `stimuli` False leaves out frames and sound. The same seed gives the same arrays.
+    (width, V). `stimuli` False leaves out frames and sound. The same seed gives the same arrays. `layout`
+    is drama2brain's, or one of `twins`, which have captions and responses, some at any TR.
     """
+    if layout != "drama2brain" and layout not in TWINS:
+        raise DataError(f"layout {layout!r}: must be one of: drama2brain, {', '.join(TWINS)}")
+    if tr_s <= 0 or (tr_s != 1 and layout not in ANY_TR):
+        raise DataError(
+            f"a TR of {tr_s:g} s: layout {layout} is at 1 s; {' and '.join(ANY_TR)} at any above 0"
+        )
     target = folder.absolute()
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise DataError(f"{folder} exists and is not empty; remove it or name another folder")
     target.parent.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:
-        _write(aside, featurize, seed, voxels, subjects, stimuli)
+        made = _make(featurize, seed, voxels, subjects, tr_s)
+        if layout == "drama2brain":
+            _write(aside, made, stimuli)
+        else:
+            TWINS[layout](aside, made)
+        _write_truth(aside, made)
         aside.chmod(0o755)
         if target.exists():
             target.rmdir()
@@ -67,35 +83,40 @@ def write_demo(
         raise
 
 
-def _write(
-    root: Path,
-    featurize: Featurize,
-    seed: int,
-    voxels: int,
-    subjects: Sequence[str],
-    stimuli: bool,
-) -> None:
+def _make(
+    featurize: Featurize, seed: int, voxels: int, subjects: Sequence[str], tr_s: float
+) -> DemoData:
     table = drama_runs()
-    _write_runs(root / "runs.csv", table)
     captions = {run.name: captions_of(run) for run in table.runs}
-    for run in table.runs:
-        _write_captions(root / "annotations", run, captions[run.name])
-        if stimuli:
-            write_frames(root / "stimuli" / "frames", run, captions[run.name])
-            write_sound(root / "stimuli" / "audio", run, captions[run.name])
     features = {
         level: featurize(level, {name: rows[level] for name, rows in captions.items()})
         for level in dict.fromkeys(DRIVERS.values())
     }
-    truth: dict[str, np.ndarray] = {}
+    planted, rows = {}, {}
     for number, subject in enumerate(subjects):
         rng = np.random.default_rng([seed, number])
-        planted = plant(rng, voxels, features)
-        rows = respond(rng, planted, features, table.runs)
-        _write_subject(root / "fmri", subject, planted, rows)
+        planted[subject] = plant(rng, voxels, features)
+        rows[subject] = respond(rng, planted[subject], features, table.runs)
+    return DemoData(table, captions, planted, rows, tr_s)
+
+
+def _write(root: Path, made: DemoData, stimuli: bool) -> None:
+    _write_runs(root / "runs.csv", made.table)
+    for run in made.table.runs:
+        _write_captions(root / "annotations", run, made.captions[run.name])
+        if stimuli:
+            write_frames(root / "stimuli" / "frames", run, made.captions[run.name])
+            write_sound(root / "stimuli" / "audio", run, made.captions[run.name])
+    for subject, planted in made.planted.items():
+        _write_subject(root / "fmri", subject, planted, made.rows[subject])
+    _write_subject_list(root / "fmri" / "exp", made.table, list(made.planted))
+
+
+def _write_truth(root: Path, made: DemoData) -> None:
+    truth: dict[str, np.ndarray] = {}
+    for subject, planted in made.planted.items():
         for name in ("strength", "level", "roi", "weights"):
             truth[f"{subject}_{name}"] = getattr(planted, name)
-    _write_subject_list(root / "fmri" / "exp", table, subjects)
     np.savez_compressed(root / "truth.npz", **truth)  # type: ignore[arg-type]  # names are ours
 
 

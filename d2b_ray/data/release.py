@@ -39,7 +39,7 @@ class ReleaseFeatures:
         """Run -> file, of the runs that have a role and a file."""
         if not self.folder.is_dir():
             return {}
-        names = self._public_names()
+        names = self.public_names()
         ending = f"_{level}_{model}_layer{layer}_mean.mat"
         paths = {
             run.name: self.folder / f"{names[run.name]}{ending}"
@@ -87,7 +87,7 @@ class ReleaseFeatures:
             )
         return rows.astype(np.float32)
 
-    def _public_names(self) -> dict[str, str]:
+    def public_names(self) -> dict[str, str]:
         """Run -> `breakingbad_run-01`, from the data set's run table, else from that of the paper."""
         if self._names is None:
             table = resources.files("d2b_ray.data") / "drama2brain_runs.csv"

@@ -333,7 +333,11 @@ def test_regions_of_another_form_are_told_with_what_is_expected(own, value):
 
 def test_data_sets_that_cannot_be_opened_say_how_to_go_on(tmp_path):
     for layout, root, expected in [
-        ("nwb", str(tmp_path), "layout 'nwb' does not exist; allowed: drama2brain, arrays, bids"),
+        (
+            "nwb",
+            str(tmp_path),
+            "layout 'nwb' does not exist; allowed: drama2brain, arrays, openneuro, bids",
+        ),
         ("arrays", str(tmp_path / "no"), f"dataset.root {tmp_path / 'no'} is not a folder; "),
     ]:
         with pytest.raises(DataError) as error:

@@ -188,14 +188,14 @@ def test_layers_are_those_that_the_plugin_says(site, spec):
             "features.loud.modality=smell",
             (
                 'features.loud.modality: got "smell"; must be one of: semantic, wordvectors, vision, '
-                "audio, vision_language, own, events, confounds, broken, loudness"
+                "audio, vision_language, words, wordrate, own, events, confounds, broken, loudness"
             ),
         ),
         (
             "dataset.layout=nwb",
             (
-                'dataset.layout: got "nwb"; must be one of: drama2brain, arrays, bids, broken_tables, '
-                "tables"
+                'dataset.layout: got "nwb"; must be one of: drama2brain, arrays, openneuro, bids, '
+                "broken_tables, tables"
             ),
         ),
     ],
