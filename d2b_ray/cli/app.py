@@ -12,6 +12,8 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from d2b_ray.cli.data_app import data
+from d2b_ray.cli.options import Overrides, Spec
 from d2b_ray.errors import D2BError
 
 __all__ = ["app", "main"]
@@ -30,11 +32,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-Spec = Annotated[Path, typer.Argument(help="Sweep file (YAML).", show_default=False)]
-Overrides = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Change a key: --set fits.0.reduce.pca=640"),
-]
+app.add_typer(data, name="data")
+
 RetryFailed = Annotated[
     bool, typer.Option("--retry-failed", help="Take up units that failed in an earlier run.")
 ]
@@ -206,39 +205,6 @@ def export(
     from d2b_ray.cli.exporting import write_map
 
     write_map(target, out, subject, column, where or [])
-
-
-data = typer.Typer(help="Look at a data set before anything is computed.", no_args_is_help=True)
-app.add_typer(data, name="data")
-
-
-@data.command(name="check")
-def data_check(
-    spec: Spec,
-    overrides: Overrides = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
-) -> None:
-    """Open everything a sweep reads: what is missing, wrong or leaks."""
-    from d2b_ray.cli.checking import check_data
-    from d2b_ray.spec import load
-
-    raise typer.Exit(check_data(load(spec, overrides or []), as_json=as_json))
-
-
-@data.command(name="init")
-def data_init(
-    folder: Annotated[
-        Path, typer.Argument(help="Data set: BIDS, or of arrays.", show_default=False)
-    ],
-    select: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME=VALUE", help="Which images (BIDS): --select space=T1w"),
-    ] = None,
-) -> None:
-    """Write a run table of the runs that are there, for you to edit."""
-    from d2b_ray.cli.checking import init_runs
-
-    init_runs(folder, select or [])
 
 
 @app.command(name="demo-data")

@@ -29,7 +29,7 @@ def by_runs(params: Mapping[str, Any]) -> bool:
 
 def by_texts(params: Mapping[str, Any]) -> bool:
     """Whether a feature set can be made text by text: flat rows depend on the other texts."""
-    return MODALITIES[params["modality"]].shards == "texts" and params["tokens"] != "flat"
+    return MODALITIES[params["modality"]].shards == "texts" and params.get("tokens") != "flat"
 
 
 def reading(params: Mapping[str, Any]) -> dict[str, Any]:

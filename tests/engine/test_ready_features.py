@@ -1,13 +1,11 @@
-"""Features that lie ready: drama2brain's tree, MATLAB files of the release, your own as the README says."""
+"""Features that lie ready: drama2brain's tree, MATLAB files of the release, trees as the README names them."""
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 from problems import Quiet, hashed
 from scipy.io import savemat
 
@@ -61,13 +59,12 @@ def save(root, features, folder=FOLDER):
         np.save(root / folder / f"{run}.npy", rows)
 
 
-def test_your_own_features_as_the_readme_says(root, features):
-    blocks = re.findall(r"```(python|yaml)\n(.*?)```", README, re.DOTALL)
-    (program,) = [text for kind, text in blocks if kind == "python" and "my-features" in text]
-    (spec,) = [text for kind, text in blocks if kind == "yaml" and "my-features" in text]
-    exec(program, {"dataset": root, "features": features, "numpy": np})
-    block = yaml.safe_load(spec)["features"]["mine"]
-    assert block == yaml.safe_load(SWEEP.replace("{{", "{").replace("}}", "}").replace("{root}", "r").replace("{out}", "o"))["features"]["mine"]  # fmt: skip # noqa: E501
+def test_a_tree_of_features_is_read_as_it_is(root, features):
+    folder = root / "stim_features/semantic/story_cw1_avgToken_ALL/my-features/layer1"
+    assert str(folder).removeprefix(f"{root}/") in README.replace("<model>", "my-features")
+    folder.mkdir(parents=True)
+    for run, rows in features.items():
+        np.save(folder / f"{run}.npy", rows)
     summary = run_sweep(sweep(root), Quiet(), engine="inline")
     assert summary.ok
     assert "extract" not in summary.executed

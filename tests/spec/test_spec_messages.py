@@ -57,8 +57,10 @@ def message(text: str, *overrides: str) -> str:
         (
             "layout: drama2brain",
             "layout: drama2brian",
-            'sweep.yaml:2: dataset.layout: got "drama2brian"; must be one of: drama2brain, arrays, '
-            "openneuro, bids",
+            (
+                'sweep.yaml:2: dataset.layout: got "drama2brian"; must be one of: drama2brain, arrays, '
+                "openneuro, bids"
+            ),
         ),
         (
             "annotation: story",

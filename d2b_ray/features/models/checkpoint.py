@@ -15,7 +15,7 @@ from d2b_ray.features.models.shrinking import is_out_of_memory
 from d2b_ray.features.models.sources import ask_hub, hub_config
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from d2b_ray.features.models.sources import ModelSource
 
@@ -27,17 +27,19 @@ UNUSED = ("pooler", "lm_head", "masked_spec_embed")  # no hidden state depends o
 TOWER = r"^(model\.)?(vision_tower\.)?(vision_model\.)?"  # names of a vision tower's weights
 
 
-def load_network(source: ModelSource, *, device: str, dtype: str) -> Any:
+def load_network(
+    source: ModelSource, *, device: str, dtype: str, auto_class: str = "AutoModel"
+) -> Any:
     """The network of a source on `device` ("cpu", "cuda", "cuda:1"), in evaluation mode.
 
-    Where its modality feeds pictures, only the vision tower of a model that has one
-    (`vision_config`); its other weights are not read.
+    `auto_class` of transformers: AutoModel, or one with a head. Where its modality feeds pictures, only
+    the vision tower of a model that has one (`vision_config`); its other weights are not read.
 
     Raises ExtractionError for an unknown dtype, a device that is not there, weights that are
     missing, incomplete or not safetensors, and a network that another modality feeds.
     """
     import torch
-    from transformers import AutoConfig, AutoModel
+    import transformers
 
     if dtype not in DTYPES:
         raise ExtractionError(f"dtype {dtype!r}: must be one of {', '.join(DTYPES)}")
@@ -46,18 +48,19 @@ def load_network(source: ModelSource, *, device: str, dtype: str) -> Any:
     options: dict[str, Any] = {}
     takes = MODALITIES[source.modality].takes
     with _loading(source):
-        config = _pretrained(AutoConfig, source)
+        config = _pretrained(transformers.AutoConfig, source)
         if PICTURES in takes and hasattr(config, "vision_config"):
             options = {"config": config.vision_config, "key_mapping": {TOWER: ""}}
         network, found = _pretrained(
-            AutoModel,
+            getattr(transformers, auto_class),
             source,
             dtype=getattr(torch, dtype),
             use_safetensors=True,
             output_loading_info=True,
             **options,
         )
-    _check(source, network, found["missing_keys"])
+    headed = auto_class != "AutoModel"
+    _check(source, network, found["missing_keys"], UNUSED[:1] if headed else UNUSED)
     for part in (network.config, network.config.get_text_config()):
         if hasattr(part, "use_cache"):
             part.use_cache = False  # no next token is asked for, so no keys are kept for it
@@ -93,7 +96,7 @@ def _pretrained(auto_class: Any, source: ModelSource, **options: Any) -> Any:
     return auto_class.from_pretrained(source.location, **options)
 
 
-def _check(source: ModelSource, network: Any, missing: Any) -> None:
+def _check(source: ModelSource, network: Any, missing: Any, unused: Sequence[str]) -> None:
     takes = str(network.main_input_name)
     if takes not in MODALITIES[source.modality].takes:
         feeds = (name for name in MODALITIES.own if takes in MODALITIES[name].takes)
@@ -101,7 +104,7 @@ def _check(source: ModelSource, network: Any, missing: Any) -> None:
             f"model {source.name!r}: {source.kind} takes {takes} and cannot be read by modality "
             f"{source.modality}; use modality: {next(feeds, 'another')}, or another model"
         )
-    absent = sorted(name for name in missing if not any(word in name for word in UNUSED))
+    absent = sorted(name for name in missing if not any(word in name for word in unused))
     if absent:
         raise ExtractionError(
             f"model {source.name!r}: {source.location} holds no weights for {absent[0]} and "

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from d2b_ray.data.word_tables import Words
     from d2b_ray.features.text.model import TextModel
 
-__all__ = ["extract", "load", "source", "text_rows"]
+__all__ = ["extract", "load", "piece_of", "source", "text_rows"]
 
 
 def extract(
@@ -60,12 +60,12 @@ def text_rows(
     check_positive(batch_tokens=batch_tokens)
     check_layers(model.source, layers)
     check_choice("tokens", tokens, ("avg", "last"))
-    pieces = [(_piece(model, text),) for text in texts]
+    pieces = [(piece_of(model, text),) for text in texts]
     return embed(model, pieces, layers=layers, tokens=tokens, batch_tokens=batch_tokens)
 
 
-def _piece(model: TextModel, text: str) -> Piece:
-    """Tokens of a context, of which those of its last word count."""
+def piece_of(model: TextModel, text: str) -> Piece:
+    """Tokens of a context, of which those of its last word count; ExtractionError if it has none."""
     before, _, word = text.rpartition(LAST)
     words = before.split(" ") if before else []
     while True:

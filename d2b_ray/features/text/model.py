@@ -61,12 +61,14 @@ class TextModel:
         return ids
 
 
-def load_text_model(source: ModelSource, *, device: str, dtype: str) -> TextModel:
+def load_text_model(
+    source: ModelSource, *, device: str, dtype: str, auto_class: str = "AutoModel"
+) -> TextModel:
     """Network and tokenizer of a source on `device` ("cpu", "cuda", "cuda:1").
 
     Raises ExtractionError for an encoder-decoder, and as `checkpoint.load_network` does.
     """
-    network = load_network(source, device=device, dtype=dtype)
+    network = load_network(source, device=device, dtype=dtype, auto_class=auto_class)
     tokenizer = load_part(source, "AutoTokenizer")
     if network.config.is_encoder_decoder:
         raise ExtractionError(

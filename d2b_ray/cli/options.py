@@ -1,0 +1,16 @@
+"""Arguments that several verbs have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["Overrides", "Spec"]
+
+Spec = Annotated[Path, typer.Argument(help="Sweep file (YAML).", show_default=False)]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a key: --set fits.0.reduce.pca=640"),
+]
