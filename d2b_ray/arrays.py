@@ -152,7 +152,8 @@ class Voxels:
     as Z, Y, X: `np.unravel_index(index, shape)` gives k, j, i, and i is fastest; `roi` (V,) label of
     each voxel, `""` outside all ROIs; `affine` (4, 4) from i, j, k to millimetres, if known.
     Of surfaces: `surface` vertices of the left and right hemisphere, in this order; of CIFTI, `axes` the XML
-    that says where grayordinates lie.
+    that says where grayordinates lie. Of parcels: `parcels` (Z, Y, X) the label of each voxel of the volume,
+    and `index` the labels of the columns.
     """
 
     index: IntArray
@@ -161,6 +162,7 @@ class Voxels:
     affine: NDArray[np.float64] | None = None
     surface: tuple[int, ...] = ()
     axes: str = ""
+    parcels: IntArray | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,14 @@ import numpy as np
 from d2b_ray.arrays import Voxels
 from d2b_ray.data.bids_files import BoldFile, bold_files
 from d2b_ray.data.captions import CaptionFolder
-from d2b_ray.data.images import cifti_axes, n_samples, read_mask, read_samples, sample_seconds
+from d2b_ray.data.images import (
+    cifti_axes,
+    n_samples,
+    read_labels,
+    read_mask,
+    read_samples,
+    sample_seconds,
+)
 from d2b_ray.data.lengths import check_rows
 from d2b_ray.data.media import MediaFolder
 from d2b_ray.data.plain_runs import RunFacts, read_any_runs
@@ -37,7 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from d2b_ray.arrays import FloatArray, Run, RunTable
+    from d2b_ray.arrays import FloatArray, IntArray, Run, RunTable
     from d2b_ray.data.images import Mask
     from d2b_ray.data.lengths import ExtraRows
 
@@ -48,7 +55,7 @@ class BidsDataset:
     """A BIDS data set with derivatives. Opening reads names and headers; nibabel is needed."""
 
     extra_rows: ExtraRows = "error"
-    options = ("tr_s", "run_table", "select", "derivatives", "mask")
+    options = ("tr_s", "run_table", "select", "derivatives", "mask", "smoothing_mm", "parcels")
 
     def __init__(
         self,
@@ -58,10 +65,20 @@ class BidsDataset:
         select: Mapping[str, str] | None = None,
         derivatives: str | None = None,
         mask: str | None = None,
+        smoothing_mm: float | None = None,
+        parcels: str | None = None,
     ) -> None:
         self.root = root
         self._files = bold_files(root, derivatives, select or {})
         self._mask = None if mask is None else root / mask
+        self._smoothing_mm = smoothing_mm
+        self._parcels = None if parcels is None else root / parcels
+        kind = next(iter(next(iter(self._files.values())).values())).kind
+        if kind != "volume" and (smoothing_mm or parcels or mask):
+            raise DataError(
+                "dataset: mask, responses.smoothing_mm and responses.parcels are for volumes, and these "
+                f"images are of kind {kind}; leave them out"
+            )
         table = root / (run_table or "runs.csv")
         if not table.is_file():
             first = next(iter(self._files.values()))
@@ -108,7 +125,8 @@ class BidsDataset:
         for run in runs:
             file = self._file(subject, run.name)
             mask = self._shared_mask(subject) if file.kind == "volume" else None
-            parts.append(read_samples(file.paths, mask, run.kept))
+            rows = read_samples(file.paths, mask, run.kept, self._smoothing_mm)
+            parts.append(rows if mask is None else self._of_parcels(rows, mask)[0])
         return np.concatenate(parts)
 
     def response_files(self, subject: str) -> tuple[str, ...]:
@@ -126,7 +144,8 @@ class BidsDataset:
                     "subject must be of one space; choose with dataset.select"
                 )
             found += file.paths
-        return tuple(str(path) for path in [*found, *self._mask_files(subject)])
+        more = [] if self._parcels is None else [self._parcels]
+        return tuple(str(path) for path in [*found, *self._mask_files(subject), *more])
 
     def voxels(self, subject: str) -> Voxels:
         """Positions of the masked voxels, or numbers of the vertices."""
@@ -144,7 +163,31 @@ class BidsDataset:
         i, j, k = np.nonzero(mask.inside)
         shape = mask.inside.shape
         index = (i + shape[0] * (j + shape[1] * k)).astype(np.int64)
+        if self._parcels is not None:
+            _, names, labels = self._of_parcels(np.zeros((0, len(index)), np.float32), mask)
+            flat = np.zeros(int(np.prod(shape)), np.int64)
+            flat[index] = labels
+            return Voxels(
+                names,
+                (),
+                np.array([f"parcel {n}" for n in names]),
+                mask.affine,
+                parcels=flat.reshape(shape[::-1]),
+            )
         return Voxels(index, shape[::-1], np.full(len(index), "", np.str_), mask.affine)
+
+    def _of_parcels(self, rows: FloatArray, mask: Mask) -> tuple[FloatArray, IntArray, IntArray]:
+        """Means over parcels (n, parcels), the labels of these, and the label of each voxel in the mask."""
+        if self._parcels is None:
+            none = np.zeros(0, np.int64)
+            return rows, none, none
+        image = read_labels(self._parcels, mask)
+        labels = image[mask.inside]
+        names = np.unique(labels[labels > 0])
+        if not len(names):
+            raise DataError(f"{self._parcels}: no label lies in the mask")
+        means = [rows[:, labels == name].mean(1, dtype=np.float64) for name in names]
+        return np.stack(means, axis=1).astype(np.float32), names, labels
 
     def events(self, subject: str, run: Run) -> Path:
         """File of the events of a run, in the raw data."""

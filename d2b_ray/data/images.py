@@ -15,9 +15,17 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from d2b_ray.arrays import FloatArray
+    from d2b_ray.arrays import Array, FloatArray
 
-__all__ = ["Mask", "cifti_axes", "n_samples", "read_mask", "read_samples", "sample_seconds"]
+__all__ = [
+    "Mask",
+    "cifti_axes",
+    "n_samples",
+    "read_labels",
+    "read_mask",
+    "read_samples",
+    "sample_seconds",
+]
 
 POINTER = 1024  # bytes; a smaller file that names git annex is no image
 
@@ -43,8 +51,13 @@ def n_samples(paths: Sequence[Path]) -> tuple[int, tuple[int, ...]]:
     return shape[3], shape[:3]
 
 
-def read_samples(paths: Sequence[Path], mask: Mask | None, kept: slice) -> FloatArray:
-    """Responses (samples, V) float32; V those of `mask`, else all vertices or grayordinates."""
+def read_samples(
+    paths: Sequence[Path], mask: Mask | None, kept: slice, smoothing_mm: float | None = None
+) -> FloatArray:
+    """Responses (samples, V) float32; V those of `mask`, else all vertices or grayordinates.
+
+    `smoothing_mm`: volumes are smoothed by a Gaussian of this full width at half maximum (nilearn).
+    """
     image = _load(paths[0])
     try:
         if hasattr(image, "darrays"):
@@ -52,6 +65,8 @@ def read_samples(paths: Sequence[Path], mask: Mask | None, kept: slice) -> Float
             return np.concatenate(sides, axis=1).astype(np.float32)
         if mask is None:
             return np.asarray(image.dataobj[kept], np.float32)
+        if smoothing_mm is not None:
+            image = needs_imaging("nilearn.image").smooth_img(image, smoothing_mm)
         volume = np.asarray(image.dataobj[..., kept], np.float32)
     except (OSError, ValueError, EOFError) as error:
         raise DataError(f"{paths[0]}: the image cannot be read ({error})") from error
@@ -75,6 +90,19 @@ def read_mask(path: Path) -> Mask:
     if values.ndim != 3:
         raise DataError(f"{path}: a mask of shape {values.shape}; must be (X, Y, Z)")
     return Mask(np.nan_to_num(values) != 0, np.asarray(image.affine, np.float64))
+
+
+def read_labels(path: Path, mask: Mask) -> NDArray[np.int64]:
+    """Labels (X, Y, Z) of an atlas in the space of `mask`; DataError for another space."""
+    image = _load(path)
+    labels: Array = np.asarray(image.dataobj)
+    if labels.shape != mask.inside.shape or not np.allclose(image.affine, mask.affine, atol=1e-3):
+        raise DataError(
+            f"{path}: labels of shape {labels.shape} are not in the space of the images, "
+            f"{mask.inside.shape}; resample them first (nilearn.image.resample_to_img, nearest)"
+        )
+    found: NDArray[np.int64] = np.nan_to_num(labels).astype(np.int64)
+    return found
 
 
 def sample_seconds(path: Path) -> float | None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from d2b_ray.catalog.significance_tests import TESTS
 from d2b_ray.plan.block_lengths import FEW_FOR_INTERVALS, n_blocks, with_block_lengths
+from d2b_ray.spec.dataset import responses_words
 
 if TYPE_CHECKING:
     from d2b_ray.plan.world import World
@@ -40,4 +41,13 @@ def remarks(sweep: Sweep, world: World) -> list[str]:
         f"penalties: chosen over {groups} folds of {rows // max(1, groups):,} samples on average"
     )
     few = f"; folds of fewer than {FEW_GROUPS_ROWS} samples choose by chance"
+    told += _data(sweep, world)
     return [*told, words + (few if rows < FEW_GROUPS_ROWS * groups else "")]
+
+
+def _data(sweep: Sweep, world: World) -> list[str]:
+    """TR and treatment of the responses, where they are not those of drama2brain."""
+    plain = sweep.dataset.responses.as_plain(sweep.dataset.layout)
+    if world.tr_s == 1 and not plain:
+        return []
+    return [f"responses: TR {world.tr_s:g} s, {responses_words(plain)}"]

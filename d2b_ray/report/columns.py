@@ -95,6 +95,8 @@ FITS = pa.schema(
         _column("voxels", pa.int32(), "voxels that were fitted"),
         _column("left_out", pa.int32(), "voxels left out: not finite, or the same all the time"),
         _column("at_ends", pa.int32(), "voxels whose penalty is the smallest or largest on offer"),
+        _column("tr_s", pa.float32(), "seconds from sample to sample", "s"),
+        _column("responses", WORD, "what was done with the responses of each run"),
         _column("test", WORD, "test of the correlations"),
         _column("permutations", pa.int32(), "permutations of the test; empty without a null"),
         _column("block_trs", pa.int32(), "length of its blocks in TRs; empty without blocks"),

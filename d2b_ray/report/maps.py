@@ -43,6 +43,8 @@ def space_bytes(voxels: Voxels) -> bytes:
         "surface": np.array(voxels.surface, np.int64),
         "axes": np.array(voxels.axes),
     }
+    if voxels.parcels is not None:
+        found |= {"shape": np.array(voxels.parcels.shape, np.int64), "parcels": voxels.parcels}
     if voxels.affine is not None:
         found["affine"] = voxels.affine
     np.savez_compressed(out, **found)  # type: ignore[arg-type]  # names are ours
@@ -124,7 +126,11 @@ def export_map(values: Array, space: Mapping[str, Array], name: str, out: Path) 
 def _write_nifti(values: Array, space: Mapping[str, Array], name: str, out: Path) -> list[Path]:
     nibabel = needs_imaging("nibabel")
     flat = np.full(int(np.prod(space["shape"])), np.nan, np.float32)
-    flat[space["index"]] = values
+    if "parcels" in space:
+        for label, value in zip(space["index"], values, strict=True):
+            flat[space["parcels"].ravel() == label] = value
+    else:
+        flat[space["index"]] = values
     volume = flat.reshape(tuple(space["shape"])).T  # kept as Z, Y, X
     affine = space.get("affine")
     image = nibabel.Nifti1Image(volume, np.eye(4) if affine is None else affine)

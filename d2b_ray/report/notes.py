@@ -14,7 +14,14 @@ MANY_AT_ENDS = 0.2  # of the voxels of a fit
 
 def notes(fits: Sequence[Mapping[str, Any]]) -> list[str]:
     """Sentences of the report, of rows of fits.parquet."""
-    return [*_tests(fits), *_left_out(fits), *_at_ends(fits)]
+    return [*_responses(fits), *_tests(fits), *_left_out(fits), *_at_ends(fits)]
+
+
+def _responses(fits: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What was done with the responses, where anything was or the TR is not a second."""
+    found = sorted({(f["tr_s"], f["responses"]) for f in fits if f.get("responses")})
+    told = [f"TR {tr_s:g} s, {words}" for tr_s, words in found]
+    return [f"Responses: {'; '.join(told)}."] if told else []
 
 
 def _tests(fits: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Field
 
 from d2b_ray.catalog.layouts import LAYOUTS
 from d2b_ray.spec.closed import Allowed, Closed, NameIn, all_or_axis, as_axis
 
-__all__ = ["DatasetBlock", "ResponsesBlock", "TimeBlock"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["DatasetBlock", "ResponsesBlock", "TimeBlock", "responses_words"]
 
 Text: TypeAlias = Annotated[str, Field(min_length=1), Allowed("text")]
 
@@ -50,6 +53,10 @@ class ResponsesBlock(Closed):
     """Slow drift that is taken away: a line, cosines, a running median, Savitzky-Golay of order 3."""
     window_s: Above = 120.0
     """What is slow: periods above it (cosine), or the length of the window (median, savgol)."""
+    smoothing_mm: Annotated[float, Field(gt=0), Allowed("a number > 0 (mm), or null")] | None = None
+    """Full width at half maximum of a Gaussian that volumes are smoothed by (bids), before all else."""
+    parcels: Text | None = None
+    """Image of labels (bids, volumes), from `root` on: responses are means over voxels of a label."""
     confounds: Annotated[
         tuple[Annotated[str, Field(min_length=1)], ...],
         BeforeValidator(_entries),
@@ -62,6 +69,10 @@ class ResponsesBlock(Closed):
     def as_plain(self, layout: str) -> dict[str, Any]:
         """What is done, without what is not: part of the key of a fit."""
         found: dict[str, Any] = {}
+        if self.smoothing_mm is not None:
+            found["smoothing_mm"] = self.smoothing_mm
+        if self.parcels is not None:
+            found["parcels"] = self.parcels
         if self.detrend != "none":
             found["detrend"] = self.detrend
             found |= {} if self.detrend == "linear" else {"window_s": self.window_s}
@@ -111,5 +122,30 @@ class DatasetBlock(Closed):
     @property
     def options(self) -> dict[str, Any]:
         """Keys that only some layouts take, as far as they are given."""
-        names = ("tr_s", "run_table", "select", "derivatives", "mask")
-        return {k: v for k in names if (v := getattr(self, k)) is not None}
+        own = {k: getattr(self, k) for k in ("tr_s", "run_table", "select", "derivatives", "mask")}
+        own |= {k: getattr(self.responses, k) for k in ("smoothing_mm", "parcels")}
+        return {name: value for name, value in own.items() if value is not None}
+
+
+def responses_words(plain: Mapping[str, Any]) -> str:
+    """What is done with responses (`ResponsesBlock.as_plain`), in words for people."""
+    detrend, window = plain.get("detrend"), plain.get("window_s", 0)
+    told = []
+    if "smoothing_mm" in plain:
+        told.append(f"smoothed by {plain['smoothing_mm']:g} mm")
+    if "parcels" in plain:
+        told.append(f"means over parcels of {plain['parcels']}")
+    if detrend is not None:
+        told.append(
+            {
+                "linear": "a line taken out",
+                "cosine": f"cosines of periods above {window:g} s taken out",
+                "median": f"a running median of {window:g} s taken out",
+                "savgol": f"a Savitzky-Golay filter of order 3 and {window:g} s taken out",
+            }[detrend]
+        )
+    if "confounds" in plain:
+        told.append(f"{', '.join(plain['confounds'])} regressed out")
+    if "zscore" in plain:
+        told.append("z-scored in each run")
+    return ", ".join(told) or "as they are"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from d2b_ray.catalog.significance_tests import TESTS
 from d2b_ray.errors import StoreError
+from d2b_ray.spec.dataset import responses_words
 from d2b_ray.steps.columns import in_place
 from d2b_ray.steps.intervals import Intervals
 from d2b_ray.steps.recording import Stopwatch, record
@@ -61,7 +62,11 @@ def commit(task: Task, values: Sequence[Any], cache: WorkerCache, device: str) -
     if params["table"] == "parquet":
         for path, table in fit_tables(place, task.unit.key, voxels, fit, tests, bounds).items():
             written[path] = store.write_table(path, table)
-    summary = fit_summary(place, task.unit, task.fingerprints, fit, tests, voxels)
+    about = {
+        "tr_s": cache.dataset.runs.tr_s,
+        "responses": responses_words(cache.settings.treatment),
+    }
+    summary = fit_summary(place, task.unit, task.fingerprints, fit, tests, voxels, about)
     written[place.summary] = store.write_json(place.summary, summary)
     timing = {"fit_seconds": fit.details.get("seconds"), "fit_host": fit.details.get("host")}
     record(task, store, written, watch, device, commit=cache.settings.commit, extra=timing)

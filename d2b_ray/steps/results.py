@@ -178,8 +178,12 @@ def fit_summary(
     fit: Fit,
     tests: FitPValues,
     voxels: Voxels,
+    about: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """What made the fit and its numbers in short. Holds no time and no host: same spec, same bytes."""
+    """What made the fit and its numbers in short. Holds no time and no host: same spec, same bytes.
+
+    `about` the responses: tr_s, and what was done with them.
+    """
     significant = tests.significant
     scores = (("r", fit.r), ("cv_r", fit.cv_r))
     rois, regions = {}, voxels.roi if fit.kept is None else voxels.roi[fit.kept]
@@ -205,6 +209,7 @@ def fit_summary(
             "voxels": len(fit.r),
             "left_out": len(voxels.index) - len(fit.r),
             "at_ends": fit.details["at_ends"],
+            **about,
             **_tested(unit.params["significance"]),
             "mean_r": float(np.mean(fit.r, dtype=float)),
             "median_r": float(np.median(fit.r)),

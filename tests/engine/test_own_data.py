@@ -14,6 +14,7 @@ import yaml
 from golden_cases import GOLDEN
 from himalaya.ridge import RidgeCV
 from nibabel import cifti2
+from nilearn.image import smooth_img
 from own_data import AFFINE, Planted, brain_models, write_arrays, write_bids
 from problems import Quiet
 from scipy import stats
@@ -21,6 +22,7 @@ from sklearn.model_selection import LeaveOneGroupOut
 
 from d2b_ray.cli.checking import check_data
 from d2b_ray.cli.exporting import write_map
+from d2b_ray.data import DataChoices, open_dataset
 from d2b_ray.data.word_tables import Words
 from d2b_ray.design import Sampling, to_scans
 from d2b_ray.engine.session import run_sweep
@@ -370,3 +372,41 @@ def test_words_in_time_drive_a_sweep(tmp_path):
     assert len(files) == 6
     found = dict(extract(network, said, **options))
     np.testing.assert_allclose(store.read_array(files[0]), found["r0"][2], atol=1e-5)
+
+
+def test_volumes_smoothed_and_as_parcels(planted, tmp_path):
+    """Means over parcels of an atlas, painted back into its voxels; smoothing as nilearn does it."""
+    root = write_bids(tmp_path / "data", planted)
+    labels = np.zeros(planted.inside.shape, np.int16)
+    labels[:3], labels[3:5] = 7, 2
+    nibabel.save(nibabel.Nifti1Image(labels, AFFINE), root / "atlas.nii.gz")
+    out = tmp_path / "parcels"
+    store, (fit,) = run(root, out, "dataset.responses.parcels=atlas.nii.gz")
+    assert fit["voxels"] == 2
+    assert fit["responses"] == "means over parcels of atlas.nii.gz, z-scored in each run"
+    assert fit["tr_s"] == 1.5
+    dataset = open_dataset("bids", str(root), DataChoices(options={"parcels": "atlas.nii.gz"}))
+    inside = labels[planted.inside]
+    expected = np.stack([planted.rows[0][:, inside == n].mean(1) for n in (2, 7)], axis=1)
+    first = dataset.runs.used[:1]
+    np.testing.assert_allclose(dataset.responses("sub-01", first), expected, rtol=1e-5)
+    write_map(str(out), tmp_path / "r.nii.gz", "sub-01", "r", [])
+    painted = np.asarray(nibabel.load(tmp_path / "r.nii.gz").dataobj)
+    r = scores(store, fit)
+    for label, value in ((2, r[0]), (7, r[1])):
+        assert set(painted[planted.inside & (labels == label)].tolist()) == {value}
+    assert np.isnan(painted[planted.inside & (labels == 0)]).all()
+    smooth = open_dataset("bids", str(root), DataChoices(options={"smoothing_mm": 6.0}))
+    name = "sub-01_task-t_run-1_space-T1w_desc-preproc_bold.nii.gz"
+    image = smooth_img(str(root / "derivatives/fmriprep/sub-01/func" / name), 6.0)
+    np.testing.assert_allclose(
+        smooth.responses("sub-01", first), image.get_fdata()[planted.inside].T, rtol=1e-4, atol=1e-2
+    )
+    page = (out / "report" / "index.html").read_text()
+    assert "Responses: TR 1.5 s, means over parcels of atlas.nii.gz, z-scored in each run." in page
+    nibabel.save(nibabel.Nifti1Image(labels, np.eye(4)), root / "atlas.nii.gz")
+    with pytest.raises(D2BError, match="not in the space of the images"):
+        run(root, tmp_path / "other", "dataset.responses.parcels=atlas.nii.gz")
+    gifti = write_bids(tmp_path / "gifti", planted, "gifti")
+    with pytest.raises(D2BError, match="are for volumes, and these images are of kind surface"):
+        run(gifti, tmp_path / "third", "dataset.responses.smoothing_mm=4")

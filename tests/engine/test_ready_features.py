@@ -1,4 +1,4 @@
-"""Features that lie ready: drama2brain's tree, MATLAB files of the release, trees as the README names them."""
+"""Features that lie ready: drama2brain's tree, MATLAB files of the release, trees of one's own."""
 
 from __future__ import annotations
 
