@@ -89,7 +89,7 @@ class ArraysDataset:
         parts = [self._read(subject, run) for run in runs]
         if len({part.shape[1] for part in parts}) > 1:
             raise DataError(f"{self.root}/responses/{subject}: runs differ in number of voxels")
-        return np.concatenate(parts)
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def response_files(self, subject: str) -> tuple[str, ...]:
         """Paths of the responses and of the voxel file."""
@@ -139,7 +139,7 @@ class ArraysDataset:
 
     def _read(self, subject: str, run: Run) -> FloatArray:
         path = self._file(subject, run)
-        rows = self._load(path)
+        rows = self._load(path, mmap=True)
         check_rows(path, "responses", rows.shape, run.scans, self.extra_rows)
         return np.asarray(rows[run.kept], np.float32)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from d2b_ray.catalog.layouts import LAYOUTS
 from d2b_ray.data.choices import DataChoices
+from d2b_ray.data.mirror import local_folder
 from d2b_ray.errors import DataError
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def words_of(dataset: Dataset) -> WordFolder:
 
 
 def open_dataset(layout: str, root: str, choices: DataChoices | None = None) -> Dataset:
-    """Open the data set at `root`; what `choices` leave open is as the layout has it.
+    """Open the data set at `root`, a folder or a URL; what `choices` leave open is as the layout has it.
 
     Raises DataError when it is not there or not of that layout, or for choices that it does not take.
 
@@ -93,7 +94,7 @@ def open_dataset(layout: str, root: str, choices: DataChoices | None = None) -> 
     """
     if layout not in LAYOUTS:
         raise DataError(f"layout {layout!r} does not exist; allowed: {', '.join(LAYOUTS.names)}")
-    folder = Path(root)
+    folder = local_folder(root) if "://" in root else Path(root)
     if not folder.is_dir():
         raise DataError(
             f"dataset.root {root} is not a folder; correct it (a demo data set is made by "

@@ -90,7 +90,7 @@ class DatasetBlock(Closed):
     layout: Annotated[str, NameIn(LAYOUTS, row=False)]
     """How files lie: `drama2brain` (its tree), `arrays` (plain .npy), `bids` (fMRIPrep), or a plug-in's."""
     root: Text
-    """Folder or URL of the data; a relative path starts at the working directory."""
+    """Folder or URL (`s3://bucket/data`) of the data; a relative path starts at the working directory."""
     subjects: Subjects = "all"
     """Subjects to fit, or `all` of the data set."""
     tr_s: Above | None = None

@@ -51,11 +51,16 @@ class ResponseFiles:
         self._limit = limit_bytes
 
     def get(
-        self, key: str, samples: int, read: Callable[[], Iterable[FloatArray]]
+        self,
+        key: str,
+        samples: int,
+        read: Callable[[], Iterable[FloatArray]],
+        finish: Callable[[FloatArray], None] | None = None,
     ) -> MappedResponses | None:
         """The array of a key; made of the rows that `read` yields in order, `samples` in all, if need be.
 
-        None where it cannot be kept. Raises what `read` raises; nothing is left behind then.
+        `finish` changes the whole in its place, as a file that is mapped. None where it cannot be kept.
+        Raises what `read` raises; nothing is left behind then.
         """
         if self._limit == 0:
             return None
@@ -64,7 +69,7 @@ class ResponseFiles:
             with _locked(self.folder / f"{key}.lock"):
                 found = self._open(key)
                 if found is None:
-                    self._make(key, samples, read)
+                    self._make(key, samples, read, finish)
                     found = self._open(key)
         except _NoRoomError as error:
             log.warning("responses are read into memory, not kept in %s: %s", self.folder, error)
@@ -81,7 +86,13 @@ class ResponseFiles:
             return None
         return MappedResponses(rows, bad) if bad.shape == rows.shape[1:] else None
 
-    def _make(self, key: str, samples: int, read: Callable[[], Iterable[FloatArray]]) -> None:
+    def _make(
+        self,
+        key: str,
+        samples: int,
+        read: Callable[[], Iterable[FloatArray]],
+        finish: Callable[[FloatArray], None] | None,
+    ) -> None:
         path = self.folder / f"{key}.npy"
         part = self.folder / f"{key}.{os.getpid()}.part"
         try:
@@ -98,6 +109,8 @@ class ResponseFiles:
                 made[row : row + len(rows)] = rows
                 row += len(rows)
             assert isinstance(made, np.memmap)
+            if finish is not None:
+                finish(made)
             with _no_room():
                 made.flush()
                 np.save(path.with_suffix(".bad.npy"), unusable(made))

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 __all__ = ["WorkerCache"]
 
 ROWS = 1024  # at a time, where columns are chosen
+TREATED_BYTES = (
+    1 << 20
+)  # of float64 at a time, where responses are treated; filters take ten times that
 
 
 class WorkerCache:
@@ -144,10 +147,14 @@ class WorkerCache:
                 yield from (whole.rows[n : n + ROWS, kept] for n in range(0, len(whole.rows), ROWS))
                 return
             for run in runs:
-                yield self.treated(subject, run)
+                yield self._as_read(subject, run)
             self._check_unchanged(subject)
 
-        found = self._files.get(digest(about), sum(run.samples for run in runs), read)
+        def finish(rows: FloatArray) -> None:
+            if kept is None:  # else made of what is treated
+                self._treat(rows, subject, runs)
+
+        found = self._files.get(digest(about), sum(run.samples for run in runs), read, finish)
         if found is not None and kept is None:
             if self.settings.bad_voxels == "error" and found.bad.any():
                 _check(found.rows, runs, subject, role)
@@ -156,17 +163,35 @@ class WorkerCache:
 
     def treated(self, subject: str, run: Run) -> FloatArray:
         """Responses (samples, V) of a run, after what the sweep has done with them."""
+        rows = np.array(self._as_read(subject, run))
+        self._treat(rows, subject, [run])
+        return rows
+
+    def _as_read(self, subject: str, run: Run) -> FloatArray:
         rows = self.dataset.responses(subject, [run])
         if len(rows) != run.samples:
             raise DataError(
                 f"subject {subject}: run {run.name} has {len(rows)} rows of responses where the "
                 f"run table has {run.samples}"
             )
+        return rows
+
+    def _treat(self, rows: FloatArray, subject: str, runs: Sequence[Run]) -> None:
+        """Treat stacked runs in their place, some columns at a time: float64 takes memory."""
         how = Treatment.of(self.settings.treatment)
-        confounds = None
-        if how.confounds:
-            confounds = read_confounds(self.dataset, subject, run, how.confounds)[run.kept]
-        return how.apply(rows, run.tr_s, confounds)
+        if how.nothing:
+            return
+        start = 0
+        for run in runs:
+            confounds = None
+            if how.confounds:
+                confounds = read_confounds(self.dataset, subject, run, how.confounds)[run.kept]
+            own = rows[start : start + run.samples]
+            width = max(64, TREATED_BYTES // (8 * run.samples))
+            for first in range(0, own.shape[1], width):
+                some = own[:, first : first + width]
+                some[:] = how.apply(some, run.tr_s, confounds)
+            start += run.samples
 
     def _check_unchanged(self, subject: str) -> None:
         """DataError if the files are not those that the run was laid out with."""
@@ -200,7 +225,8 @@ class WorkerCache:
 
     def _read(self, subject: str, role: Role) -> FloatArray:
         runs = self._runs(role)
-        rows = np.concatenate([self.treated(subject, run) for run in runs])
+        rows = np.concatenate([self._as_read(subject, run) for run in runs])
+        self._treat(rows, subject, runs)
         if self.settings.bad_voxels == "error":
             _check(rows, runs, subject, role)
         return rows

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import tracemalloc
 from collections import Counter
 from dataclasses import replace
 
@@ -12,11 +13,14 @@ import pytest
 from problems import Quiet, common_sweep
 from stores import assert_equal_stores
 
+from d2b_ray.data import DataChoices, open_dataset
 from d2b_ray.data.arrays_layout import ArraysDataset
 from d2b_ray.engine.session import prepare, run_sweep
 from d2b_ray.errors import DataError
 from d2b_ray.steps.response_files import ResponseFiles
+from d2b_ray.steps.run_settings import RunSettings
 from d2b_ray.steps.worker_cache import WorkerCache
+from d2b_ray.survey.inputs import response_digest
 
 LESS = ("features.llm.annotation=story", "dataset.subjects=[S1, S2]", "compare=[]")
 
@@ -138,3 +142,41 @@ def test_processes_of_a_machine_read_it_once(tmp_path):
     for process in processes:
         process.join()
     assert sorted(told, key=str) == [5.0] * 4 + ["read"]
+
+
+def test_a_matrix_is_treated_in_a_fraction_of_its_size(tmp_path):
+    """Z-scored and detrended as it is written: 96 MB of responses with less than 32 MB of memory."""
+    root = tmp_path / "data"
+    (root / "responses" / "S1").mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for run in "abc":
+        shape = (200, 40_000)
+        rows = np.lib.format.open_memmap(
+            root / "responses" / "S1" / f"{run}.npy", "w+", np.float32, shape
+        )
+        rows[:] = (
+            rng.standard_normal((200, 1), np.float32) + np.arange(200, dtype=np.float32)[:, None]
+        )
+        rows[:, 1::2] *= -2
+        rows.flush()
+    (root / "runs.csv").write_text("run,role\na,train\nb,train\nc,test\n")
+    choices = DataChoices(options={"tr_s": 2.0})
+    settings = RunSettings(
+        sweep="s", layout="arrays", dataset_root=str(root), results=str(tmp_path), features=str(tmp_path),
+        split="all", base=".", choices=choices,
+        treatment={"zscore": "run", "detrend": "savgol", "window_s": 60.0},
+        responses={"S1": response_digest(open_dataset("arrays", str(root), choices), "S1")},
+        responses_folder=str(tmp_path / "kept"),
+    )  # fmt: skip
+    cache = WorkerCache(settings)
+    tracemalloc.start()
+    try:
+        found = cache.responses("S1", "TRAIN")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert isinstance(found, np.memmap)
+    assert found.shape == (400, 40_000)
+    assert peak < 32e6
+    np.testing.assert_allclose(found[:200, ::9999].std(0), 1, atol=1e-5)
+    np.testing.assert_allclose(found[:200, 1], -found[:200, 0], atol=1e-5)
