@@ -17,6 +17,7 @@ from d2b_ray.data.dataset import words_of
 from d2b_ray.data.treatment import Treatment
 from d2b_ray.data.unusable import unusable
 from d2b_ray.errors import D2BError
+from d2b_ray.features.stimuli import stimuli
 from d2b_ray.plan import feature_units
 from d2b_ray.plan.axes import chosen_subjects
 from d2b_ray.store import fingerprint_files
@@ -73,6 +74,8 @@ def check_everything(
     for unit in units:
         try:
             inputs.look_at_features(unit)
+            if not MODALITIES[unit.params["modality"]].reading:
+                stimuli(dataset, unit.params)  # captions are read to the last row
             found.append(Finding("ok", unit.label, "features can be made or lie ready"))
             if MODALITIES[unit.params["modality"]].clock:
                 found += _words(dataset, unit)
