@@ -20,7 +20,9 @@ MODEL = "MiniLM"
 LAYER = 4  # of 7: what drives the planted voxels
 
 
-def write_demo_data(folder: Path, seed: int, layout: str, tr_s: float) -> None:
+def write_demo_data(
+    folder: Path, seed: int, layout: str = "drama2brain", tr_s: float = 1.0
+) -> None:
     """Write the demo data set to `folder`, which must be empty or not exist."""
     model: list[Any] = []
 

@@ -24,7 +24,22 @@ if TYPE_CHECKING:
     from d2b_ray.arrays import Array, Voxels
     from d2b_ray.store import Store
 
-__all__ = ["chosen_fit", "export_map", "map_columns", "map_values", "read_space", "space_bytes"]
+__all__ = [
+    "chosen_fit",
+    "export_map",
+    "image_of",
+    "map_columns",
+    "map_values",
+    "read_space",
+    "space_bytes",
+]
+
+
+ENDINGS = {
+    "surfaces": (".func.gii", ".shape.gii"),
+    "grayordinates": (".dscalar.nii",),
+    "a volume": (".nii.gz", ".nii"),
+}
 
 
 def map_columns() -> tuple[str, ...]:
@@ -101,29 +116,53 @@ def map_values(store: Store, fit: Mapping[str, Any], column: str) -> Array:
     return np.asarray(values.cast(pa.float32()).to_numpy(zero_copy_only=False), np.float32)
 
 
-def export_map(values: Array, space: Mapping[str, Array], name: str, out: Path) -> list[Path]:
-    """Write values (V,) as an image; returns the files. SpecError for an ending of another space."""
+def image_of(values: Array, space: Mapping[str, Array], name: str) -> Any:
+    """Values (V,) as a nibabel image, NaN outside; of surfaces a list, the left hemisphere first.
+
+    DataError where it is not known where the voxels lie.
+    """
     if len(space["surface"]):
-        kind, endings, write = "surfaces", [".func.gii", ".shape.gii"], _write_gifti
-    elif str(space["axes"]):
-        kind, endings, write = "grayordinates", [".dscalar.nii"], _write_cifti
-    elif len(space["shape"]):
-        kind, endings, write = "a volume", [".nii.gz", ".nii"], _write_nifti
-    else:
-        raise SpecError(
-            "export: where the voxels of this subject lie is not known; layout arrays tells it by "
-            "voxels/<subject>.npz (a mask, with an affine)"
-        )
-    if not out.name.endswith(tuple(endings)) or (
-        write is _write_nifti and out.name.endswith(".dscalar.nii")
-    ):
+        return _surfaces(values, space, name)
+    if str(space["axes"]):
+        return _grayordinates(values, space, name)
+    if len(space["shape"]):
+        return _volume(values, space, name)
+    raise DataError(
+        "where the voxels of this subject lie is not known; layout arrays tells it by "
+        "voxels/<subject>.npz (a mask, with an affine)"
+    )
+
+
+def export_map(values: Array, space: Mapping[str, Array], name: str, out: Path) -> list[Path]:
+    """Write values (V,) as an image; returns the files, one a hemisphere (`_hemi-L`, `_hemi-R`).
+
+    SpecError for an ending of another space.
+    """
+    kind = (
+        "surfaces"
+        if len(space["surface"])
+        else "grayordinates"
+        if str(space["axes"])
+        else "a volume"
+    )
+    endings = ENDINGS[kind]
+    if not out.name.endswith(endings) or (kind == "a volume" and ".dscalar." in out.name):
         raise SpecError(f"{out}: the space is of {kind}; must end in {' or '.join(endings)}")
     if not out.absolute().parent.is_dir():
         raise SpecError(f"{out}: there is no folder {out.absolute().parent}; make it first")
-    return write(values, space, name, out)
+    images = image_of(values, space, name)
+    if not isinstance(images, list):
+        needs_imaging("nibabel").save(images, out)
+        return [out]
+    stem, ending = out.name.split(".", 1)
+    paths = [out.with_name(f"{stem}_hemi-{side}.{ending}") for side in "LR"][: len(images)]
+    paths = [out] if len(images) == 1 else paths
+    for image, path in zip(images, paths, strict=True):
+        needs_imaging("nibabel").save(image, path)
+    return paths
 
 
-def _write_nifti(values: Array, space: Mapping[str, Array], name: str, out: Path) -> list[Path]:
+def _volume(values: Array, space: Mapping[str, Array], name: str) -> Any:
     nibabel = needs_imaging("nibabel")
     flat = np.full(int(np.prod(space["shape"])), np.nan, np.float32)
     if "parcels" in space:
@@ -136,37 +175,29 @@ def _write_nifti(values: Array, space: Mapping[str, Array], name: str, out: Path
     image = nibabel.Nifti1Image(volume, np.eye(4) if affine is None else affine)
     image.header.set_xyzt_units("mm" if affine is not None else "unknown")
     image.header["descrip"] = name[:79].encode()
-    nibabel.save(image, out)
-    return [out]
+    return image
 
 
-def _write_gifti(values: Array, space: Mapping[str, Array], name: str, out: Path) -> list[Path]:
-    """A file a hemisphere; their names end in _hemi-L and _hemi-R before the ending."""
+def _surfaces(values: Array, space: Mapping[str, Array], name: str) -> list[Any]:
     nibabel = needs_imaging("nibabel")
     parts = np.split(values, np.cumsum(space["surface"])[:-1])
-    written = []
-    stem, ending = out.name.split(".", 1)
-    for side, part in zip("LR"[: len(parts)], parts, strict=True):
+    images = []
+    for structure, part in zip(("CortexLeft", "CortexRight")[: len(parts)], parts, strict=True):
         array = nibabel.gifti.GiftiDataArray(
             part.astype(np.float32), intent="NIFTI_INTENT_NONE", meta={"Name": name}
         )
-        structure = {"L": "CortexLeft", "R": "CortexRight"}[side]
         meta = nibabel.gifti.GiftiMetaData({"AnatomicalStructurePrimary": structure})
-        path = out if len(parts) == 1 else out.with_name(f"{stem}_hemi-{side}.{ending}")
-        nibabel.save(nibabel.gifti.GiftiImage(darrays=[array], meta=meta), path)
-        written.append(path)
-    return written
+        images.append(nibabel.gifti.GiftiImage(darrays=[array], meta=meta))
+    return images
 
 
-def _write_cifti(values: Array, space: Mapping[str, Array], name: str, out: Path) -> list[Path]:
-    nibabel = needs_imaging("nibabel")
+def _grayordinates(values: Array, space: Mapping[str, Array], name: str) -> Any:
     cifti = needs_imaging("nibabel.cifti2")
     parser = needs_imaging("nibabel.cifti2.parse_cifti2").Cifti2Parser()
     parser.parse(f'<CIFTI Version="2"><Matrix>{space["axes"]}</Matrix></CIFTI>'.encode())
     places = cifti.BrainModelAxis.from_index_mapping(parser.header.matrix[0])
     axes = (cifti.ScalarAxis([name]), places)
-    nibabel.save(cifti.Cifti2Image(values[None].astype(np.float32), axes), out)
-    return [out]
+    return cifti.Cifti2Image(values[None].astype(np.float32), axes)
 
 
 def _words(value: Any) -> str:

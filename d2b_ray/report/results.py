@@ -1,0 +1,140 @@
+"""Results of a sweep in Python, on disk or in a bucket: tables, arrays and images, read when asked for.
+
+    results = d2b_ray.open_results("demo/results")
+    results.fits                                            # a row a fit (pandas)
+    results.voxels(subject="DM01", annotation="story")      # a row a voxel and fit
+    results.array("cc", subject="DM01", annotation="story", layer=4)
+    results.image("r", subject="DM01", annotation="story", layer=4)     # nibabel
+
+Words that choose are columns of the table of fits; a list allows several values. Needs pandas; no Ray.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from d2b_ray.errors import DataError, SpecError
+from d2b_ray.report.columns import FITS
+from d2b_ray.report.maps import image_of, map_values, read_space
+from d2b_ray.store import Layout, Store
+
+if TYPE_CHECKING:
+    from d2b_ray.arrays import Array
+
+__all__ = ["Results", "open_results"]
+
+
+def open_results(root: str) -> Results:
+    """The results below `root`, a folder or a URL. DataError where none are."""
+    return Results(Store(str(root)))
+
+
+class Results:
+    """What a sweep has left in its output root. Opening reads nothing but that the tables are there."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        if not store.exists(Layout.FITS):
+            raise DataError(
+                f"{store.address(Layout.FITS)} is not there: no sweep has ended in {store.url}, or its "
+                "output.table is none"
+            )
+
+    def __repr__(self) -> str:
+        return f"Results({self._store.url!r}: {self._table.num_rows} fits)"
+
+    @property
+    def url(self) -> str:
+        """Where the results lie."""
+        return self._store.url
+
+    @cached_property
+    def fits(self) -> Any:
+        """A row a fit: a pandas DataFrame of tables/fits.parquet."""
+        return self._table.to_pandas()
+
+    @cached_property
+    def comparisons(self) -> Any:
+        """A row a pair of fits, subject and region: tables/comparisons.parquet; DataError without any."""
+        if not self._store.exists(Layout.COMPARISONS):
+            raise DataError(f"{self._store.url}: the sweep has no `compare`")
+        return self._store.read_table(Layout.COMPARISONS).to_pandas()
+
+    def voxels(self, **where: Any) -> Any:
+        """A row a voxel and fit, of the fits that agree with `where`: a pandas DataFrame."""
+        return self._of_fits(Layout.voxels, where)
+
+    def bands(self, **where: Any) -> Any:
+        """A row a voxel and band of the banded fits that agree with `where`."""
+        return self._of_fits(Layout.bands, {**where, "_banded": True})
+
+    def array(self, name: str, **where: Any) -> Array:
+        """An array of one fit by the stem of its file: `cc`, `cv_cc`, `coef`, `predictions` ...
+
+        SpecError unless `where` leaves one fit, or for an array that it has not.
+        """
+        fit = self.fit(**where)
+        paths = [p for p in self._store.list(f"{fit['folder']}/") if p.endswith(".npy")]
+        there = {path.rpartition("/")[2].removesuffix(".npy"): path for path in paths}
+        suffix = "_".join([fit["reduction"], *self._endings(fit)])
+        found = there.get(f"{name}_{suffix}")
+        if found is None:
+            own = sorted(stem.removesuffix(f"_{suffix}") for stem in there if stem.endswith(suffix))
+            raise SpecError(
+                f"{name!r}: the fit has no such array; it has {', '.join(own) or 'none'} (output.save)"
+            )
+        return self._store.read_array(found)
+
+    def image(self, column: str = "r", **where: Any) -> Any:
+        """A column of the table of voxels of one fit as a nibabel image; a list of them for hemispheres.
+
+        SpecError unless `where` leaves one fit; DataError where it is not known where voxels lie.
+        """
+        fit = self.fit(**where)
+        values = map_values(self._store, fit, column)
+        return image_of(values, read_space(self._store, fit["subject"]), column)
+
+    def fit(self, **where: Any) -> dict[str, Any]:
+        """The row of the one fit that agrees with `where`; SpecError for none or several."""
+        rows = self._chosen(where)
+        if len(rows) != 1:
+            rest = rows or self._table.to_pylist()
+            names = [n for n in FITS.names[1:12] if len({str(row[n]) for row in rest}) > 1]
+            told = "; ".join(
+                f"{name}: {', '.join(sorted({str(row[name]) for row in rest})[:8])}"
+                for name in names
+            )
+            raise SpecError(f"{len(rows)} fits are so; must be one: say {told}")
+        return rows[0]
+
+    @cached_property
+    def _table(self) -> pa.Table:
+        return self._store.read_table(Layout.FITS)
+
+    def _endings(self, fit: dict[str, Any]) -> list[str]:
+        split = [] if fit["split"] == "all" else [fit["split"]]
+        return split + ([] if fit["label"] is None else [fit["label"]])
+
+    def _chosen(self, where: dict[str, Any]) -> list[dict[str, Any]]:
+        strangers = [name for name in where if name not in FITS.names]
+        if strangers:
+            raise SpecError(
+                f"{strangers[0]}: is no column of the table of fits; allowed: {', '.join(FITS.names)}"
+            )
+        wanted = {
+            name: set(value) if isinstance(value, (list, tuple, set)) else {value}
+            for name, value in where.items()
+        }
+        rows = self._table.to_pylist()
+        return [row for row in rows if all(row[name] in some for name, some in wanted.items())]
+
+    def _of_fits(self, path: Any, where: dict[str, Any]) -> Any:
+        banded = where.pop("_banded", False)
+        rows = [row for row in self._chosen(where) if not banded or row["bands"]]
+        if not rows:
+            raise SpecError(f"no fit is so: {where or 'there is none'}")
+        tables = [self._store.read_table(path(row["subject"], row["fit"])) for row in rows]
+        return pa.concat_tables(tables).unify_dictionaries().to_pandas()
