@@ -56,7 +56,7 @@ class Run:
     before. `title` and 1-based `part` of what was shown; part 0: the run has a name only, `title`.
     `repeat_of` names the run whose stimulus was shown again, "" where it was new. `tr_s` seconds from
     sample to sample; `recorded` samples of the files, 0: as many as seconds; `cut_end` last samples that
-    go, too.
+    go, too; `shows` the name that files of its stimulus have, "": its own.
     """
 
     title: str
@@ -71,11 +71,17 @@ class Run:
     tr_s: float = field(default=1.0, repr=False)
     recorded: int = field(default=0, repr=False)
     cut_end: int = field(default=0, repr=False)
+    shows: str = field(default="", repr=False)
 
     @property
     def name(self) -> str:
         """File stem of the run in a feature tree: `Title_001`, or its name."""
         return f"{self.title}_{self.part:03d}" if self.part else self.title
+
+    @property
+    def stimulus(self) -> str:
+        """Name that files of the stimulus have: words, captions, frames, sound."""
+        return self.shows or self.name
 
     @property
     def scans(self) -> int:
@@ -95,8 +101,8 @@ class Run:
     @property
     def described(self) -> str:
         """All that fits depend on, as text for digests; of a run at a TR of 1 s, as it always was."""
-        more = (self.tr_s, self.recorded, self.cut_end)
-        return repr(self) if more == (1.0, 0, 0) else f"{self!r} {more}"
+        more = (self.tr_s, self.recorded, self.cut_end, self.shows)
+        return repr(self) if more == (1.0, 0, 0, "") else f"{self!r} {more}"
 
     def role(self, split: Split) -> Role:
         """What the run is used for in a split: `TRAIN`, `VALID` or nothing."""

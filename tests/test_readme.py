@@ -80,6 +80,12 @@ def test_ones_own_arrays_by_the_commands_of_the_readme(tmp_path, rng):
     assert np.nanmedian(values) > 0.3
 
 
+def test_the_estimators_of_the_readme_fit(rng):
+    names = {"features": rng.standard_normal((80, 5)), "responses": rng.standard_normal((80, 3))}
+    exec(f"import d2b_ray\n{block_with('d2b_ray.Delayer')}", names)
+    assert names["predicted"].shape == (80, 3)
+
+
 @pytest.mark.parametrize("words", ["name: mine", "name: objects"])
 def test_the_sweeps_over_ones_own_data_are_valid(words):
     assert parse(block_with(words)).fits

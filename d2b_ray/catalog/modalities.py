@@ -127,6 +127,7 @@ MODALITIES: Table[Modality] = Table(
         "vision_language": "d2b_ray.modalities.vision_language:MODALITY",
         "words": "d2b_ray.modalities.words:MODALITY",
         "surprisal": "d2b_ray.modalities.surprisal:MODALITY",
+        "timedvectors": "d2b_ray.modalities.timedvectors:MODALITY",
         "wordrate": "d2b_ray.modalities.wordrate:MODALITY",
         "own": "d2b_ray.modalities.own:MODALITY",
         "events": "d2b_ray.modalities.events:MODALITY",

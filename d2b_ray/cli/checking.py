@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from d2b_ray.cli.exporting import named
+from d2b_ray.data.array_files import ENDINGS
 from d2b_ray.data.bids_files import bold_files
 from d2b_ray.engine.addresses import address_of, base_folder
 from d2b_ray.errors import DataError
@@ -71,9 +72,11 @@ def _runs(folder: Path, select: dict[str, str]) -> list[str]:
     """Runs of all subjects, sorted."""
     responses = folder / "responses"
     if responses.is_dir():
-        found = {path.stem for path in responses.glob("*/*.npy")}
+        found = {p.stem for p in responses.glob("*/*") if p.suffix in ENDINGS}
         if not found:
-            raise DataError(f"{responses}: there are no files <subject>/<run>.npy")
+            raise DataError(
+                f"{responses}: there are no files <subject>/<run>.npy (or .npz, .parquet)"
+            )
         return sorted(found)
     files = bold_files(folder, None, select)
     return sorted({run for own in files.values() for run in own})

@@ -1,7 +1,7 @@
-"""Layout `arrays`: plain NumPy files, for data that come from elsewhere.
+"""Layout `arrays`: plain files of arrays, for data that come from elsewhere.
 
 <root>/runs.csv                            run table: run, role, and what else is known (`plain_runs`)
-<root>/responses/<subject>/<run>.npy       (samples, V) numbers
+<root>/responses/<subject>/<run>.npy       (samples, V) numbers; or .npz with one array, or .parquet
 <root>/voxels/<subject>.npz                optional: where voxels lie (`voxel_file`), labels of regions
 <root>/confounds/<subject>/<run>.tsv       optional: nuisance regressors, a row a sample, a header
 <root>/events/<subject>/<run>.tsv          optional: onset, duration and more, as BIDS has them
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from d2b_ray.data.array_files import ENDINGS, matrix_shape, read_matrix
 from d2b_ray.data.captions import CaptionFolder
 from d2b_ray.data.lengths import check_rows
 from d2b_ray.data.media import MediaFolder
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from d2b_ray.arrays import Array, FloatArray, Run, RunTable, Voxels
+    from d2b_ray.arrays import FloatArray, Run, RunTable, Voxels
     from d2b_ray.data.lengths import ExtraRows
 
 __all__ = ["ArraysDataset"]
@@ -101,7 +102,7 @@ class ArraysDataset:
             )
         width = None
         for path, run in zip(paths, self.runs.recorded, strict=True):  # by their headers
-            shape = self._load(path, mmap=True).shape
+            shape = matrix_shape(path)
             check_rows(path, "responses", shape, run.scans, self.extra_rows)
             width = shape[1] if width is None else width
             if shape[1] != width or not width:
@@ -114,7 +115,7 @@ class ArraysDataset:
 
     def voxels(self, subject: str) -> Voxels:
         """What voxels/<subject>.npz says; without it, columns are numbered from 0."""
-        width = self._load(self._file(subject, self.runs.used[0]), mmap=True).shape[1]
+        width = matrix_shape(self._file(subject, self.runs.used[0]))[1]
         path = self.root / "voxels" / f"{subject}.npz"
         if not path.is_file():
             return numbered(width)
@@ -130,29 +131,18 @@ class ArraysDataset:
 
     def _facts(self, run: str) -> RunFacts:
         """Samples of a run, by the header of the first subject's file."""
-        return RunFacts(
-            len(self._load(self.root / "responses" / self.subjects[0] / f"{run}.npy", mmap=True))
-        )
+        return RunFacts(matrix_shape(self._named(self.subjects[0], run))[0])
 
     def _file(self, subject: str, run: Run) -> Path:
-        return self.root / "responses" / subject / f"{run.name}.npy"
+        return self._named(subject, run.name)
+
+    def _named(self, subject: str, run: str) -> Path:
+        """The file of a run that is there; else the .npy that might be."""
+        paths = [self.root / "responses" / subject / f"{run}{ending}" for ending in ENDINGS]
+        return next((path for path in paths if path.is_file()), paths[0])
 
     def _read(self, subject: str, run: Run) -> FloatArray:
         path = self._file(subject, run)
-        rows = self._load(path, mmap=True)
+        rows = read_matrix(path)
         check_rows(path, "responses", rows.shape, run.scans, self.extra_rows)
         return np.asarray(rows[run.kept], np.float32)
-
-    def _load(self, path: Path, *, mmap: bool = False) -> Array:
-        try:
-            with path.open("rb") as file:  # np.load opens archives too, and may leave them open
-                np.lib.format.read_magic(file)
-            rows: Array = np.load(path, allow_pickle=False, mmap_mode="r" if mmap else None)
-        except (OSError, ValueError) as error:
-            raise DataError(f"{path}: responses cannot be read ({error})") from error
-        if rows.ndim != 2 or rows.dtype.kind not in "fiu":
-            raise DataError(
-                f"{path}: {rows.dtype} of shape {rows.shape}; expected numbers of shape "
-                "(samples, voxels)"
-            )
-        return rows

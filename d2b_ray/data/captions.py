@@ -32,7 +32,7 @@ NAME = re.compile(r"(?P<title>.+)_run(?P<part>\d+)_(?P<level>.+)_each1sec_en\.tx
 class CaptionFolder:
     """The caption files `{title}_run{part}_{level}_each1sec_en.txt` of one folder.
 
-    Of runs that have a name only: `{run}_{level}.txt`.
+    Of runs that have a name only: `{stimulus}_{level}.txt`.
     """
 
     def __init__(self, folder: Path, runs: RunTable) -> None:
@@ -45,7 +45,7 @@ class CaptionFolder:
         if self._levels is None:
             names = [path.name for path in self.folder.glob("*.txt")]
             found = (NAME.fullmatch(name) for name in names)
-            named = [f"{run.name}_" for run in self._runs.runs if not run.part]
+            named = [f"{run.stimulus}_" for run in self._runs.runs if not run.part]
             plain = (
                 n.removeprefix(r).removesuffix(".txt")
                 for r in named
@@ -58,7 +58,7 @@ class CaptionFolder:
     def path(self, run: Run, level: str) -> Path:
         """File of a run and level."""
         if not run.part:
-            return self.folder / f"{run.name}_{level}.txt"
+            return self.folder / f"{run.stimulus}_{level}.txt"
         return self.folder / f"{run.title}_run{run.part}_{level}_each1sec_en.txt"
 
     def files(self, level: str) -> tuple[str, ...]:

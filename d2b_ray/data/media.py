@@ -55,7 +55,7 @@ class MediaFolder:
             "video": "video/{}.mp4 (or " + " ".join(VIDEOS[1:]) + ")",
             "sound": "audio/{}.wav",
         }[medium]
-        found = {run: find[medium](run) for run in self.seconds}
+        found = {run.name: find[medium](run.stimulus) for run in self._runs.used}
         missing = [run for run, path in found.items() if path is None]
         if missing:
             more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""

@@ -7,6 +7,7 @@
     scans         samples of the files; default: what the files have
     stimulus_s    seconds of the stimulus in whole seconds (rows of captions, frames); default: all of the run
     trim_start, trim_end    samples that are left out there; default 0
+    stimulus      name that files of its stimulus have (words, captions, frames); default: that of the run
     repeat_of     name of the run whose stimulus was shown again
     role_splitA, role_splitB    roles under dataset.split: splitA and splitB
 
@@ -134,6 +135,7 @@ def _run(
         tr_s=tr,
         recorded=scans,
         cut_end=end,
+        shows=row.get("stimulus", "").strip(),
     )
     if run.samples < 2:
         raise DataError(

@@ -92,7 +92,7 @@ class WordFolder:
         return self._read[run.name, level]
 
     def _path(self, run: Run, level: str) -> Path:
-        paths = [self.folder / level / f"{run.name}{ending}" for ending in ENDINGS]
+        paths = [self.folder / level / f"{run.stimulus}{ending}" for ending in ENDINGS]
         found = next((path for path in paths if path.is_file()), None)
         if found is None:
             raise DataError(

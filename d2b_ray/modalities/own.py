@@ -34,11 +34,11 @@ class OwnBlock(FeatureBlock):
             if value is None:
                 continue
             try:
-                made = value.format(run="RUN", model="", subject="")
+                made = value.format(run="RUN", stimulus="RUN", model="", subject="")
             except (KeyError, IndexError, ValueError):
                 made = ""
             if "RUN" not in made:
-                words = f"a path with {{run}} in it and, if you like, {{model}} and {{subject}} ({name})"
+                words = f"a path with {{run}} or {{stimulus}} in it, and {{model}}, {{subject}} if need be ({name})"
                 raise PydanticCustomError("allowed", "{words}", {"words": words})
         return self
 

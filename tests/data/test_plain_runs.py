@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from d2b_ray.data import DataChoices, open_dataset
+from d2b_ray.data.captions import CaptionFolder
+from d2b_ray.data.media import MediaFolder
 from d2b_ray.data.plain_runs import RunFacts, read_any_runs
+from d2b_ray.data.word_tables import WordFolder
 from d2b_ray.errors import DataError
 
 TWO_SECONDS = RunFacts(100, 2.0)
@@ -87,3 +94,44 @@ def test_the_table_of_the_paper_is_a_row_a_second(tmp_path):
     text = "title,part,seconds,overlap,split_all,split_a,split_b,cv_group\nA,1,60,0,TRAIN,,,1\n"
     assert table(tmp_path, text).tr_s == 1.0
     assert "dataset.tr_s is 1.5, and this table has titles" in told(tmp_path, text, 1.5)
+
+
+def test_runs_may_share_a_stimulus_by_its_name(tmp_path):
+    (tmp_path / "words" / "said").mkdir(parents=True)
+    (tmp_path / "annotations").mkdir()
+    (tmp_path / "words" / "said" / "film.tsv").write_text("word\tonset\nfox\t3\n")
+    (tmp_path / "annotations" / "film_story.txt").write_text("one\n" + "a fox\n" * 200)
+    runs = table(tmp_path, "run,role,stimulus\na,train,film\nb,test,film\n")
+    words = WordFolder(tmp_path / "words", runs)
+    assert [words.read(run, "said").words for run in runs.runs] == [("fox",), ("fox",)]
+    captions = CaptionFolder(tmp_path / "annotations", runs)
+    assert captions.levels() == ("story",)
+    assert len(set(captions.files("story"))) == 1
+    assert captions.read(runs.runs[1], "story")[0] == ["a fox"]
+    (tmp_path / "stimuli" / "audio").mkdir(parents=True)
+    (tmp_path / "stimuli" / "audio" / "film.wav").write_bytes(b"")
+    paths = MediaFolder(tmp_path / "stimuli", runs).paths("sound")
+    assert {run: path.name for run, path in paths.items()} == {"a": "film.wav", "b": "film.wav"}
+    assert runs.runs[0].described != table(tmp_path, "run,role\na,train\n").runs[0].described
+
+
+def test_responses_of_other_endings_are_the_same(tmp_path, rng):
+    rows = rng.standard_normal((30, 4)).astype(np.float32)
+    (tmp_path / "responses" / "S").mkdir(parents=True)
+    for name in "abc":
+        np.save(tmp_path / "responses" / "S" / f"{name}.npy", rows)
+    np.savez(tmp_path / "responses" / "S" / "b.npz", rows)
+    (tmp_path / "responses" / "S" / "b.npy").unlink()
+    (tmp_path / "responses" / "S" / "c.npy").unlink()
+    frame = pa.table({f"v{n}": rows[:, n] for n in range(4)})
+    pq.write_table(frame, tmp_path / "responses" / "S" / "c.parquet")
+    (tmp_path / "runs.csv").write_text("run,role\na,train\nb,train\nc,test\n")
+    dataset = open_dataset("arrays", str(tmp_path), DataChoices(options={"tr_s": 2.0}))
+    for run in dataset.runs.used:
+        np.testing.assert_array_equal(dataset.responses("S", [run]), rows)
+    assert len(dataset.response_files("S")) == 3
+    np.savez(tmp_path / "responses" / "S" / "b.npz", rows, rows)
+    with pytest.raises(
+        DataError, match=r"b\.npz: responses cannot be read \(it holds arr_0\.npy, arr_1\.npy"
+    ):
+        open_dataset("arrays", str(tmp_path), DataChoices(options={"tr_s": 2.0}))

@@ -11,6 +11,7 @@ from d2b_ray.data.word_tables import Words
 from d2b_ray.errors import ExtractionError
 from d2b_ray.features.spoken.extract import extract, load, source, text_rows
 from d2b_ray.features.spoken.reader import LAST, collect_contexts
+from d2b_ray.features.words import timed
 
 SAID = ("the", "extraordinarily", "quick", "fox,", "jumps", "over", "it")
 
@@ -77,3 +78,15 @@ def test_a_word_without_tokens_is_named(model):
     with pytest.raises(ExtractionError, match="has no tokens"):
         text_rows(model, [f"the{LAST}\u200b" if "bert" in model.source.location else f"the{LAST}"],
                   layers=[1], tokens="avg", batch_tokens=64)  # fmt: skip
+
+
+def test_vectors_of_words_in_time(tmp_path):
+    path = tmp_path / "vectors.txt"
+    path.write_text("the 1 0 0\nfox 0 1 0\nFox 0 0 1\n")
+    found = timed.load(timed.source(str(path), None, "timedvectors"), device="cpu", dtype="float32")
+    said = {"a": words_of("The", '"fox,"', "Fox", "jumps", "fox", untimed=[4])}
+    ((run, rows),) = timed.extract(found, said)
+    assert run == "a"
+    assert rows[0].tolist() == [[1, 0, 0], [0, 1, 0], [0, 0, 1], [0, 0, 0]]
+    with pytest.raises(ExtractionError, match="the file knows none of 1 words of the data set"):
+        list(timed.extract(found, {"a": words_of("jumps")}))

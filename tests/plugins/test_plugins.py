@@ -188,8 +188,8 @@ def test_layers_are_those_that_the_plugin_says(site, spec):
             "features.loud.modality=smell",
             (
                 'features.loud.modality: got "smell"; must be one of: semantic, wordvectors, vision, '
-                "audio, vision_language, words, surprisal, wordrate, own, events, confounds, broken, "
-                "loudness"
+                "audio, vision_language, words, surprisal, timedvectors, wordrate, own, events, "
+                "confounds, broken, loudness"
             ),
         ),
         (

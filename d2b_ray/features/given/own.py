@@ -56,7 +56,12 @@ def read(dataset: Dataset, params: Mapping[str, Any], run: Run) -> tuple[FloatAr
 
 
 def _path(dataset: Dataset, params: Mapping[str, Any], key: str, run: Run) -> Path:
-    words = {"run": run.name, "model": params["model"], "subject": params.get("subject", "")}
+    words = {
+        "run": run.name,
+        "stimulus": run.stimulus,
+        "model": params["model"],
+        "subject": params.get("subject", ""),
+    }
     path = Path(str(dataset.feature_root)) / str(params[key]).format(**words)
     if not path.is_file():
         raise DataError(f"{path}: features of run {run.name} are missing ({key}: {params[key]})")
