@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import resource
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from d2b_ray.engine.session import run_sweep
 from d2b_ray.spec import load
 
 ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text()
 SUBJECTS = ("DM01", "DM03")
 DRIVEN = ("speechTranscription", "objectiveAnnot50chara", "story")
 
@@ -78,6 +80,17 @@ def test_planted_voxels_are_found_and_noise_is_not(voxels, truth, subject, level
     noise = chosen.p.to_numpy()[strength == 0]
     low, high = binom.interval(0.999, len(noise), 0.05)
     assert low <= (noise < 0.05).sum() <= high
+
+
+def test_results_in_python_as_the_readme_has_them(base, results):
+    (program,) = re.findall(r"```python\n(import d2b_ray\n\nresults = .*?)```", README, re.DOTALL)
+    names = {}
+    with contextlib.chdir(base):
+        exec(program, names)
+    assert len(names["results"].fits) == 18
+    image = np.asarray(names["brain"].dataobj)
+    assert sorted(image[np.isfinite(image)].tolist()) == sorted(names["r"].tolist())
+    assert names["r"].shape == (2160,)
 
 
 def test_the_driving_level_of_each_region_is_recovered(voxels, truth):

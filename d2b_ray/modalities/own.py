@@ -38,7 +38,7 @@ class OwnBlock(FeatureBlock):
             except (KeyError, IndexError, ValueError):
                 made = ""
             if "RUN" not in made:
-                words = f"a path with {{run}} or {{stimulus}} in it, and {{model}}, {{subject}} if need be ({name})"
+                words = f"a path with {{run}} or {{stimulus}}, and {{model}}, {{subject}} if need be ({name})"
                 raise PydanticCustomError("allowed", "{words}", {"words": words})
         return self
 
