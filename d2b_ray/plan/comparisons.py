@@ -28,8 +28,21 @@ def pairs(sweep: Sweep, places: Sequence[Mapping[str, Any]]) -> list[Pair]:
 
     Raises PlanError for an entry of `compare` that finds no pair, or more than one fit for a name.
     """
-    known = [_words(place) for place in places]
-    found: list[Pair] = []
+    found: dict[tuple[int, int, int], Pair] = {}
+    own = sorted({place["only"] for place in places if "only" in place})
+    for subject in own or [""]:  # a fit may be of one subject only, which has features of its own
+        known = {
+            number: _words(place)
+            for number, place in enumerate(places)
+            if place.get("only", subject) == subject
+        }
+        for entry, pair in _of_subject(sweep, known):
+            found.setdefault((entry, *pair[:2]), pair)
+    return [pair for _, pair in sorted(found.items(), key=lambda item: item[0][0])]
+
+
+def _of_subject(sweep: Sweep, known: Mapping[int, Mapping[str, Any]]) -> Iterator[tuple[int, Pair]]:
+    """Entry of `compare` and pair, of the fits of one subject by their numbers."""
     for number, entry in enumerate(sweep.compare):
         if entry.by is None:
             assert entry.first is not None
@@ -40,7 +53,7 @@ def pairs(sweep: Sweep, places: Sequence[Mapping[str, Any]]) -> list[Pair]:
             )
             if first == second:
                 raise PlanError(f"compare.{number}: first and second are the same fit")
-            found.append((first, second, entry))
+            yield number, (first, second, entry)
             continue
         own = list(_by(entry, known))
         if not own:
@@ -49,8 +62,8 @@ def pairs(sweep: Sweep, places: Sequence[Mapping[str, Any]]) -> list[Pair]:
                 f"compare.{number}: no two fits differ in {entry.by} and agree in all else{against}; "
                 f"there are {len(known)} fits of a subject: correct by, where or against"
             )
-        found += own
-    return found
+        for pair in own:
+            yield number, pair
 
 
 def compare_units(
@@ -103,9 +116,9 @@ def _compare_unit(sweep: Sweep, pair: Pair, first: Unit, second: Unit) -> Unit:
     )
 
 
-def _by(entry: Comparison, known: Sequence[Mapping[str, Any]]) -> Iterator[Pair]:
+def _by(entry: Comparison, known: Mapping[int, Mapping[str, Any]]) -> Iterator[Pair]:
     groups: dict[str, list[int]] = {}
-    for number, words in enumerate(known):
+    for number, words in known.items():
         if _has(words, entry.where):
             rest = {name: value for name, value in words.items() if name != entry.by}
             groups.setdefault(canonical(rest), []).append(number)
@@ -118,8 +131,8 @@ def _by(entry: Comparison, known: Sequence[Mapping[str, Any]]) -> Iterator[Pair]
                 yield second, first, entry
 
 
-def _only(key: str, wanted: FitWords, known: Sequence[Mapping[str, Any]]) -> int:
-    found = [number for number, words in enumerate(known) if _has(words, wanted)]
+def _only(key: str, wanted: FitWords, known: Mapping[int, Mapping[str, Any]]) -> int:
+    found = [number for number, words in known.items() if _has(words, wanted)]
     if len(found) != 1:
         raise PlanError(
             f"{key}: {len(found)} of the {len(known)} fits of a subject are so; must be one: "
@@ -151,7 +164,6 @@ def _words(place: Mapping[str, Any]) -> dict[str, Any]:
             place["modality"],
             place["layer"] if banded else None,
             place.get("bands"),
-            *([place["only"]] if "only" in place else []),
         ],
     }
 

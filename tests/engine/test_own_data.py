@@ -410,3 +410,40 @@ def test_volumes_smoothed_and_as_parcels(planted, tmp_path):
     gifti = write_bids(tmp_path / "gifti", planted, "gifti")
     with pytest.raises(D2BError, match="are for volumes, and these images are of kind surface"):
         run(gifti, tmp_path / "third", "dataset.responses.smoothing_mm=4")
+
+
+def test_two_subjects_with_events_of_their_own_are_compared_each_with_itself(tmp_path):
+    """Fits on a subject's own features stand against those of all, within each subject."""
+    root = write_arrays(tmp_path / "data", Planted(1.5))
+    second = write_arrays(tmp_path / "second", Planted(1.5, seed=4))
+    for folder in ("responses", "events", "confounds"):
+        (second / folder / "sub-01").rename(root / folder / "sub-02")
+    (root / "features").mkdir()
+    for number in range(1, 7):
+        noise = np.random.default_rng(number).standard_normal((240, 2))
+        np.save(root / "features" / f"run-{number}.npy", noise)
+    blocks = "{modality: own, model: noise, path: 'features/{run}.npy'}"
+    overrides = (
+        f"features={{trials: {{modality: events}}, noise: {blocks}}}",
+        "fits.0.features=[trials, noise]",
+        "compare=[{first: {model: events}, second: {model: noise}}]",
+    )
+    store, fits = run(root, tmp_path / "both", *overrides, layout="arrays", tr_s=1.5)
+    assert len(fits) == 4
+    rows = store.read_table("tables/comparisons.parquet").to_pylist()
+    named = [
+        row
+        for row in rows
+        if row["subject"] and not row["roi"] and row["first"].startswith("events")
+    ]
+    assert {row["subject"] for row in named} == {"sub-01", "sub-02"}
+    assert all(row["difference"] > 0.1 for row in named)
+    events = {row["subject"]: row["fit"] for row in fits if row["model"] == "events"}
+    assert {row["subject"]: row["first_fit"] for row in named} == events
+    over = [
+        row
+        for row in rows
+        if not row["subject"] and not row["roi"] and row["first"].startswith("events")
+    ]
+    assert over
+    assert over[0]["subjects"] == 2
