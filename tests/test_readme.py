@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -84,6 +85,11 @@ def test_the_estimators_of_the_readme_fit(rng):
     names = {"features": rng.standard_normal((80, 5)), "responses": rng.standard_normal((80, 3))}
     exec(f"import d2b_ray\n{block_with('d2b_ray.Delayer')}", names)
     assert names["predicted"].shape == (80, 3)
+
+
+def test_the_old_command_of_the_readme_is_a_sweep(tmp_path):
+    command = block_with("from-drama2brain --root").partition(">")[0]
+    assert parse(d2b_ray(*shlex.split(command)[1:], cwd=tmp_path)).preset == "drama2brain"
 
 
 @pytest.mark.parametrize("words", ["name: mine", "name: objects"])

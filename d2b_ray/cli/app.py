@@ -222,6 +222,31 @@ def demo_data(
     write_demo_data(folder, seed, layout, tr)
 
 
+@app.command(
+    name="from-drama2brain",
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)
+def from_drama2brain(
+    context: typer.Context,
+    root: Annotated[str, typer.Option(help="Folder of the data.")] = "data/drama",
+    output: Annotated[str, typer.Option(help="Where results go.")] = "results",
+    alias: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--model-alias", metavar="OLD=NEW", help="Another model for a name: GPT2=./mine"
+        ),
+    ] = None,
+) -> None:
+    """Print the sweep that an old command line stands for (its arguments, unchanged)."""
+    from d2b_ray.cli.exporting import named
+    from d2b_ray.spec import parse
+    from d2b_ray.spec.drama2brain_command import Target, sweep_text
+
+    text = sweep_text(context.args, Target(root, output, named("--model-alias", alias or [])))
+    parse(text)
+    typer.echo(text, nl=False)
+
+
 def main() -> NoReturn:
     """Entry point: what the user can mend is one line on stderr and exit status 2; nothing leaves more."""
     try:

@@ -1,0 +1,126 @@
+"""Old command lines, pasted: the sweeps they stand for, and what does not fit in one line."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+
+import pytest
+from problems import MODEL, Quiet
+
+from d2b_ray.engine.session import run_sweep
+from d2b_ray.errors import SpecError
+from d2b_ray.spec import parse
+from d2b_ray.spec.drama2brain_command import Target, sweep_text
+
+MONO = (
+    "python -m drama2brain.run_training_encoder --subject_name DM01 --time_delays 8 10 --modalities semantic "
+    "--modality_hparams speechTranscription_cw1_avgToken_ALL --feat_names GPT2 --select_layers all "
+    "--device 0 --reg_type mono --perm_type block --reduce_dim default None --dataset all"
+)
+LEVELS = ("speechTranscription", "objectiveAnnot50chara", "story", "eventContent", "timePlace")
+BANDED = (
+    f"--subject_name DM01 --time_delays 8 10 --modalities {' '.join(['semantic'] * 5)} "
+    f"--modality_hparams {' '.join(f'{level}_cw1_avgToken_ALL' for level in LEVELS)} "
+    f"--feat_names {' '.join(['Llama2'] * 5)} --select_layers 32 13 17 20 2 --device 0 --reg_type multi "
+    "--perm_type block --n_iter 100 --reduce_dim pca 1280 --dataset all"
+)
+
+
+def sweep(command, **more):
+    return parse(sweep_text(shlex.split(command), Target(**more)))
+
+
+def test_the_single_feature_of_the_old_readme():
+    found = sweep(MONO)
+    (block,) = found.features.values()
+    assert (block.annotation, block.model, block.layers) == (
+        ("speechTranscription",),
+        ("GPT2",),
+        "all",
+    )
+    assert (block.window, block.tokens, block.annotators) == ((1,), "avg", ("ALL",))
+    assert (block.join, block.dtype) == ("sorted", "float16")  # the preset's
+    (fit,) = found.fits
+    assert (fit.kind, fit.intercept, fit.reduce[0].as_plain()) == ("ridge", "none", "none")
+    assert [(d.start, d.end, d.boundary) for d in fit.delays] == [(8, 10, "video")]
+    assert found.dataset.subjects == ("DM01",)
+    assert (found.significance.test, found.significance.rule) == ("block", "drama2brain")
+
+
+def test_the_banded_fit_of_the_old_readme():
+    found = sweep(BANDED)
+    assert [(b.annotation[0], b.layers) for b in found.features.values()] == list(
+        zip(LEVELS, [(32,), (13,), (17,), (20,), (2,)], strict=True)
+    )
+    (fit,) = found.fits
+    assert (fit.kind, len(fit.bands), fit.search.n_iter) == ("banded", 5, 100)
+    assert fit.reduce[0].as_plain() == {"pca": 1280}
+    assert fit.delays[0].boundary == "run"
+
+
+def test_other_arguments():
+    found = sweep(
+        MONO.replace("block", "gauss").replace("all --device", "3 7 --device") + " --save_pred"
+    )
+    assert found.significance.test == "gauss"
+    assert found.features["feature1"].layers == (3, 7)
+    assert "predictions" in found.output.save
+    seen = MONO.replace("semantic", "vision").replace("GPT2", "DeiT")
+    found = sweep(seen.replace("speechTranscription_cw1_avgToken_ALL", "flatToken"))
+    assert found.features["feature1"].reduce.components == 10_000
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        (
+            "--feat_names GPT2",
+            "--feat_names GPT2 BERT",
+            "--modalities has 1 entries and --feat_names 2",
+        ),
+        ("cw1_avgToken", "cw1_medianToken", "'medianToken' means nothing for semantic"),
+        ("--reg_type mono", "--reg_type multi", "needs two features or more"),
+        ("default None", "umap 3", "--reduce_dim umap 3: must be default None, pca K or srp EPS"),
+        ("--select_layers all", "--select_layers top", "--select_layers top: must be all"),
+        ("--time_delays 8 10", "--time_delays 8", "argument --time_delays: expected 2 arguments"),
+        ("--dataset all", "--dataset half", "argument --dataset: invalid choice"),
+        ("--device 0", "--colour red", "unrecognized arguments: --colour red"),
+        ("--modalities semantic", "--modalities smell", "means nothing for smell"),
+    ],
+)
+def test_what_does_not_fit_is_one_line(old, new, words):
+    with pytest.raises(SpecError) as told:
+        sweep(MONO.replace(old, new))
+    assert words in str(told.value)
+    assert str(told.value).startswith("from-drama2brain: ")
+    assert "\n" not in str(told.value)
+
+
+def test_the_verb_prints_a_sweep_that_leaves_the_old_files(tiny_root, tmp_path):
+    words = [*shlex.split(MONO.replace("layers all", "layers 2")), "--save_pred"]
+    done = subprocess.run(
+        [sys.executable, "-m", "d2b_ray.cli", "from-drama2brain", "--root", str(tiny_root), "--output",
+         str(tmp_path / "out"), "--model-alias", f"GPT2={MODEL}", *words],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "# --time_delays, seconds" in done.stdout
+    assert run_sweep(
+        parse(done.stdout, ["features.feature1.dtype=float32"]), Quiet(), engine="inline"
+    ).ok
+    (folder,) = (path.parent for path in (tmp_path / "out").rglob("cc_raw.npy"))
+    assert "encoding/DM01/scores/TR8_10s/semantic/speechTranscription_cw1_avgToken_ALL/" in str(
+        folder
+    )
+    assert folder.name == "layer2"
+    names = {path.name for path in folder.iterdir()}
+    arrays = ("cc", "cv_cc", "coef", "pvalues_corrected", "predictions")
+    assert names >= {"dist_raw.png", *(f"{name}_raw.npy" for name in arrays)}
+    done = subprocess.run(
+        [sys.executable, "-m", "d2b_ray.cli", "from-drama2brain", "--subject_name", "DM01"],
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
