@@ -88,7 +88,7 @@ def test_the_estimators_of_the_readme_fit(rng):
 
 
 def test_the_old_command_of_the_readme_is_a_sweep(tmp_path):
-    command = block_with("from-drama2brain --root").partition(">")[0]
+    command = block_with("from-drama2brain --root").partition(">")[0].replace("\\\n", " ")
     assert parse(d2b_ray(*shlex.split(command)[1:], cwd=tmp_path)).preset == "drama2brain"
 
 

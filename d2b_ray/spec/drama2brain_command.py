@@ -76,9 +76,10 @@ def sweep_text(words: Sequence[str], target: Target) -> str:
     if banded and count < 2:
         raise SpecError("from-drama2brain: --reg_type multi needs two features or more; got 1")
     layers = _layers(given.select_layers, count if banded else None)
+    entries = zip(given.modalities, given.modality_hparams, given.feat_names, strict=True)
     blocks = [
-        _block(*entry, layers[n] if banded else layers[0], target.aliases or {})
-        for n, entry in enumerate(zip(*names.values(), strict=True))
+        _block(modality, hparams, model, layers[n if banded else 0], target.aliases or {})
+        for n, (modality, hparams, model) in enumerate(entries)
     ]
     lines = ["# made of the command line of drama2brain", "name: drama2brain", ""]
     lines += ["preset: drama2brain  # options that are not named here are those of the paper", ""]
@@ -166,8 +167,8 @@ def _block(
             found["annotation"] = part
         else:
             raise SpecError(
-                f"from-drama2brain: --modality_hparams {hparams}: {part!r} means nothing for {modality}; must "
-                "be as story_cw1_avgToken_ALL"
+                f"from-drama2brain: --modality_hparams {hparams}: {part!r} means nothing for {modality}; "
+                "must be as story_cw1_avgToken_ALL"
             )
     if captions and "annotation" not in found:
         raise SpecError(f"from-drama2brain: --modality_hparams {hparams}: has no annotation level")
