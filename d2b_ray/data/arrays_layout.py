@@ -19,45 +19,31 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from d2b_ray.data.array_files import ENDINGS, matrix_shape, read_matrix
-from d2b_ray.data.captions import CaptionFolder
+from d2b_ray.data.data_folder import DataFolder
 from d2b_ray.data.lengths import check_rows
-from d2b_ray.data.media import MediaFolder
 from d2b_ray.data.plain_runs import RunFacts, read_any_runs
-from d2b_ray.data.release import ReleaseFeatures
 from d2b_ray.data.unicode_forms import hint_of_form
 from d2b_ray.data.voxel_file import numbered, read_voxels
-from d2b_ray.data.word_tables import WordFolder
 from d2b_ray.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from d2b_ray.arrays import FloatArray, Run, RunTable, Voxels
-    from d2b_ray.data.lengths import ExtraRows
+    from d2b_ray.arrays import FloatArray, Run, Voxels
 
 __all__ = ["ArraysDataset"]
 
 
-class ArraysDataset:
+class ArraysDataset(DataFolder):
     """A data set of .npy files."""
 
-    extra_rows: ExtraRows = "error"
     options = ("tr_s", "run_table")
 
     def __init__(self, root: Path, tr_s: float | None = None, run_table: str | None = None) -> None:
         self.root = root
         table = root / (run_table or "runs.csv")
-        self._runs = read_any_runs(table, self._facts, tr_s)
-        self._captions = CaptionFolder(root / "annotations", self._runs)
-        self.media = MediaFolder(root / "stimuli", self._runs)
-        self.release = ReleaseFeatures(root, self._runs)
-        self.words = WordFolder(root / "words", self._runs)
-
-    @property
-    def runs(self) -> RunTable:
-        """The run table."""
-        return self._runs
+        super().__init__(root, read_any_runs(table, self._facts, tr_s))
 
     @property
     def subjects(self) -> tuple[str, ...]:
@@ -67,23 +53,6 @@ class ArraysDataset:
         if not found:
             raise DataError(f"{self.root}/responses: no folder of a subject is there")
         return tuple(found)
-
-    @property
-    def feature_root(self) -> Path:
-        """Folder in which a tree `stim_features` may lie."""
-        return self.root
-
-    def levels(self) -> tuple[str, ...]:
-        """Caption levels that exist, sorted."""
-        return self._captions.levels()
-
-    def captions(self, run: Run, level: str) -> list[list[str]]:
-        """Captions of a run: a row a second, a column an annotator."""
-        return self._captions.read(run, level, self.extra_rows)
-
-    def caption_files(self, level: str) -> tuple[str, ...]:
-        """Paths of a level's caption files."""
-        return self._captions.files(level)
 
     def responses(self, subject: str, runs: Sequence[Run]) -> FloatArray:
         """Responses (samples, V) float32: the rows of each run, less its overlap."""
@@ -120,14 +89,6 @@ class ArraysDataset:
         if not path.is_file():
             return numbered(width)
         return read_voxels(path, width)
-
-    def confounds(self, subject: str, run: Run) -> Path:
-        """File of the nuisance regressors of a run."""
-        return self.root / "confounds" / subject / f"{run.name}.tsv"
-
-    def events(self, subject: str, run: Run) -> Path:
-        """File of the events of a run."""
-        return self.root / "events" / subject / f"{run.name}.tsv"
 
     def _facts(self, run: str) -> RunFacts:
         """Samples of a run, by the header of the first subject's file."""

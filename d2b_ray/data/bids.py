@@ -24,7 +24,7 @@ import numpy as np
 
 from d2b_ray.arrays import Voxels
 from d2b_ray.data.bids_files import BoldFile, bold_files
-from d2b_ray.data.captions import CaptionFolder
+from d2b_ray.data.data_folder import DataFolder
 from d2b_ray.data.images import (
     cifti_axes,
     n_samples,
@@ -34,27 +34,22 @@ from d2b_ray.data.images import (
     sample_seconds,
 )
 from d2b_ray.data.lengths import check_rows
-from d2b_ray.data.media import MediaFolder
 from d2b_ray.data.plain_runs import RunFacts, read_any_runs
-from d2b_ray.data.release import ReleaseFeatures
-from d2b_ray.data.word_tables import WordFolder
 from d2b_ray.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from d2b_ray.arrays import FloatArray, IntArray, Run, RunTable
+    from d2b_ray.arrays import FloatArray, IntArray, Run
     from d2b_ray.data.images import Mask
-    from d2b_ray.data.lengths import ExtraRows
 
 __all__ = ["BidsDataset"]
 
 
-class BidsDataset:
+class BidsDataset(DataFolder):
     """A BIDS data set with derivatives. Opening reads names and headers; nibabel is needed."""
 
-    extra_rows: ExtraRows = "error"
     options = ("tr_s", "run_table", "select", "derivatives", "mask", "smoothing_mm", "parcels")
 
     def __init__(
@@ -86,38 +81,12 @@ class BidsDataset:
                 f"{table}: there is no run table; `d2b-ray data init {root}` writes one of the "
                 f"{len(first)} runs that are there, to be edited"
             )
-        self._runs = read_any_runs(table, self._facts, tr_s)
-        self._captions = CaptionFolder(root / "annotations", self._runs)
-        self.media = MediaFolder(root / "stimuli", self._runs)
-        self.release = ReleaseFeatures(root, self._runs)
-        self.words = WordFolder(root / "words", self._runs)
-
-    @property
-    def runs(self) -> RunTable:
-        """The run table."""
-        return self._runs
+        super().__init__(root, read_any_runs(table, self._facts, tr_s))
 
     @property
     def subjects(self) -> tuple[str, ...]:
         """`sub-...`, sorted."""
         return tuple(self._files)
-
-    @property
-    def feature_root(self) -> Path:
-        """Folder in which features of one's own may lie."""
-        return self.root
-
-    def levels(self) -> tuple[str, ...]:
-        """Caption levels that exist, sorted."""
-        return self._captions.levels()
-
-    def captions(self, run: Run, level: str) -> list[list[str]]:
-        """Captions of a run: a row a second, a column an annotator."""
-        return self._captions.read(run, level, self.extra_rows)
-
-    def caption_files(self, level: str) -> tuple[str, ...]:
-        """Paths of a level's caption files."""
-        return self._captions.files(level)
 
     def responses(self, subject: str, runs: Sequence[Run]) -> FloatArray:
         """Responses (samples, V) float32 of the runs, in order, without the samples that are trimmed."""

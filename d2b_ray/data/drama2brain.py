@@ -19,21 +19,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from d2b_ray.arrays import Voxels
-from d2b_ray.data.captions import CaptionFolder
+from d2b_ray.data.data_folder import DataFolder
 from d2b_ray.data.lengths import check_rows
 from d2b_ray.data.matlab import read_responses, read_rois, read_voxels, response_shape
-from d2b_ray.data.media import MediaFolder
-from d2b_ray.data.release import ReleaseFeatures
 from d2b_ray.data.runs import drama2brain_runs, read_runs
 from d2b_ray.data.unicode_forms import hint_of_form
-from d2b_ray.data.word_tables import WordFolder
 from d2b_ray.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from d2b_ray.arrays import FloatArray, IntArray, Run, RunTable
+    from d2b_ray.arrays import FloatArray, IntArray, Run
     from d2b_ray.data.lengths import ExtraRows
 
 __all__ = ["DramaDataset"]
@@ -41,7 +38,7 @@ __all__ = ["DramaDataset"]
 VOLUME = (72, 96, 96)  # of the published recordings, in the order np.unravel_index takes
 
 
-class DramaDataset:
+class DramaDataset(DataFolder):
     """A data set in drama2brain's layout."""
 
     extra_rows: ExtraRows = "cut"  # its recordings run on for some seconds
@@ -49,39 +46,13 @@ class DramaDataset:
     def __init__(self, root: Path) -> None:
         self.root = root
         table = root / "runs.csv"
-        self._runs = read_runs(table) if table.is_file() else drama2brain_runs()
+        super().__init__(root, read_runs(table) if table.is_file() else drama2brain_runs())
         self._files = _response_paths(root / "fmri")
-        self._captions = CaptionFolder(root / "annotations", self._runs)
-        self.media = MediaFolder(root / "stimuli", self._runs)
-        self.release = ReleaseFeatures(root, self._runs)
-        self.words = WordFolder(root / "words", self._runs)
-
-    @property
-    def runs(self) -> RunTable:
-        """The run table."""
-        return self._runs
 
     @property
     def subjects(self) -> tuple[str, ...]:
         """Names of the subjects, in the order of subject.json."""
         return tuple(self._files)
-
-    @property
-    def feature_root(self) -> Path:
-        """Folder in which a tree `stim_features` may lie."""
-        return self.root
-
-    def levels(self) -> tuple[str, ...]:
-        """Caption levels that exist, sorted."""
-        return self._captions.levels()
-
-    def captions(self, run: Run, level: str) -> list[list[str]]:
-        """Captions of a run: a row a second, a column an annotator."""
-        return self._captions.read(run, level, self.extra_rows)
-
-    def caption_files(self, level: str) -> tuple[str, ...]:
-        """Paths of a level's caption files."""
-        return self._captions.files(level)
 
     def responses(self, subject: str, runs: Sequence[Run]) -> FloatArray:
         """Responses (samples, V) float32: first `seconds` rows of each run, less its overlap."""
@@ -142,14 +113,6 @@ class DramaDataset:
         path = self._folder(subject) / "fsROI.mat"
         index, _ = read_voxels(self._folder(subject) / "vset_099.mat")
         return read_rois(path, index) if path.is_file() else {}
-
-    def events(self, subject: str, run: Run) -> Path:
-        """File of the events of a run."""
-        return self.root / "events" / subject / f"{run.name}.tsv"
-
-    def confounds(self, subject: str, run: Run) -> Path:
-        """File of the nuisance regressors of a run."""
-        return self.root / "confounds" / subject / f"{run.name}.tsv"
 
     def _folder(self, subject: str) -> Path:
         if subject not in self._files:

@@ -20,20 +20,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from d2b_ray.arrays import Voxels
-from d2b_ray.data.captions import CaptionFolder
+from d2b_ray.data.data_folder import DataFolder
 from d2b_ray.data.lengths import check_rows
 from d2b_ray.data.matlab import read_responses, read_voxels, response_shape
-from d2b_ray.data.media import MediaFolder
-from d2b_ray.data.release import ReleaseFeatures
 from d2b_ray.data.runs import drama2brain_runs, read_runs
-from d2b_ray.data.word_tables import WordFolder
 from d2b_ray.errors import DataError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from d2b_ray.arrays import FloatArray, Run, RunTable
+    from d2b_ray.arrays import FloatArray, Run
     from d2b_ray.data.lengths import ExtraRows
 
 __all__ = ["OpenNeuroDataset"]
@@ -45,7 +42,7 @@ MAIN = "メイン#"
 UNCLEAR = "不明"
 
 
-class OpenNeuroDataset:
+class OpenNeuroDataset(DataFolder):
     """The release. Opening reads names and the run table."""
 
     extra_rows: ExtraRows = "cut"  # its recordings run on for some seconds
@@ -53,18 +50,9 @@ class OpenNeuroDataset:
     def __init__(self, root: Path) -> None:
         self.root = root
         table = root / "runs.csv"
-        self._runs = read_runs(table) if table.is_file() else drama2brain_runs()
+        super().__init__(root, read_runs(table) if table.is_file() else drama2brain_runs())
         self._prepared = root / "derivatives" / "preprocessed_data"
         self._annotated = root / "derivatives" / "annotation"
-        self._captions = CaptionFolder(root / "annotations", self._runs)
-        self.media = MediaFolder(root / "stimuli", self._runs)
-        self.release = ReleaseFeatures(root, self._runs)
-        self.words = WordFolder(root / "words", self._runs)
-
-    @property
-    def runs(self) -> RunTable:
-        """The run table."""
-        return self._runs
 
     @property
     def subjects(self) -> tuple[str, ...]:
@@ -76,11 +64,6 @@ class OpenNeuroDataset:
                 "ds005531"
             )
         return tuple(found)
-
-    @property
-    def feature_root(self) -> Path:
-        """Folder in which features of one's own may lie."""
-        return self.root
 
     def levels(self) -> tuple[str, ...]:
         """Levels of the release and those that were added, sorted."""
@@ -154,14 +137,6 @@ class OpenNeuroDataset:
             _, width = response_shape(self._file(subject, self.runs.used[0]))
             shape = VOLUME if width == np.prod(VOLUME) else ()
         return Voxels(index, shape, np.full(len(index), "", np.str_))
-
-    def events(self, subject: str, run: Run) -> Path:
-        """File of the events of a run."""
-        return self.root / "events" / subject / f"{run.name}.tsv"
-
-    def confounds(self, subject: str, run: Run) -> Path:
-        """File of the nuisance regressors of a run."""
-        return self.root / "confounds" / subject / f"{run.name}.tsv"
 
     def _file(self, subject: str, run: Run) -> Path:
         return self._prepared / subject / f"{subject}_task-{self._public(run)}.mat"

@@ -38,7 +38,7 @@ def test_a_modality_has_all_its_parts(name):
 def test_a_layout_offers_what_a_data_set_must(name):
     promised = {word for word in vars(Dataset) if not word.startswith("_")}
     given_at_once = {"media", "release", "words"}  # set when it is opened
-    assert promised - given_at_once <= set(vars(LAYOUTS[name]))
+    assert promised - given_at_once <= set(dir(LAYOUTS[name]))
 
 
 def test_rows_load_neither_models_nor_arrays():
