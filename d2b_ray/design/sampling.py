@@ -4,7 +4,7 @@ Sample i of a recording stands for the time c_i = (i + slice_reference) TR of th
 stimulus is offset_s + stretch s of the scanner. With rows x_j that hold from a_j to b_j (there):
 
     mean      sum_j w_ij x_j / sum_j w_ij,  w_ij seconds of [a_j, b_j] within c_i -+ TR/2; of points: 1 within
-    boxcar    sum_j w_ij x_j / TR           (part of the sample that an event takes)
+    boxcar    sum_j w_ij x_j / TR           (part of the sample that an event takes, a point 1 s)
     sum       sum_j x_j of the points within c_i -+ TR/2
     hold      the last row that has begun at c_i
     nearest   the row whose middle is nearest to c_i
