@@ -91,6 +91,8 @@ FITS = pa.schema(
         *_PLACE,
         _column("solver", WORD, "solver that made the fit"),
         _column("samples", pa.int32(), "training samples"),
+        _column("validation_samples", pa.int32(), "samples that r is of"),
+        _column("folds", pa.int16(), "CV groups, each held out once, that penalties are chosen by"),
         _column("features", pa.int32(), "columns of the design"),
         _column("voxels", pa.int32(), "voxels that were fitted"),
         _column("left_out", pa.int32(), "voxels left out: not finite, or the same all the time"),

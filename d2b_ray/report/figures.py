@@ -6,6 +6,7 @@ import io
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -14,9 +15,10 @@ if TYPE_CHECKING:
 
     from d2b_ray.arrays import Array, FloatArray
 
-__all__ = ["correlation_histogram", "layer_curves", "roi_bars"]
+__all__ = ["correlation_histogram", "layer_curves", "roi_bars", "volume_mosaic"]
 
 DPI = 110
+MOST_SLICES = 18
 MOST_REGIONS = 40  # more would not be read; all are in the tables
 PALETTE = ("#3366aa", "#cc6633", "#449966", "#aa4477", "#887722", "#555555", "#22aabb", "#dd4444")
 
@@ -104,6 +106,28 @@ def _line(fit: Mapping[str, Any]) -> str:
     parts += [fit["reduction"]] if fit["reduction"] != "raw" else []
     parts += [fit["split"]] if fit["split"] != "all" else []
     return " ".join([*parts, fit["label"] or ""]).strip()
+
+
+def volume_mosaic(volume: Array, title: str) -> bytes:
+    """Slices of a volume (X, Y, Z) from below to above, as seen from above: left is low i, up is high j."""
+    inside = np.flatnonzero(np.isfinite(volume).any((0, 1)))
+    places = np.linspace(0, len(inside) - 1, min(len(inside), MOST_SLICES))
+    shown = inside[np.unique(places.round().astype(int))]
+    columns = min(len(shown), 6)
+    rows = -(-len(shown) // columns)
+    most = float(np.nanmax(np.abs(volume))) or 1.0
+    colours = colormaps["RdBu_r"].with_extremes(bad="#dddddd")  # 0 is white
+    figure = Figure(figsize=(1.5 * columns + 1, 1.6 * rows + 0.5))
+    panels = figure.subplots(rows, columns, squeeze=False)
+    figure.subplots_adjust(0.01, 0.02, 0.88, 0.86, 0.05, 0.15)
+    for axes in panels.flat:
+        axes.set_axis_off()
+    for axes, k in zip(panels.flat, shown, strict=False):
+        drawn = axes.imshow(volume[:, :, k].T, cmap=colours, vmin=-most, vmax=most, origin="lower")
+        axes.set_title(f"k {k}", fontsize=7, pad=2)
+    figure.colorbar(drawn, cax=figure.add_axes((0.90, 0.15, 0.02, 0.6)), label="r")
+    figure.suptitle(title, fontsize=8)
+    return _png(figure)
 
 
 def _png(figure: Figure) -> bytes:

@@ -11,12 +11,16 @@ import re
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from d2b_ray.errors import StoreError
+from d2b_ray import __version__
+from d2b_ray.errors import SpecError, StoreError
 from d2b_ray.report.columns import COMPARISONS, table_of
 from d2b_ray.report.comparisons import comparison_rows
-from d2b_ray.report.figures import layer_curves, roi_bars
+from d2b_ray.report.figures import layer_curves, roi_bars, volume_mosaic
+from d2b_ray.report.maps import map_values, read_space, volume_of
+from d2b_ray.report.methods import methods
 from d2b_ray.report.page import page
 from d2b_ray.report.tables import fits_table, timings_table
+from d2b_ray.spec import parse
 from d2b_ray.store import Layout, Ledger
 from d2b_ray.store.formats import json_from_bytes
 
@@ -28,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["gather"]
 
 log = logging.getLogger(__name__)
+MOST_BRAINS = 12  # more would not be looked at; `d2b-ray export` writes any
 SUMMARY = re.compile(r"encoding/.+/fit(_[^/]*)?\.json")
 
 
@@ -52,7 +57,7 @@ def gather(store: Store, *, tables: bool = True) -> dict[str, Written]:
             written[Layout.COMPARISONS] = store.write_table(Layout.COMPARISONS, table)
         written[Layout.TIMINGS] = store.write_table(Layout.TIMINGS, timings_table(records))
     fits = fits_table(summaries).to_pylist()
-    layered = [fit for fit in fits if fit["layer"] is not None]  # a banded fit has several
+    layered = [fit for fit in fits if fit["layer"]]  # a banded fit has several, events have none
     if layered:
         written[Layout.LAYER_FIGURE] = store.write_bytes(Layout.LAYER_FIGURE, layer_curves(layered))
     rois = region_means(summaries)
@@ -62,11 +67,49 @@ def gather(store: Store, *, tables: bool = True) -> dict[str, Written]:
     failed = ledger.failures()  # one beside a record is void
     failures = [ledger.failure(key) for key in sorted(failed)]
     drawn = {s["fit"] for s in summaries if s.get("params", {}).get("figures", True)}
+    told = _methods(store, fits)
+    brains = _brains(store, fits)
+    for path, (content, _) in brains.items():
+        written[path] = store.write_bytes(path, content)
     html = page(
-        fits, failures, contrasts, drawn=drawn, figures=bool(layered), regions=bool(rois)
+        fits, failures, contrasts, drawn=drawn, figures=bool(layered), regions=bool(rois), methods=told,
+        brains=[(path.removeprefix("report/"), words) for path, (_, words) in brains.items()],
     )  # fmt: skip
     written[Layout.REPORT] = store.write_bytes(Layout.REPORT, html.encode())
     return written
+
+
+def _brains(store: Store, fits: Sequence[Mapping[str, Any]]) -> dict[str, tuple[bytes, str]]:
+    """Path -> picture and caption of the best fit of each subject by cv_r, where it lies in a volume."""
+    best: dict[str, Mapping[str, Any]] = {}
+    for fit in sorted(fits, key=lambda one: (-one["mean_cv_r"], one["folder"])):
+        best.setdefault(fit["subject"], fit)
+    found = {}
+    for subject, fit in sorted(best.items())[:MOST_BRAINS]:
+        path = Layout.voxels(subject, fit["fit"])
+        if not (store.exists(path) and store.exists(Layout.space(subject))):
+            continue
+        space = read_space(store, subject)
+        if not len(space["shape"]):
+            continue
+        words = " ".join(dict.fromkeys(str(fit[n]) for n in ("annotation", "model") if fit[n]))
+        layer = f" layer {fit['layer']}" if fit["layer"] else ""
+        caption = f"{subject}: r of {words}{layer}, the fit of the highest mean cv_r"
+        picture = volume_mosaic(volume_of(map_values(store, fit, "r"), space), caption)
+        found[Layout.brain(subject)] = (picture, caption)
+    return found
+
+
+def _methods(store: Store, fits: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Sentences of methods, where the sweep of these results is there."""
+    if not store.exists(Layout.SWEEP):
+        return []
+    try:
+        sweep = parse(store.read_bytes(Layout.SWEEP).decode())
+    except (SpecError, UnicodeDecodeError) as error:
+        log.warning("%s tells no methods: %s", Layout.SWEEP, error)
+        return []
+    return methods(sweep.model_dump(mode="json"), fits, __version__)
 
 
 def region_means(summaries: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:

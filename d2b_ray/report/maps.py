@@ -32,6 +32,7 @@ __all__ = [
     "map_values",
     "read_space",
     "space_bytes",
+    "volume_of",
 ]
 
 
@@ -162,15 +163,20 @@ def export_map(values: Array, space: Mapping[str, Array], name: str, out: Path) 
     return paths
 
 
-def _volume(values: Array, space: Mapping[str, Array], name: str) -> Any:
-    nibabel = needs_imaging("nibabel")
+def volume_of(values: Array, space: Mapping[str, Array]) -> Array:
+    """Values (V,) as a volume (X, Y, Z) float32, NaN outside of what was fitted."""
     flat = np.full(int(np.prod(space["shape"])), np.nan, np.float32)
     if "parcels" in space:
         for label, value in zip(space["index"], values, strict=True):
             flat[space["parcels"].ravel() == label] = value
     else:
         flat[space["index"]] = values
-    volume = flat.reshape(tuple(space["shape"])).T  # kept as Z, Y, X
+    return flat.reshape(tuple(space["shape"])).T  # kept as Z, Y, X
+
+
+def _volume(values: Array, space: Mapping[str, Array], name: str) -> Any:
+    nibabel = needs_imaging("nibabel")
+    volume = volume_of(values, space)
     affine = space.get("affine")
     image = nibabel.Nifti1Image(volume, np.eye(4) if affine is None else affine)
     image.header.set_xyzt_units("mm" if affine is not None else "unknown")

@@ -35,9 +35,12 @@ def page(
     drawn: AbstractSet[str],
     figures: bool,
     regions: bool,
+    methods: Sequence[str] = (),
+    brains: Sequence[tuple[str, str]] = (),
 ) -> str:
     """HTML of the report. `fits` rows of fits.parquet; `failures` what was stored of failed units;
-    `contrasts` rows of comparisons.parquet; `drawn` keys of fits that have a histogram.
+    `contrasts` rows of comparisons.parquet; `drawn` keys of fits that have a histogram; `methods` sentences;
+    `brains` file and caption of maps.
     """
     over_subjects = [row for row in contrasts if row["subject"] is None]
     shown = (over_subjects or list(contrasts))[:MOST_CONTRASTS]
@@ -51,6 +54,8 @@ def page(
         drawn=drawn,
         figures=figures,
         regions=regions,
+        methods=methods,
+        brains=brains,
         subjects=sorted({fit["subject"] for fit in fits}),
         models=sorted({fit["model"] for fit in fits}),
         annotations=sorted({fit["annotation"] for fit in fits}),

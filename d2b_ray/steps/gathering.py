@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from d2b_ray.steps.task import Task
     from d2b_ray.steps.worker_cache import WorkerCache
+    from d2b_ray.store import Written
 
 __all__ = ["gather"]
 
@@ -27,8 +28,9 @@ def gather(task: Task, values: Sequence[Any], cache: WorkerCache, device: str) -
         if not path.startswith(Layout.records_of("gather", task.unit.key)):
             store.remove(path)  # of another sweep, whose tables and report these replace
     remove_shards(store)  # of a run that was killed before it could
-    written = gather_report(store, tables=task.unit.params["table"] == "parquet")
+    spaces: dict[str, Written] = {}
     for subject in sorted(cache.settings.responses):
         path = Layout.space(subject)
-        written[path] = store.write_bytes(path, space_bytes(cache.dataset.voxels(subject)))
+        spaces[path] = store.write_bytes(path, space_bytes(cache.dataset.voxels(subject)))
+    written = spaces | gather_report(store, tables=task.unit.params["table"] == "parquet")
     record(task, store, written, watch, device, commit=cache.settings.commit)

@@ -235,6 +235,11 @@ class WorkerCache:
         """Lengths in TRs of the runs of the split's role, in the order of the rows of `responses`."""
         return tuple(run.samples for run in self._runs(role))
 
+    @property
+    def folds(self) -> int:
+        """CV groups of the training runs of the split."""
+        return len({run.cv_group for run in self._runs("TRAIN")})
+
     def _runs(self, role: Role) -> tuple[Run, ...]:
         split: Split = self.settings.split  # type: ignore[assignment]  # checked by the spec
         table = self.dataset.runs

@@ -112,6 +112,11 @@ class Layout:
         return f"{Layout.text_folder(model, reading)}{component(part)}/texts.json"
 
     @staticmethod
+    def brain(subject: str) -> str:
+        """Picture of the best fit of a subject in its volume."""
+        return f"report/brain_{component(subject)}.png"
+
+    @staticmethod
     def space(subject: str) -> str:
         """Where the columns of a subject's responses lie: for maps."""
         return f"{Layout.SPACE}{component(subject)}.npz"
