@@ -66,12 +66,13 @@ def _events(path: Path, planted: Planted, run: int) -> None:
 def _motion(path: Path, planted: Planted, run: int) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     change = np.vstack([np.full(2, np.nan), np.diff(planted.motion[run], axis=0)])
+    turn = np.sin(np.arange(planted.scans) / 7)
     rows = [
         ["n/a" if np.isnan(v) else f"{v:.8g}" for v in row]
-        for row in np.hstack([planted.motion[run], change])
+        for row in np.column_stack([planted.motion[run], change, turn])
     ]
     path.write_text(
-        _text(["trans_x", "trans_y", "trans_x_derivative1", "trans_y_derivative1"], rows)
+        _text(["trans_x", "trans_y", "trans_x_derivative1", "trans_y_derivative1", "rot_x"], rows)
     )
 
 
@@ -97,11 +98,11 @@ def write_arrays(root: Path, planted: Planted) -> Path:
     return root
 
 
-def write_bids(root: Path, planted: Planted, kind: str = "nifti") -> Path:
+def write_bids(root: Path, planted: Planted, kind: str = "nifti", task: str = "t") -> Path:
     """Layout `bids`, as fMRIPrep names its files."""
     prep = root / "derivatives" / "fmriprep" / "sub-01" / "func"
     prep.mkdir(parents=True)
-    names = [f"task-t_run-{n}" for n in range(1, RUNS + 1)]
+    names = [f"task-{task}_run-{n}" for n in range(1, RUNS + 1)]
     for run, name in enumerate(names):
         stem = f"sub-01_{name}"
         _events(root / "sub-01" / "func" / f"{stem}_events.tsv", planted, run)

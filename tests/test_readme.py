@@ -12,8 +12,11 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
+from golden_cases import GOLDEN
+from own_data import Planted, write_bids
 
 from cluster import plain_environment
+from d2b_ray import open_results
 from d2b_ray.schedule import policy
 from d2b_ray.spec import parse
 from d2b_ray.store import FitPlace, Layout
@@ -79,6 +82,54 @@ def test_ones_own_arrays_by_the_commands_of_the_readme(tmp_path, rng):
     values = np.asarray(nibabel.load(tmp_path / "r.nii.gz").dataobj)
     assert np.isfinite(values).sum() == 20
     assert np.nanmedian(values) > 0.3
+
+
+def test_prepared_data_by_the_sweep_of_the_readme(tmp_path):
+    """Its tasks and folders, as fMRIPrep names files: checked, run inline, found."""
+    planted = Planted(1.5)
+    write_bids(tmp_path / "study", planted, task="objects")
+    (tmp_path / "objects.yaml").write_text(block_with("name: objects"))
+    assert "0 errors" in d2b_ray("data", "check", "objects.yaml", cwd=tmp_path)
+    d2b_ray("run", "objects.yaml", "--engine", "inline", cwd=tmp_path)
+    results = open_results(tmp_path / "results" / "objects")
+    assert results.fits.responses[0].startswith(
+        "cosines of periods above 128 s taken out, trans_?, rot_?"
+    )
+    r = results.voxels().r.to_numpy()
+    assert np.median(r[planted.driven]) > 0.4
+    left, right = (tmp_path / f"r_hemi-{side}.func.gii" for side in "LR")
+    d2b_ray(
+        "export",
+        "objects.yaml",
+        "r.func.gii",
+        "--subject",
+        "sub-01",
+        "--surface",
+        "fsaverage5",
+        cwd=tmp_path,
+    )
+    assert [len(nibabel.load(path).darrays[0].data) for path in (left, right)] == [10242, 10242]
+    values = nibabel.load(left).darrays[0].data
+    assert np.nanmax(np.abs(values), initial=0) <= np.abs(r).max()
+
+
+def test_words_by_the_blocks_of_the_readme(tmp_path, rng):
+    root = tmp_path / "spoken"
+    (root / "words" / "transcript").mkdir(parents=True)
+    (root / "responses" / "S1").mkdir(parents=True)
+    for run in range(3):
+        rows = [f"{n}\t{n + 0.4}\tfox" for n in range(0, 100, 2)]
+        text = "\n".join(["onset\toffset\tword", *rows])
+        (root / "words" / "transcript" / f"run-{run + 1}.tsv").write_text(text)
+        np.save(root / "responses" / "S1" / f"run-{run + 1}.npy", rng.standard_normal((50, 4)))
+    (root / "runs.csv").write_text(block_with("run,role"))
+    head = "name: spoken\ndataset: {layout: arrays, root: spoken, tr_s: 2.0}\noutput: {root: out}\n"
+    fits = "fits: [{kind: ridge, features: [speech, rate], delays: {start: 2, end: 6}}]\n"
+    (tmp_path / "spoken.yaml").write_text(head + fits + block_with("modality: words, annotation"))
+    model = ("--set", f"features.speech.model={GOLDEN}/features/text_gpt2/model")
+    d2b_ray("run", "spoken.yaml", "--engine", "inline", *model, "--set", "features.speech.layers=[2]",
+            "--set", "significance.test=parametric", cwd=tmp_path)  # fmt: skip
+    assert sorted(open_results(tmp_path / "out").fits.modality) == ["wordrate", "words"]
 
 
 def test_the_estimators_of_the_readme_fit(rng):

@@ -13,7 +13,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from d2b_ray.cli.data_app import data
-from d2b_ray.cli.options import Overrides, Spec
+from d2b_ray.cli.options import Overrides, Spec, Surface
 from d2b_ray.errors import D2BError
 
 __all__ = ["app", "main"]
@@ -200,11 +200,14 @@ def export(
             metavar="NAME=VALUE", help="Which fit: --where annotation=story --where layer=7"
         ),
     ] = None,
+    surface: Annotated[
+        Surface | None, typer.Option(help="Sample a volume of MNI space on this surface.")
+    ] = None,
 ) -> None:
     """Write a map of a finished fit as an image in the subject's space."""
     from d2b_ray.cli.exporting import write_map
 
-    write_map(target, out, subject, column, where or [])
+    write_map(target, out, subject, column, where or [], surface and surface.value)
 
 
 @app.command(name="demo-data")

@@ -9,7 +9,7 @@ import typer
 
 from d2b_ray.engine.addresses import address_of
 from d2b_ray.errors import SpecError
-from d2b_ray.report.maps import chosen_fit, export_map, map_values, read_space
+from d2b_ray.report.maps import chosen_fit, export_map, map_values, on_surface, read_space
 from d2b_ray.spec import load
 from d2b_ray.store import Store
 
@@ -28,7 +28,14 @@ def named(option: str, entries: Sequence[str]) -> dict[str, str]:
     return {name.strip(): value.strip() for name, _, value in pairs}
 
 
-def write_map(target: str, out: Path, subject: str, column: str, where: Sequence[str]) -> None:
+def write_map(
+    target: str,
+    out: Path,
+    subject: str,
+    column: str,
+    where: Sequence[str],
+    surface: str | None = None,
+) -> None:
     """Write one column of one fit, and say what it is."""
     root = target
     if target.endswith((".yaml", ".yml")):
@@ -37,5 +44,9 @@ def write_map(target: str, out: Path, subject: str, column: str, where: Sequence
     fit = chosen_fit(store, subject, named("--where", where))
     values = map_values(store, fit, column)
     words = " ".join(str(fit[name]) for name in ("annotation", "model", "layer") if fit[name])
-    for path in export_map(values, read_space(store, subject), f"{column} {words}", out):
+    space = read_space(store, subject)
+    if surface is not None:
+        space = on_surface(values, space, surface)
+        values = space["values"]
+    for path in export_map(values, space, f"{column} {words}", out):
         typer.echo(f"{path}: {column} of {subject} {words}")

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-__all__ = ["Overrides", "Spec"]
+__all__ = ["Overrides", "Spec", "Surface"]
+
+
+class Surface(StrEnum):
+    """Surfaces that come with nilearn."""
+
+    fsaverage5 = "fsaverage5"
+
 
 Spec = Annotated[Path, typer.Argument(help="Sweep file (YAML).", show_default=False)]
 Overrides = Annotated[

@@ -30,6 +30,7 @@ __all__ = [
     "image_of",
     "map_columns",
     "map_values",
+    "on_surface",
     "read_space",
     "space_bytes",
     "volume_of",
@@ -161,6 +162,29 @@ def export_map(values: Array, space: Mapping[str, Array], name: str, out: Path) 
     for image, path in zip(images, paths, strict=True):
         needs_imaging("nibabel").save(image, path)
     return paths
+
+
+def on_surface(values: Array, space: Mapping[str, Array], mesh: str) -> dict[str, Array]:
+    """A map in a volume of MNI space, sampled on a surface of nilearn: what `export_map` takes for values
+    and space, in one (`values`, `surface` ...).
+
+    Between the white and the pial surface of `mesh` (fsaverage5, which comes with nilearn). SpecError for
+    what is no volume with an affine.
+    """
+    if len(space["surface"]) or str(space["axes"]) or "affine" not in space:
+        raise SpecError(f"--surface {mesh}: needs a volume whose affine is known, in MNI space")
+    sampled = needs_imaging("nilearn.surface").vol_to_surf
+    meshes = needs_imaging("nilearn.datasets").fetch_surf_fsaverage(mesh)
+    image = _volume(values, space, "map")
+    sides = [
+        np.asarray(
+            sampled(image, meshes[f"pial_{side}"], inner_mesh=meshes[f"white_{side}"]), np.float32
+        )
+        for side in ("left", "right")
+    ]
+    lengths = np.array([len(side) for side in sides])
+    none = np.array("")
+    return {"values": np.concatenate(sides), "surface": lengths, "axes": none, "shape": lengths[:0]}
 
 
 def volume_of(values: Array, space: Mapping[str, Array]) -> Array:

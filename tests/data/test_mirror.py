@@ -8,6 +8,7 @@ import time
 import fsspec
 import numpy as np
 import pytest
+from golden_cases import GOLDEN
 from problems import Quiet, common_sweep
 from s3_server import s3_server
 
@@ -15,6 +16,7 @@ from d2b_ray.data import open_dataset
 from d2b_ray.data.mirror import local_folder
 from d2b_ray.engine.session import run_sweep
 from d2b_ray.errors import DataError
+from d2b_ray.features import fingerprint, resolve
 
 
 @pytest.fixture(autouse=True)
@@ -121,3 +123,14 @@ def test_a_data_set_in_a_bucket_of_s3_is_the_one_on_disk(common_root, tmp_path):
             assert path.read_bytes() == (out / path.relative_to(other)).read_bytes()
     with pytest.raises(DataError, match="cannot be listed"):
         open_dataset("arrays", "s3://lab/data")
+
+
+def test_a_model_at_a_url_is_that_of_its_folder(bucket):
+    files, _ = bucket
+    folder = GOLDEN / "features" / "text_gpt2" / "model"
+    for path in folder.iterdir():
+        files.pipe(f"/models/gpt2/{path.name}", path.read_bytes())
+    one, other = resolve("memory://models/gpt2"), resolve(str(folder))
+    assert (one.n_layers, one.width, one.kind) == (other.n_layers, other.width, other.kind)
+    assert one.name == "memory://models/gpt2"
+    assert fingerprint(one) == fingerprint(other)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from d2b_ray.catalog.modalities import MODALITIES
+from d2b_ray.data.mirror import local_folder
 from d2b_ray.errors import ExtractionError
 from d2b_ray.features.models.sizes import ConfigReader
 
@@ -136,10 +137,13 @@ def resolve(
 def checkpoint_source(model: str, base: str | None, modality: str, sizes: SizesOf) -> ModelSource:
     """The source behind a checkpoint's name, folder or Hugging Face id; `sizes` read its config.json.
 
-    A local folder starts with `.`, `/` or `~`, or exists; it is taken from `base` (default: the
-    working directory). An id's configuration comes from the local Hugging Face cache, or is
+    A URL is fetched to this machine (`data.mirror`). A local folder starts with `.`, `/` or `~`, or
+    exists; it is taken from `base` (default: the working directory). An id's configuration comes from
+    the local Hugging Face cache, or is
     downloaded. Raises ExtractionError as `resolve`.
     """
+    if "://" in model:
+        return _from_config(model, local_folder(model), modality, sizes)
     path = Path(base or ".") / Path(model).expanduser()
     if model in NAMED:
         return _of_modality(NAMED[model], modality)
@@ -151,7 +155,7 @@ def checkpoint_source(model: str, base: str | None, modality: str, sizes: SizesO
     if not HUB_ID.fullmatch(model):
         raise ExtractionError(
             f"model {model!r}: neither a name ({names}), nor a folder, nor a Hugging Face id such "
-            "as org/model; write one of these"
+            "as org/model, nor a URL; write one of these"
         )
     config = hub_config(model)
     if config is None:
