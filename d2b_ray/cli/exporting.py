@@ -9,7 +9,8 @@ import typer
 
 from d2b_ray.engine.addresses import address_of
 from d2b_ray.errors import SpecError
-from d2b_ray.report.maps import chosen_fit, export_map, map_values, on_surface, read_space
+from d2b_ray.report.maps import export_map, map_values, on_surface, read_space
+from d2b_ray.report.results import Results
 from d2b_ray.spec import load
 from d2b_ray.store import Store
 
@@ -41,7 +42,7 @@ def write_map(
     if target.endswith((".yaml", ".yml")):
         root = address_of(load(Path(target), []).output.root)
     store = Store(root)
-    fit = chosen_fit(store, subject, named("--where", where))
+    fit = Results(store).fit(**{**named("--where", where), "subject": subject})
     values = map_values(store, fit, column)
     words = " ".join(str(fit[name]) for name in ("annotation", "model", "layer") if fit[name])
     space = read_space(store, subject)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from d2b_ray.engine.scripting import Silent
 from d2b_ray.engine.session import prepare
 from d2b_ray.engine.space import bytes_left, free_bytes
 from d2b_ray.plan import GPU, KINDS, Kind, estimate
@@ -19,16 +20,6 @@ if TYPE_CHECKING:
     from d2b_ray.spec import Sweep
 
 __all__ = ["show_plan", "show_status"]
-
-
-class Silent:
-    """Nobody watches."""
-
-    def progressed(self, sweep_run: SweepRun) -> None:
-        """Nothing to show."""
-
-    def message(self, line: str) -> None:
-        """Nothing to say."""
 
 
 def show_plan(sweep: Sweep, gpus: int, cpus: int) -> None:

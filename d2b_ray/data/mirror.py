@@ -12,12 +12,12 @@ import fcntl
 import json
 import os
 import shutil
-import tempfile
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from d2b_ray.data.machine_folder import machine_folder
 from d2b_ray.errors import DataError
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def local_folder(url: str) -> Path:
         raise DataError(f"{url}: the data set cannot be listed ({_words(error)})") from error
     if not listed:
         raise DataError(f"{url}: no file is there")
-    home = _home() / sha256(url.encode()).hexdigest()[:16]
+    home = machine_folder("inputs") / sha256(url.encode()).hexdigest()[:16]
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     with _locked(home.with_suffix(".lock")):
         known = _index(home)
@@ -122,13 +122,6 @@ def _make_room(url: str, home: Path, needed: int) -> None:
         with _locked(path.with_suffix(".lock")):
             shutil.rmtree(path)
         del held[path]
-
-
-def _home() -> Path:
-    """`$D2B_RAY_CACHE/inputs`, else a folder of this user's where the system has its temporary files."""
-    if own := os.environ.get("D2B_RAY_CACHE"):
-        return Path(own) / "inputs"
-    return Path(tempfile.gettempdir()) / f"d2b_ray-{os.getuid()}" / "inputs"
 
 
 @contextmanager

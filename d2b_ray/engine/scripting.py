@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from d2b_ray.engine.sweep_run import SweepRun
 
-__all__ = ["run"]
+__all__ = ["Silent", "run"]
 
 
 class Teller:
@@ -32,7 +32,7 @@ class Teller:
 
 
 class Silent(Teller):
-    """Says nothing."""
+    """Nobody watches."""
 
     def message(self, line: str) -> None:
         """Nothing to say."""

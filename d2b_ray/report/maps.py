@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from d2b_ray.data.treatment import needs_imaging
 from d2b_ray.errors import DataError, SpecError
-from d2b_ray.report.columns import FITS, VOXELS
+from d2b_ray.report.columns import VOXELS
 from d2b_ray.store import Layout
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from d2b_ray.store import Store
 
 __all__ = [
-    "chosen_fit",
     "export_map",
     "image_of",
     "map_columns",
@@ -78,35 +77,6 @@ def read_space(store: Store, subject: str) -> dict[str, Array]:
     (content,) = store.read_many([path])
     with np.load(io.BytesIO(content), allow_pickle=False) as found:
         return {name: np.asarray(found[name]) for name in found.files}
-
-
-def chosen_fit(store: Store, subject: str, where: Mapping[str, str]) -> dict[str, Any]:
-    """The one fit of a subject whose row of fits.parquet agrees with `where`; SpecError for none or many."""
-    if not store.exists(Layout.FITS):
-        raise DataError(
-            f"{store.address(Layout.FITS)} is not there; run the sweep to its end first"
-        )
-    strangers = [name for name in where if name not in FITS.names]
-    if strangers:
-        raise SpecError(
-            f"--where {strangers[0]}: is no column of fits.parquet; allowed: {', '.join(FITS.names)}"
-        )
-    rows = store.read_table(Layout.FITS).to_pylist()
-    subjects = sorted({row["subject"] for row in rows})
-    if subject not in subjects:
-        raise SpecError(f"--subject {subject}: there are {', '.join(subjects) or 'none'}")
-    own = [row for row in rows if row["subject"] == subject]
-    found = [row for row in own if all(_words(row[name]) == value for name, value in where.items())]
-    if len(found) != 1:
-        rest = found or own
-        open_ = [n for n in FITS.names[2:12] if len({_words(row[n]) for row in rest}) > 1]
-        told = "; ".join(
-            f"{name}: {', '.join(sorted({_words(row[name]) for row in rest}))}" for name in open_
-        )
-        raise SpecError(
-            f"--where: {len(found)} of {len(own)} fits of {subject} are so; must be one: say {told}"
-        )
-    return dict(found[0])
 
 
 def map_values(store: Store, fit: Mapping[str, Any], column: str) -> Array:
@@ -228,7 +198,3 @@ def _grayordinates(values: Array, space: Mapping[str, Array], name: str) -> Any:
     places = cifti.BrainModelAxis.from_index_mapping(parser.header.matrix[0])
     axes = (cifti.ScalarAxis([name]), places)
     return cifti.Cifti2Image(values[None].astype(np.float32), axes)
-
-
-def _words(value: Any) -> str:
-    return "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)

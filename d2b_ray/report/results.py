@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Results", "open_results"]
 
+MOST_VALUES = 8  # of a column, in a message
+
 
 def open_results(root: str) -> Results:
     """The results below `root`, a folder or a URL. DataError where none are."""
@@ -98,14 +100,14 @@ class Results:
         return image_of(values, read_space(self._store, fit["subject"]), column)
 
     def fit(self, **where: Any) -> dict[str, Any]:
-        """The row of the one fit that agrees with `where`; SpecError for none or several."""
+        """The row of the one fit that agrees with `where`; SpecError, saying more, for none or several."""
         rows = self._chosen(where)
         if len(rows) != 1:
             rest = rows or self._table.to_pylist()
-            names = [n for n in FITS.names[1:12] if len({str(row[n]) for row in rest}) > 1]
             told = "; ".join(
-                f"{name}: {', '.join(sorted({str(row[name]) for row in rest})[:8])}"
-                for name in names
+                f"{name}: {', '.join(values[:MOST_VALUES])}"
+                for name in FITS.names[1:12]
+                if len(values := sorted({_words(row[name]) for row in rest})) > 1
             )
             raise SpecError(f"{len(rows)} fits are so; must be one: say {told}")
         return rows[0]
@@ -125,11 +127,16 @@ class Results:
                 f"{strangers[0]}: is no column of the table of fits; allowed: {', '.join(FITS.names)}"
             )
         wanted = {
-            name: set(value) if isinstance(value, (list, tuple, set)) else {value}
+            name: {
+                _words(one) for one in (value if isinstance(value, list | tuple | set) else [value])
+            }
             for name, value in where.items()
         }
-        rows = self._table.to_pylist()
-        return [row for row in rows if all(row[name] in some for name, some in wanted.items())]
+        return [
+            row
+            for row in self._table.to_pylist()
+            if all(_words(row[name]) in some for name, some in wanted.items())
+        ]
 
     def _of_fits(self, path: Any, where: dict[str, Any]) -> Any:
         banded = where.pop("_banded", False)
@@ -138,3 +145,8 @@ class Results:
             raise SpecError(f"no fit is so: {where or 'there is none'}")
         tables = [self._store.read_table(path(row["subject"], row["fit"])) for row in rows]
         return pa.concat_tables(tables).unify_dictionaries().to_pandas()
+
+
+def _words(value: Any) -> str:
+    """A cell as text, as the command line has it: 3.0 is `3`, nothing is ``."""
+    return "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)

@@ -13,13 +13,13 @@ import fcntl
 import logging
 import os
 import shutil
-import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from d2b_ray.data.machine_folder import machine_folder
 from d2b_ray.data.unusable import unusable
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ __all__ = ["MappedResponses", "ResponseFiles"]
 
 log = logging.getLogger(__name__)
 SHARE = 0.5  # of what is free, where no bound is given
-FOLDER = "d2b_ray"
 
 
 class MappedResponses(NamedTuple):
@@ -47,7 +46,7 @@ class ResponseFiles:
     """A bounded folder of arrays that can be made again; None: one of this user's, on this machine."""
 
     def __init__(self, folder: str | None = None, limit_bytes: int | None = None) -> None:
-        self.folder = Path(folder) if folder else _own_folder()
+        self.folder = Path(folder) if folder else machine_folder("responses")
         self._limit = limit_bytes
 
     def get(
@@ -173,13 +172,6 @@ def _locked(path: Path) -> Iterator[None]:
         with _no_room():
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
-
-
-def _own_folder() -> Path:
-    """`$D2B_RAY_CACHE/responses`, else one of this user's where the system has its temporary files."""
-    if own := os.environ.get("D2B_RAY_CACHE"):
-        return Path(own) / "responses"
-    return Path(tempfile.gettempdir()) / f"{FOLDER}-{os.getuid()}" / "responses"
 
 
 def _private(folder: Path) -> None:

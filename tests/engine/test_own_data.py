@@ -233,7 +233,12 @@ def test_data_check_tells_what_is_there_and_what_is_wrong(planted, tmp_path, cap
     sidecar.write_text('{"RepetitionTime": 2.0}')
     assert "runs have TRs of 1.5, 2 s" in told()
     sidecar.write_text('{"RepetitionTime": 1.5}')
-    (prep / "sub-01_task-t_run-2_space-T1w_desc-brain_mask.nii.gz").unlink()
+    mask = prep / "sub-01_task-t_run-2_space-T1w_desc-brain_mask.nii.gz"
+    nibabel.save(nibabel.Nifti1Image(planted.inside.astype(np.uint8), np.eye(4)), mask)
+    assert "the masks of subject sub-01 are of different spaces" in told()
+    nibabel.save(nibabel.Nifti1Image(np.zeros((6, 5, 4), np.uint8), AFFINE), mask)
+    assert "the masks of subject sub-01 share no voxel" in told()
+    mask.unlink()
     assert "there is no mask; say dataset.mask" in told()
     (root / "sub-01/func/sub-01_task-t_run-1_events.tsv").unlink()
     assert "events of subject sub-01, run task-t_run-1 are missing" in told()

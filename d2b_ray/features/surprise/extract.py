@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from d2b_ray.features.models.sources import ModelSource
     from d2b_ray.features.text.model import TextModel
 
-__all__ = ["extract", "load", "source", "text_rows"]
+__all__ = ["check_causal", "extract", "load", "source", "text_rows"]
 
 COLUMNS = 2  # surprisal, entropy
 
@@ -47,7 +47,7 @@ def source(model: str, base: str | None, modality: str) -> ModelSource:
 def load(source: ModelSource, *, device: str, dtype: str) -> TextModel:
     """The language model of a source with its head; ExtractionError for one that sees what comes later."""
     model = load_text_model(source, device=device, dtype=dtype, auto_class="AutoModelForCausalLM")
-    _check_causal(model)
+    check_causal(model)
     return model
 
 
@@ -134,8 +134,8 @@ def _states(model: TextModel, padded: Any, mask: Any) -> Any:
     return output.last_hidden_state
 
 
-def _check_causal(model: TextModel) -> None:
-    """Two texts that differ in their last token must have the same states before it."""
+def check_causal(model: TextModel) -> None:
+    """ExtractionError unless two texts that differ in their last token have the same states before it."""
     import torch
 
     ids = model.tokenize(["one two three four"])[0]
