@@ -7,7 +7,7 @@ below, or an entry point of an installed package in the table's group.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar
 
 from d2b_ray.catalog.table import Table
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     import numpy as np
+    import torch
     from numpy.typing import NDArray
 
     from d2b_ray.arrays import Band, FloatArray, IntArray
@@ -27,12 +28,35 @@ __all__ = [
     "BandedSolution",
     "FitSizes",
     "Problem",
+    "Responses",
     "Search",
     "Solution",
     "Solver",
 ]
 
 EIGH_FLOPS = 9.0  # a symmetric eigendecomposition of order p costs about 9 p^3
+
+
+class PlacedResponses(Protocol):
+    """Responses on a device (`encoding.on_device.DeviceResponses`): `host` as they were given, (n, V)."""
+
+    @property
+    def host(self) -> FloatArray:
+        """Training responses on the host."""
+
+    @property
+    def mean(self) -> NDArray[np.float64] | None:
+        """Their mean (V,), which was taken away there; None without an intercept."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(n, V)."""
+
+    def __len__(self) -> int:
+        """Training rows."""
+
+
+Responses: TypeAlias = "FloatArray | PlacedResponses"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +75,16 @@ class Problem:
     """What a solver is given: one subject's responses and the design they are fitted on.
 
     `train` (n, p) float32, not centred: a solver centres it by the mean of all rows. `response` (n, V)
-    float32. `groups` (n,) non-decreasing, each is held out once. With `intercept`, each fold has a
-    constant of its own: rows and responses less the means of the rows it is trained on; without,
-    responses are taken as they are.
+    float32, or these on a device (`encoding.batches` gives a solver both alike). `groups` (n,)
+    non-decreasing, each is held out once. With `intercept`, each fold has a constant of its own: rows
+    and responses less the means of the rows it is trained on; without, responses are taken as they are.
     `alphas` (A,) penalties to choose from. `bands` cover the columns in order, and `search` says how
     their weights are found (banded fits). `device` "cpu" or "cuda"; `memory_budget_bytes` bound on
     the working memory beside inputs and outputs.
     """
 
     train: FloatArray
-    response: FloatArray
+    response: Responses
     groups: IntArray
     alphas: NDArray[np.float64]
     bands: tuple[Band, ...]
@@ -74,14 +98,15 @@ class Problem:
 class Solution:
     """What a solver finds: `alpha` (V,), `cv_r` (V,) mean CV score at it, `coef` (p, V) primal.
 
-    They predict (x - mean of the training rows) coef, to which a fit adds the mean response.
+    They predict (x - mean of the training rows) coef, to which a fit adds the mean response. `coef` is an
+    array, or a tensor where it was computed.
 
     `solver` names who found it in the summary of a fit, if not the name that the sweep gave.
     """
 
     alpha: NDArray[np.float64]
     cv_r: FloatArray
-    coef: FloatArray
+    coef: FloatArray | torch.Tensor
     solver: str = field(default="", kw_only=True)
 
 

@@ -13,15 +13,14 @@ import numpy as np
 import torch
 
 from d2b_ray.catalog.solvers import BandedSolution
-from d2b_ray.encoding.batches import batches
-from d2b_ray.encoding.centring import centred
+from d2b_ray.encoding.batches import batches, home_of, some_responses, working_bytes
 from d2b_ray.encoding.dual import primal_coefficients
 from d2b_ray.encoding.fold_scores import FoldScorer, best_alphas
 from d2b_ray.encoding.grams import Grams
 from d2b_ray.encoding.kernels import Kernels
 from d2b_ray.encoding.primal import filter_values
 from d2b_ray.encoding.products import cross_products
-from d2b_ray.encoding.tensors import to_array, to_tensor
+from d2b_ray.encoding.tensors import to_tensor
 from d2b_ray.errors import FitError
 
 if TYPE_CHECKING:
@@ -30,6 +29,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from d2b_ray.arrays import Band, FloatArray
+    from d2b_ray.catalog.solvers import Responses
+    from d2b_ray.encoding.batches import Batch
     from d2b_ray.encoding.factorization import FoldFactor
 
 __all__ = ["solve_banded"]
@@ -40,7 +41,7 @@ EPSILON = float(np.finfo(np.float32).eps)  # a candidate must be better by this,
 
 def solve_banded(
     train: FloatArray,
-    response: FloatArray,
+    response: Responses,
     bands: Sequence[Band],
     alphas: NDArray[np.float64],
     candidates: NDArray[np.float64],
@@ -64,7 +65,7 @@ def solve_banded(
         alpha=np.ones(voxels),
         gamma=np.full((len(bands), voxels), 1 / len(bands)),
         cv_r=np.full(voxels, -np.inf, np.float32),
-        coef=np.zeros((p, voxels), np.float32),
+        coef=torch.zeros((p, voxels), dtype=torch.float32, device=home_of(response)),
         history=np.empty((len(candidates), voxels), np.float32),
     )
     scales = _column_scales(candidates, bands, p)
@@ -72,9 +73,11 @@ def solve_banded(
     if isinstance(parts, Grams):
         parts = parts.rotated(train, device)
     per_voxel = 4 * (2 * n + (len(parts.folds) + 12) * (p + n) + 3 * len(alphas))
-    for start, stop in batches(voxels, per_voxel, memory_budget_bytes):
-        deviation = centred(response[:, start:stop], parts.folds, intercept=parts.intercept)
-        y = to_tensor(deviation, device, torch.float32)
+    budget = working_bytes(response, device, memory_budget_bytes)
+    for start, stop in batches(voxels, per_voxel, budget):
+        batch = some_responses(
+            response, start, stop, parts.folds, device, intercept=parts.intercept
+        )
         own = BandedSolution(
             alpha=out.alpha[start:stop],
             gamma=out.gamma[:, start:stop],
@@ -82,7 +85,7 @@ def solve_banded(
             coef=out.coef[:, start:stop],
             history=out.history[:, start:stop],
         )
-        solve(train, y, parts, alphas, candidates, scales, device, own)  # type: ignore[arg-type]
+        solve(train, batch, parts, alphas, candidates, scales, device, own)  # type: ignore[arg-type]
     return out
 
 
@@ -98,7 +101,7 @@ def _column_scales(
 
 def _solve_primal(
     train: FloatArray,
-    y: torch.Tensor,
+    batch: Batch,
     grams: Grams,
     alphas: NDArray[np.float64],
     candidates: NDArray[np.float64],
@@ -108,12 +111,12 @@ def _solve_primal(
 ) -> None:
     assert grams.principal is not None
     principal, rows = grams.principal
-    parts = cross_products(rows, y, grams.folds)
+    parts = cross_products(to_tensor(rows, device, torch.float32), batch.y, grams.folds)
     total = parts.sum(0)
 
     def score(factors: Factors) -> torch.Tensor:
         return sum(  # type: ignore[return-value]  # there are folds
-            FoldScorer(f, alphas, device)(total - part, part, y[f.fold.start : f.fold.stop])
+            FoldScorer(f, alphas, device)(total - part, part, batch.held(f.fold))
             for f, part in zip(factors, parts, strict=True)
         )
 
@@ -130,12 +133,13 @@ def _solve_primal(
         project = (back.T @ axes * lengths.sqrt()).to(torch.float32)  # Z'Y to eigenvectors
         penalty = to_tensor(out.alpha[chosen], device, torch.float64)
         shrunk = project @ total[:, columns] / filter_values(values, penalty)
-        out.coef[:, chosen] = to_array(back.to(torch.float32) @ shrunk)
+        found = back.to(torch.float32) @ shrunk
+        out.coef[:, columns.to(out.coef.device)] = found.to(out.coef.device)
 
 
 def _solve_kernel(
     train: FloatArray,
-    y: torch.Tensor,
+    batch: Batch,
     kernels: Kernels,
     alphas: NDArray[np.float64],
     candidates: NDArray[np.float64],
@@ -143,12 +147,14 @@ def _solve_kernel(
     device: str,
     out: BandedSolution,
 ) -> None:
+    y = batch.y
+
     def score(factors: Factors) -> torch.Tensor:
         return sum(  # type: ignore[return-value]  # there are folds
             FoldScorer(f, alphas, device)(
                 torch.cat([y[: f.fold.start], y[f.fold.stop :]]),
                 None,
-                y[f.fold.start : f.fold.stop],
+                batch.held(f.fold),
             )
             for f in factors
         )
@@ -164,10 +170,13 @@ def _solve_kernel(
         chosen = np.flatnonzero(best == index)
         full = kernels.full(device, candidates[index])
         penalty = to_tensor(out.alpha[chosen], device, torch.float64)
-        own = y[:, torch.from_numpy(chosen).to(y.device)]
+        columns = torch.from_numpy(chosen)
+        own = y[:, columns.to(y.device)]
         # a band of small weight cancels in the others' columns: always float64
         coef = primal_coefficients(train, kernels.mean, full, own, penalty, cancelling=0)
-        out.coef[:, chosen] = (scales[index] ** 2)[:, None] * coef
+        weight = to_tensor(scales[index] ** 2, device, torch.float64)[:, None]
+        found = (weight * coef).to(torch.float32)
+        out.coef[:, columns.to(out.coef.device)] = found.to(out.coef.device)
 
 
 def _search(

@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from d2b_ray.arrays import BandShares, Fit
+from d2b_ray.arrays import Fit
 from d2b_ray.catalog.solvers import BANDED_SOLVERS, Problem
 from d2b_ray.encoding.centring import mean_response
 from d2b_ray.encoding.fit import BUDGET_BYTES, check, prepared_for
-from d2b_ray.encoding.products import predicted
-from d2b_ray.encoding.scoring import correlation
-from d2b_ray.encoding.split import split_correlation, split_prediction
+from d2b_ray.encoding.outcome import WHOLE, band_outcome, outcome
 from d2b_ray.encoding.unique import unique_variance
 from d2b_ray.errors import FitError
 
@@ -22,14 +20,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from d2b_ray.arrays import Design, FloatArray
-    from d2b_ray.catalog.solvers import BandedSolution, Search
+    from d2b_ray.catalog.solvers import Responses, Search
+    from d2b_ray.encoding.outcome import Wanted
 
 __all__ = ["fit_banded"]
 
 
 def fit_banded(
     design: Design,
-    train: FloatArray,
+    train: Responses,
     valid: FloatArray,
     *,
     names: Sequence[str],
@@ -42,6 +41,7 @@ def fit_banded(
     unique: bool = False,
     without: bool = False,
     intercept: bool = True,
+    wanted: Wanted = WHOLE,
 ) -> Fit:
     """Banded ridge on the bands of a design, named `names`; otherwise as `fit_ridge`.
 
@@ -61,44 +61,33 @@ def fit_banded(
     )  # fmt: skip
     prepared = prepared_for(row, problem, parts)
     solution = row.solve(problem, prepared)
-    rows = (design.valid - design.train.mean(0, dtype=np.float64)).astype(np.float32)
-    prediction = predicted(rows, solution.coef, device)
-    r = correlation(prediction, valid)
-    shares = _shares(design, rows, valid, solution, names)
+    made = outcome(design, train, valid, solution, device=device, wanted=wanted)
+    shares = band_outcome(
+        design,
+        train,
+        valid,
+        solution,
+        names=names,
+        gamma=solution.gamma,
+        device=device,
+        wanted=wanted,
+    )
     if unique and row.without is not None:
         fit_without = partial(row.without, problem, prepared)
-        lost, kept = unique_variance(design, valid, r, fit_without, device, keep=without)
+        lost, kept = unique_variance(design, valid, made.r, fit_without, device, keep=without)
         shares = replace(shares, unique=lost, without=kept)
     return Fit(
-        r=r,
+        r=made.r,
         cv_r=solution.cv_r,
         alpha=solution.alpha,
-        coef=solution.coef,
-        prediction=prediction,
+        coef=made.coef,
+        prediction=made.prediction,
         details={
             "solver": solution.solver or solver,
             "features": design.train.shape[1],
             "samples": len(train),
+            "validation_samples": len(valid),
         },
         bands=shares,
         intercept=mean_response(train) if intercept else None,
-    )
-
-
-def _shares(
-    design: Design,
-    rows: FloatArray,
-    valid: FloatArray,
-    solution: BandedSolution,
-    names: Sequence[str],
-) -> BandShares:
-    """What each band has of a solution on the validation `rows` (n_valid, p), centred."""
-    split = split_prediction(rows, solution.coef, design.bands)
-    return BandShares(
-        names=tuple(names),
-        columns=tuple((band.start, band.stop) for band in design.bands),
-        r=split_correlation(split, valid),
-        own_r=np.stack([correlation(own, valid) for own in split]),
-        gamma=solution.gamma,
-        prediction=split,
     )

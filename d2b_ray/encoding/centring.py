@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from d2b_ray.arrays import FloatArray
+    from d2b_ray.catalog.solvers import Responses
     from d2b_ray.encoding.folds import Fold
 
 __all__ = ["centred", "mean_response"]
@@ -20,8 +21,12 @@ ROWS = 64
 CONSTANT = 1e-6  # a deviation below this share of the mean is float32 rounding
 
 
-def mean_response(response: FloatArray, folds: Sequence[Fold] | None = None) -> NDArray[np.float64]:
+def mean_response(response: Responses, folds: Sequence[Fold] | None = None) -> NDArray[np.float64]:
     """Mean (V,) of `response` (n, V) in float64, over all rows or over those of `folds`."""
+    if not isinstance(response, np.ndarray):
+        if folds is None and response.mean is not None:
+            return response.mean
+        response = response.host
     rows = [(0, len(response))] if folds is None else [(fold.start, fold.stop) for fold in folds]
     total = np.zeros(response.shape[1])
     for start, stop in (block for part in rows for block in _blocks(part)):

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 
-from d2b_ray.encoding.batches import batches
-from d2b_ray.encoding.centring import centred
+from d2b_ray.encoding.batches import batches, home_of, some_responses, working_bytes
 from d2b_ray.encoding.fold_scores import FoldScorer, empty_solution, keep_best
 from d2b_ray.encoding.products import row_products
-from d2b_ray.encoding.tensors import to_array, to_tensor
+from d2b_ray.encoding.tensors import to_tensor
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from d2b_ray.arrays import FloatArray
-    from d2b_ray.catalog.solvers import Solution
+    from d2b_ray.catalog.solvers import Responses, Solution
     from d2b_ray.encoding.factorization import Eigen, Factorization
 
 __all__ = ["primal_coefficients", "solve_dual"]
@@ -27,7 +26,7 @@ STEEP = 300.0  # times that X'D may cancel in float32: the rounding is then 2e-5
 
 def solve_dual(
     train: FloatArray,
-    response: FloatArray,
+    response: Responses,
     alphas: NDArray[np.float64],
     factorization: Factorization,
     device: str,
@@ -40,17 +39,20 @@ def solve_dual(
     n, p = train.shape
     penalties = to_tensor(alphas, device, torch.float64)
     folds = [factor.fold for factor in factorization.folds]
-    out = empty_solution(p, response.shape[1])
+    out = empty_solution(p, response.shape[1], home_of(response))
     scorers = [FoldScorer(factor, alphas, device) for factor in factorization.folds]
     per_voxel = 4 * (12 * n + 2 * p + 3 * len(alphas))
-    for start, stop in batches(response.shape[1], per_voxel, memory_budget_bytes):
-        own = centred(response[:, start:stop], folds, intercept=factorization.intercept)
-        y = to_tensor(own, device, torch.float32)
+    budget = working_bytes(response, device, memory_budget_bytes)
+    for start, stop in batches(response.shape[1], per_voxel, budget):
+        batch = some_responses(
+            response, start, stop, folds, device, intercept=factorization.intercept
+        )
+        y = batch.y
         scores = torch.zeros((len(alphas), stop - start), dtype=torch.float32, device=device)
         for scored in scorers:
             start_row, stop_row = scored.fold.start, scored.fold.stop
             trained = torch.cat([y[:start_row], y[stop_row:]])
-            scores += scored(trained, None, y[start_row:stop_row])
+            scores += scored(trained, None, batch.held(scored.fold))
         best = keep_best(scores / len(scorers), alphas, out, start, stop)
         coef = primal_coefficients(
             train, factorization.mean, factorization.full, y, penalties[best]
@@ -67,13 +69,13 @@ def primal_coefficients(
     penalty: torch.Tensor,
     *,
     cancelling: float = STEEP,
-) -> FloatArray:
-    """X' (K + alpha I)^-1 Y (p, v) for K with eigenvectors `full`; `penalty` (v,) one a column.
+) -> torch.Tensor:
+    """X' (K + alpha I)^-1 Y (p, v) float32 for K with eigenvectors `full`; `penalty` (v,) one a column.
 
     Of a small alpha, the dual coefficients D of small eigenvalues are large and cancel in X'D: where
     they do so more than `cancelling` times, the products are float64.
     """
-    out = np.empty((train.shape[1], y.shape[1]), np.float32)
+    out = y.new_empty((train.shape[1], y.shape[1]))
     steep = _cancellation(full, penalty) > cancelling
     for dtype, chosen in ((torch.float32, ~steep), (torch.float64, steep)):
         columns = chosen.nonzero()[:, 0]
@@ -81,7 +83,7 @@ def primal_coefficients(
             vectors, values = full.tensors(str(y.device), dtype)
             divisor = values[:, None] + penalty[columns].to(dtype)
             dual = vectors @ ((vectors.T @ y[:, columns].to(dtype)) / divisor)
-            out[:, columns.cpu().numpy()] = to_array(row_products(train, mean, dual))
+            out[:, columns] = row_products(train, mean, dual).to(out.dtype)
     return out
 
 

@@ -12,6 +12,7 @@ from d2b_ray.arrays import Band
 from d2b_ray.catalog.solvers import BANDED_SOLVERS, RIDGE_SOLVERS, Problem, Search
 from d2b_ray.encoding.centring import mean_response
 from d2b_ray.encoding.fit import BUDGET_BYTES, check_alphas, prepared_for
+from d2b_ray.encoding.outcome import as_array
 from d2b_ray.encoding.products import predicted
 from d2b_ray.encoding.scoring import correlation
 from d2b_ray.encoding.split import split_correlation, split_prediction
@@ -124,7 +125,7 @@ class RidgeCV(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         return rows[order], _columns(response)[order], numbers[order]
 
     def _keep(self, problem: Problem, solution: Solution) -> None:
-        coef = solution.coef
+        coef = as_array(solution.coef)
         self.coef_ = coef[:, 0] if self._one_dimensional else coef
         self.best_alphas_ = solution.alpha
         self.cv_scores_ = solution.cv_r

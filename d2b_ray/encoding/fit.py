@@ -9,8 +9,8 @@ import numpy as np
 from d2b_ray.arrays import Band, Fit
 from d2b_ray.catalog.solvers import RIDGE_SOLVERS, Problem, Solver
 from d2b_ray.encoding.centring import mean_response
-from d2b_ray.encoding.products import predicted
-from d2b_ray.encoding.scoring import BLOCK, correlation
+from d2b_ray.encoding.outcome import WHOLE, outcome
+from d2b_ray.encoding.scoring import BLOCK
 from d2b_ray.errors import FitError
 
 if TYPE_CHECKING:
@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from d2b_ray.arrays import Design, FloatArray, IntArray
-    from d2b_ray.catalog.solvers import Solution
+    from d2b_ray.catalog.solvers import Responses, Solution
+    from d2b_ray.encoding.outcome import Wanted
 
 __all__ = [
     "BUDGET_BYTES",
     "check",
     "check_alphas",
+    "check_finite",
     "factorize",
     "fit_ridge",
     "prepared_for",
@@ -57,7 +59,7 @@ def factorize(
 
 def solve(
     train: FloatArray,
-    response: FloatArray,
+    response: Responses,
     groups: IntArray,
     *,
     factorization: Any,
@@ -93,7 +95,7 @@ def _one_band(train: FloatArray) -> tuple[Band]:
 
 def fit_ridge(
     design: Design,
-    train: FloatArray,
+    train: Responses,
     valid: FloatArray,
     *,
     factorization: Any = None,
@@ -103,13 +105,15 @@ def fit_ridge(
     memory_budget_bytes: int = BUDGET_BYTES,
     nested: bool = False,
     intercept: bool = True,
+    wanted: Wanted = WHOLE,
 ) -> Fit:
     """Ridge with a penalty a voxel, and its score on the validation rows.
 
     The design is centred by its training mean, not scaled. With `intercept` each fold, and the fit of
     all rows, has a constant a voxel: himalaya's `fit_intercept`; without, responses are taken as they
     are. Per fold and penalty the correlation on the held-out group; the mean over
-    folds chooses; refit on all rows. `train` (n, V) and `valid` (n_valid, V) responses;
+    folds chooses; refit on all rows. `train` (n, V) and `valid` (n_valid, V) responses, the former perhaps
+    on the device with the latter (`DeviceResponses`; what is not `wanted` then never leaves it);
     `factorization` what `factorize` made of the design, to share it between subjects; `nested` also
     predicts the training rows. Raises FitError when shapes do not fit together or values are not
     finite, or when the solver has no nested predictions.
@@ -124,27 +128,25 @@ def fit_ridge(
     )  # fmt: skip
     prepared = prepared_for(row, problem, factorization)
     solution = row.solve(problem, prepared)
-    rows = (design.valid - design.train.mean(0, dtype=np.float64)).astype(np.float32)
-    prediction = predicted(rows, solution.coef, device)
+    made = outcome(design, train, valid, solution, device=device, wanted=wanted)
     return Fit(
-        r=correlation(prediction, valid),
+        r=made.r,
         cv_r=solution.cv_r,
         alpha=solution.alpha,
-        coef=solution.coef,
-        prediction=prediction,
+        coef=made.coef,
+        prediction=made.prediction,
         details={
             "solver": solution.solver or solver,
             "features": design.train.shape[1],
             "samples": len(train),
+            "validation_samples": len(valid),
         },
         nested=row.nested(problem, prepared) if nested and row.nested is not None else None,
         intercept=mean_response(train) if intercept else None,
     )
 
 
-def check(
-    design: Design, train: FloatArray, valid: FloatArray, alphas: NDArray[np.float64]
-) -> None:
+def check(design: Design, train: Responses, valid: FloatArray, alphas: NDArray[np.float64]) -> None:
     """Raise FitError unless the arrays of a fit belong together and are finite."""
     if valid.shape != (len(design.valid), train.shape[1]):
         raise FitError(
@@ -152,17 +154,19 @@ def check(
             f"{(len(design.valid), train.shape[1])}"
         )
     _check_training(design.train, train, alphas)
-    _check_finite(valid, "validation")
+    if isinstance(train, np.ndarray):  # those on a device were looked through there
+        check_finite(valid, "validation")
 
 
-def _check_training(train: FloatArray, response: FloatArray, alphas: NDArray[np.float64]) -> None:
-    if response.ndim != 2 or len(response) != len(train):
+def _check_training(train: FloatArray, response: Responses, alphas: NDArray[np.float64]) -> None:
+    if len(response.shape) != 2 or len(response) != len(train):
         raise FitError(
             f"responses have shape {response.shape} for {len(train)} rows of the design; expected "
             f"({len(train)}, voxels)"
         )
     check_alphas(alphas)
-    _check_finite(response, "training")
+    if isinstance(response, np.ndarray):
+        check_finite(response, "training")
 
 
 def check_alphas(alphas: NDArray[np.float64]) -> None:
@@ -171,7 +175,8 @@ def check_alphas(alphas: NDArray[np.float64]) -> None:
         raise FitError("alphas must be one or more finite numbers above 0")
 
 
-def _check_finite(response: FloatArray, part: str) -> None:
+def check_finite(response: FloatArray, part: str) -> None:
+    """FitError, naming the first voxel and row, if a response is not finite."""
     for start in range(0, response.shape[1], BLOCK):
         bad = ~np.isfinite(response[:, start : start + BLOCK])
         if bad.any():

@@ -17,11 +17,9 @@ if TYPE_CHECKING:
 
     from d2b_ray.arrays import FloatArray
     from d2b_ray.encoding.factorization import FoldFactor
+    from d2b_ray.encoding.held_out import HeldOut
 
 __all__ = ["FoldScorer", "best_alphas", "empty_solution", "keep_best"]
-
-SUMMED = 64  # rows summed in float32, in cache; their sums in float64
-CONSTANT = 1e-6  # a deviation below this share of the mean is float32 rounding
 
 
 class FoldScorer:
@@ -45,41 +43,26 @@ class FoldScorer:
         self._barred = torch.from_numpy(barred).to(device)[:, None] if barred.any() else None
 
     def __call__(
-        self, trained: torch.Tensor, part: torch.Tensor | None, held: torch.Tensor
+        self, trained: torch.Tensor, part: torch.Tensor | None, held: HeldOut
     ) -> torch.Tensor:
         """Scores (A, v) float32; all responses float32.
 
         Primal: `trained` Z'Y of the training rows (q, v), `part` that of the held-out rows. Dual:
-        `trained` the training responses, `part` None. `held` (n_g, v) the held-out responses.
+        `trained` the training responses, `part` None. `held` the held-out responses.
         """
-        mean, norm = _spread(held)
         if part is None or self._mean is None:
             assert self._held is not None
-            cross = self._held @ held  # A'Y (r, v)
+            cross = self._held @ held.rows  # A'Y (r, v)
         else:
-            own = torch.outer(self._mean, mean)
-            cross = self._project @ (part - own * len(held))
+            own = torch.outer(self._mean, held.mean)
+            cross = self._project @ (part - own * len(held.rows))
             if self._shift:  # of responses whose mean over all rows is 0, as `centred` leaves them
                 trained = trained - own * self._shift
-        found = alpha_scores(self._filters, self._project @ trained, cross, self._root, norm)
+        found = alpha_scores(self._filters, self._project @ trained, cross, self._root, held.norm)
         scores = found[self._filters.rows]
         if self._barred is None:
             return scores
         return scores.masked_fill_(self._barred, -torch.inf)
-
-
-def _spread(rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mean (v,) of the columns and norm (v,) of what is left of them; 0 for a constant column."""
-    total = torch.zeros(rows.shape[1], dtype=torch.float64, device=rows.device)
-    square = torch.zeros_like(total)
-    for block in rows.split(SUMMED):  # type: ignore[no-untyped-call]
-        total += block.sum(0)
-    mean = (total / len(rows)).to(torch.float32)
-    for block in rows.split(SUMMED):  # type: ignore[no-untyped-call]
-        square += (block - mean).square_().sum(0)
-    norm = square.sqrt_().to(torch.float32)
-    norm[norm <= CONSTANT * len(rows) ** 0.5 * mean.abs()] = 0
-    return mean, norm
 
 
 def best_alphas(scores: torch.Tensor) -> tuple[NDArray[np.int64], FloatArray]:
@@ -100,10 +83,10 @@ def keep_best(
     return torch.from_numpy(best).to(scores.device)
 
 
-def empty_solution(p: int, voxels: int) -> Solution:
-    """A solution of `voxels` with `p` coefficients each, to be filled."""
+def empty_solution(p: int, voxels: int, home: str) -> Solution:
+    """A solution of `voxels` with `p` coefficients each on device `home`, to be filled."""
     return Solution(
         alpha=np.empty(voxels, np.float64),
         cv_r=np.empty(voxels, np.float32),
-        coef=np.empty((p, voxels), np.float32),
+        coef=torch.empty((p, voxels), dtype=torch.float32, device=home),
     )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from d2b_ray.encoding.batches import on_host
 from d2b_ray.encoding.centring import mean_response
 from d2b_ray.encoding.dual import solve_dual
 from d2b_ray.encoding.kernels import Kernels
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from d2b_ray.arrays import FloatArray
+    from d2b_ray.catalog.solvers import Responses
     from d2b_ray.encoding.grams import Grams
 
 __all__ = ["nested_predictions"]
@@ -24,7 +26,7 @@ __all__ = ["nested_predictions"]
 
 def nested_predictions(
     train: FloatArray,
-    response: FloatArray,
+    response: Responses,
     alphas: NDArray[np.float64],
     parts: Grams | Kernels,
     device: str,
@@ -42,6 +44,7 @@ def nested_predictions(
         raise FitError(
             f"nested predictions need 3 groups of titles or more; there are {len(parts.folds)}"
         )
+    response = on_host(response)  # each model centres them by the rows that it saw
     out = np.empty_like(response, dtype=np.float32)
     level = mean_response(response)
     for number, fold in enumerate(parts.folds):

@@ -49,13 +49,12 @@ def mirror(upper: torch.Tensor) -> torch.Tensor:
     return upper.triu() + upper.triu(1).T
 
 
-def cross_products(rows: FloatArray, y: torch.Tensor, folds: Sequence[Fold]) -> torch.Tensor:
-    """Z_g'Y_g of every fold, (folds, r, v). `rows` Z (n, r) float32; `y` (n, v) float32."""
-    left = to_tensor(rows, str(y.device), y.dtype)
+def cross_products(rows: torch.Tensor, y: torch.Tensor, folds: Sequence[Fold]) -> torch.Tensor:
+    """Z_g'Y_g of every fold, (folds, r, v). `rows` Z (n, r) and `y` (n, v) float32, on one device."""
     out = y.new_empty((len(folds), rows.shape[1], y.shape[1]))
     for number, fold in enumerate(folds):
         own = slice(fold.start, fold.stop)
-        torch.mm(left[own].T, y[own], out=out[number])
+        torch.mm(rows[own].T, y[own], out=out[number])
     return out
 
 
@@ -70,11 +69,16 @@ def row_products(train: FloatArray, mean: NDArray[np.float64], dual: torch.Tenso
     return out
 
 
-def predicted(rows: FloatArray, coef: FloatArray, device: str) -> FloatArray:
-    """rows (n, p) @ coef (p, V) on a device, a block of voxels at a time; float32."""
+def predicted(rows: FloatArray, coef: FloatArray | torch.Tensor, device: str) -> FloatArray:
+    """rows (n, p) @ coef (p, V) on a device, a block of voxels at a time; float32, on the host."""
     out = np.empty((len(rows), coef.shape[1]), np.float32)
     left = to_tensor(rows, device, torch.float32)
     for start in range(0, coef.shape[1], BLOCK):
-        right = to_tensor(coef[:, start : start + BLOCK], device, torch.float32)
-        out[:, start : start + BLOCK] = to_array(left @ right)
+        own = coef[:, start : start + BLOCK]
+        right = (
+            own.to(device)
+            if isinstance(own, torch.Tensor)
+            else to_tensor(own, device, torch.float32)
+        )
+        out[:, start : start + BLOCK] = to_array(left @ right.contiguous())
     return out

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 
 from d2b_ray.catalog.solvers import BandedSolution
 from d2b_ray.encoding.banded import solve_banded
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from d2b_ray.arrays import Band, FloatArray
-    from d2b_ray.catalog.solvers import Search
+    from d2b_ray.catalog.solvers import Responses, Search
     from d2b_ray.encoding.grams import Grams
     from d2b_ray.encoding.kernels import Kernels
 
@@ -33,7 +34,7 @@ SMALLEST = 1e-8  # weight below which a band is out of play, and may come back
 
 def search_bands(
     train: FloatArray,
-    response: FloatArray,
+    response: Responses,
     bands: Sequence[Band],
     alphas: NDArray[np.float64],
     search: Search,
@@ -77,10 +78,13 @@ def neighbours(
 def _better(one: BandedSolution, other: BandedSolution) -> BandedSolution:
     """Voxel by voxel the solution with the higher CV score, the first of equals."""
     choose = other.cv_r > one.cv_r
+    assert isinstance(one.coef, torch.Tensor)
+    assert isinstance(other.coef, torch.Tensor)
+    there = torch.from_numpy(choose).to(one.coef.device)
     return BandedSolution(
         alpha=np.where(choose, other.alpha, one.alpha),
         gamma=np.where(choose, other.gamma, one.gamma),
         cv_r=np.where(choose, other.cv_r, one.cv_r),
-        coef=np.where(choose, other.coef, one.coef),
+        coef=torch.where(there, other.coef, one.coef),
         history=np.concatenate([one.history, other.history]),
     )

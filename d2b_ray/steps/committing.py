@@ -63,7 +63,7 @@ def commit(task: Task, values: Sequence[Any], cache: WorkerCache, device: str) -
         for path, table in fit_tables(place, task.unit.key, voxels, fit, tests, bounds).items():
             written[path] = store.write_table(path, table)
     about = {
-        "validation_samples": len(fit.prediction),
+        "validation_samples": fit.details["validation_samples"],
         "folds": cache.folds,
         "tr_s": cache.dataset.runs.tr_s,
         "responses": responses_words(cache.settings.treatment),

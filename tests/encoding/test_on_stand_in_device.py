@@ -26,6 +26,9 @@ MOST = {
 }
 
 
+PARTS = ("r", "cv_r", "alpha", "coef", "prediction")
+
+
 def main() -> None:
     """Print, per case, whether bytes are those of the CPU, and the counts."""
     import numpy as np
@@ -36,6 +39,7 @@ def main() -> None:
 
     from d2b_ray.arrays import Band, Design
     from d2b_ray.encoding import Search, fit_banded, fit_ridge
+    from d2b_ray.encoding.on_device import DeviceResponses
 
     rng = np.random.default_rng(0)
     alphas = np.logspace(-6, 6, 13).tolist()
@@ -75,11 +79,17 @@ def main() -> None:
         COUNTS.clear()
         with StandIn():
             there = fit(*data, alphas=alphas, device=DEVICE, **options)
-        same = all(
-            np.array_equal(getattr(here, part), getattr(there, part))
-            for part in ("r", "cv_r", "alpha", "coef", "prediction")
-        )
-        found[name] = {"same": same, "counts": [COUNTS[c] for c in ("up", "down", "waits")]}
+        same = all(np.array_equal(getattr(here, part), getattr(there, part)) for part in PARTS)
+        counts = [COUNTS[c] for c in ("up", "down", "waits")]
+        with StandIn():
+            placed = DeviceResponses.of(data[1], data[2], DEVICE, intercept=True)
+            COUNTS.clear()
+            resident = fit(data[0], placed, data[2], alphas=alphas, device=DEVICE, **options)
+        close = [
+            float(np.abs(getattr(here, part) - getattr(resident, part)).max()) for part in PARTS
+        ]
+        on_it = [COUNTS[c] for c in ("up", "down", "waits")]
+        found[name] = {"same": same, "counts": counts, "resident": on_it, "off": close}
     sys.stdout.write(json.dumps(found))
 
 

@@ -25,6 +25,7 @@ def solve(problem: Problem, prepared: None) -> BandedSolution:
     from himalaya.ridge import GroupRidgeCV
     from himalaya.scoring import correlation_score
 
+    from d2b_ray.encoding.batches import on_host
     from d2b_ray.encoding.folds import splits_of
 
     if problem.search.refine:
@@ -40,7 +41,7 @@ def solve(problem: Problem, prepared: None) -> BandedSolution:
         "progress_bar": False,
     }
     given: dict[str, Any] = {"cv": splits_of(problem.groups), "random_state": problem.search.seed}
-    y = np.array(problem.response, np.float32)
+    y = np.array(on_host(problem.response), np.float32)
     if x.shape[0] >= x.shape[1]:
         model = GroupRidgeCV(
             groups="input",

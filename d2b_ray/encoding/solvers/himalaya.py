@@ -26,12 +26,13 @@ def solve(problem: Problem, prepared: None) -> Solution:
     from himalaya.ridge import RidgeCV
     from himalaya.scoring import correlation_score
 
+    from d2b_ray.encoding.batches import on_host
     from d2b_ray.encoding.folds import splits_of
 
     backend = set_backend("torch_cuda" if problem.device.startswith("cuda") else "torch")
     cv = splits_of(problem.groups)
     x = np.asarray(problem.train - problem.train.mean(0), np.float32)
-    y = np.array(problem.response, np.float32)
+    y = np.array(on_host(problem.response), np.float32)
     primal = x.shape[0] >= x.shape[1]
     # all alphas at once would hold as many copies of the predictions; the answer is the same
     solver_params: dict[str, Any] = {

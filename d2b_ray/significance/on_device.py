@@ -1,0 +1,271 @@
+"""`block_null` where the prediction is: on a GPU, a tile of voxels right after it was predicted.
+
+The way of `tabled`: the products of every block with every place it can come to are made once, as small
+matrix products, and a permutation adds up one of them per place, in the order of places. The same
+orders and, product by product and sum by sum, the same order of additions as on a CPU: counts differ where
+a null value lies within a rounding of the observed one, and nowhere else. The observed value is made
+by the same products, so that a permutation that changes nothing ties with it exactly.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from scipy.fft import next_fast_len
+from torch.nn.functional import embedding_bag
+
+from d2b_ray.arrays import NullCounts
+from d2b_ray.errors import FitError
+from d2b_ray.significance.blocks import fixed_blocks
+from d2b_ray.significance.memory import LAGS, LEAST
+from d2b_ray.significance.orders import block_orders
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from d2b_ray.arrays import FloatArray, IntArray
+    from d2b_ray.significance.blocks import Blocks
+    from d2b_ray.significance.orders import RngName
+
+__all__ = ["block_null_on_device", "can_table"]
+
+TABLE_BYTES = 2 << 30  # of products of a tile of voxels
+MOST_VOXELS = 512  # of a tile
+FEWEST_VOXELS = 32  # side by side: what a row of the table needs to be read at full speed
+DIAGONAL = (
+    32  # blocks whose products with each other are made for the sake of those with themselves
+)
+CHUNK = 2048  # permutations at a time
+
+
+def can_table(samples: int, block_trs: int, runs: Sequence[int] | None) -> bool:
+    """Whether the products of the blocks of `FEWEST_VOXELS` fit `TABLE_BYTES`: not of very short blocks."""
+    rows = _Places.of(fixed_blocks(samples, block_trs, runs), runs).rows
+    return 4 * rows * FEWEST_VOXELS <= TABLE_BYTES
+
+
+def block_null_on_device(
+    predict: Callable[[slice], torch.Tensor],
+    response: torch.Tensor,
+    voxels: slice,
+    *,
+    start: int,
+    stop: int,
+    seed: int,
+    block_trs: int = 10,
+    rng: RngName = "philox",
+    observed: FloatArray | None = None,
+    runs: Sequence[int] | None = None,
+    corrected: bool = False,
+) -> NullCounts:
+    """`block_null` (kind voxel) of columns `voxels` of `response` (n, V), and of what is predicted of them.
+
+    `predict(columns)` gives predictions (n, v) float32 on the device of `response`; `observed` is of
+    these voxels. Other arguments, and errors, as there.
+    """
+    if not 0 <= start < stop:
+        raise FitError(f"permutations {start} to {stop}: the range is empty")
+    samples, device = len(response), response.device
+    blocks = fixed_blocks(samples, block_trs, runs)
+    places = _Places.of(blocks, runs)
+    tile = int(min(MOST_VOXELS, max(FEWEST_VOXELS, TABLE_BYTES // (4 * places.rows))))
+    chunks = [
+        torch.from_numpy(places.entries(orders)).to(device)
+        for orders in _orders(samples, block_trs, start, stop, seed=seed, rng=rng, runs=runs)
+    ]
+    gather = places.on(device)
+    straight = torch.from_numpy(places.entries(np.arange(len(blocks))[None])).to(device)
+    exceed, above = [], []
+    maxima = torch.full((stop - start,), -torch.inf, device=device)
+    for first in range(voxels.start, voxels.stop, tile):
+        own = slice(first, min(first + tile, voxels.stop))
+        fixed, moved = _standardized(predict(own)), _standardized(response[:, own])
+        wider = torch.ones(len(fixed[0]), dtype=torch.float64, device=device)
+        if corrected:
+            wider = _spread(fixed.double(), moved.double(), block_trs)
+        table = gather.table(fixed * wider.float(), moved)
+        if observed is None:  # of voxels that are not widened by the very products of the table
+            there = embedding_bag(straight, table, mode="sum")[0]
+            if corrected:
+                there = torch.where(wider == 1, there, gather.straight(fixed, moved))
+        else:
+            columns = slice(own.start - voxels.start, own.stop - voxels.start)
+            there = torch.from_numpy(np.array(observed[columns], np.float32)).to(device)
+        null = torch.cat([embedding_bag(some, table, mode="sum") for some in chunks])
+        exceed.append((null >= there).sum(0))
+        above.append((null > there).sum(0))
+        maxima = torch.maximum(maxima, null.amax(1))
+    counted = torch.stack([torch.cat(exceed), torch.cat(above)]).cpu().numpy().astype(np.int64)
+    return NullCounts(
+        counted[0], counted[1], stop - start, maxima.cpu().numpy(), start, voxels.start
+    )
+
+
+def _orders(
+    samples: int,
+    block_trs: int,
+    start: int,
+    stop: int,
+    *,
+    seed: int,
+    rng: RngName,
+    runs: Sequence[int] | None,
+) -> Iterator[IntArray]:
+    for first in range(start, stop, CHUNK):
+        last = min(first + CHUNK, stop)
+        yield block_orders(samples, block_trs, first, last, seed=seed, rng=rng, runs=runs)
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Blocks `first` to `stop`, all of `length` samples, but the last of `length` - `missing`."""
+
+    first: int
+    stop: int
+    length: int
+    missing: int
+    row: int  # of the table, where its products begin
+
+    @property
+    def count(self) -> int:
+        return self.stop - self.first
+
+
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """Where each block can come to, and which row of the table holds the products.
+
+    A run has a row for each way, place and block: place k begins where its block k does (way 0) or, behind
+    the shorter last block, as many samples earlier as that one is shorter (way 1).
+    """
+
+    blocks: Blocks
+    runs: tuple[_Run, ...]
+    rows: int
+
+    @classmethod
+    def of(cls, blocks: Blocks, runs: Sequence[int] | None) -> _Places:
+        lengths = blocks.lengths
+        edges = np.cumsum([0, *([blocks.stops[-1]] if runs is None else runs)])
+        firsts = np.searchsorted(blocks.starts, edges).tolist()
+        made, row = [], 0
+        for first, stop in pairwise(firsts):
+            length = int(lengths[first])
+            missing = length - int(lengths[stop - 1])
+            made.append(_Run(first, stop, length, missing, row))
+            row += (1 + (missing > 0)) * (stop - first) ** 2
+        return cls(blocks, tuple(made), row)
+
+    def entries(self, orders: IntArray) -> IntArray:
+        """Rows of the table that each permutation adds up, (N, blocks), for `orders` (N, blocks)."""
+        out = np.empty(orders.shape, np.int64)
+        for run in self.runs:
+            own = orders[:, run.first : run.stop]
+            place = np.arange(run.count)
+            way = np.zeros(own.shape, np.int64)
+            if run.missing:
+                way[:, 1:] = np.cumsum(own == run.stop - 1, axis=1)[:, :-1] > 0
+            rows = (way * run.count + place) * run.count + (own - run.first)
+            out[:, run.first : run.stop] = run.row + rows
+        return out
+
+    def on(self, device: torch.device) -> _Gather:
+        """The rows of a series that each place and each block has, on a device."""
+        samples = int(self.blocks.stops[-1])
+        return _Gather(self, [self._rows(run, samples).to(device) for run in self.runs])
+
+    def _rows(self, run: _Run, samples: int) -> torch.Tensor:
+        """(2, blocks, length): of each way; `samples` is a row of zeros behind the end."""
+        starts = self.blocks.starts[run.first : run.stop]
+        end = int(self.blocks.stops[run.stop - 1])
+        steps = np.arange(run.length)
+        here = starts[:, None] + steps
+        here[here >= end] = samples
+        earlier = starts[:, None] - run.missing + steps
+        earlier[earlier < starts[0]] = samples  # no order begins there
+        return torch.from_numpy(np.stack([here, earlier]))
+
+
+@dataclass(frozen=True, slots=True)
+class _Gather:
+    """Products of the blocks of two series (n, v)."""
+
+    places: _Places
+    rows: list[torch.Tensor]
+
+    def table(self, fixed: torch.Tensor, moved: torch.Tensor) -> torch.Tensor:
+        """All products (rows, v), block length by block length summed in the order of samples."""
+        voxels = fixed.shape[1]
+        out = torch.empty((self.places.rows, voxels), dtype=torch.float32, device=fixed.device)
+        for run, rows in zip(self.places.runs, self.rows, strict=True):
+            blocks = _blocks(moved, rows[0]).transpose(1, 2)  # (v, length, blocks)
+            for way in range(1 + (run.missing > 0)):
+                products = torch.bmm(_blocks(fixed, rows[way]), blocks)  # (v, places, blocks)
+                first = run.row + way * run.count**2
+                out[first : first + run.count**2] = products.view(voxels, -1).T
+        return out
+
+    def straight(self, fixed: torch.Tensor, moved: torch.Tensor) -> torch.Tensor:
+        """Sums (v,) where every block stays: the same products, added in the same order."""
+        diagonals = []
+        for rows in self.rows:
+            own, other = _blocks(fixed, rows[0]), _blocks(moved, rows[0])
+            voxels, count, length = own.shape
+            groups = -(-count // DIAGONAL)
+            padded = torch.zeros(
+                (2, voxels, groups * DIAGONAL, length), dtype=own.dtype, device=own.device
+            )
+            padded[0, :, :count], padded[1, :, :count] = own, other
+            one, two = padded.view(2, voxels * groups, DIAGONAL, length)
+            products = torch.bmm(one, two.transpose(1, 2))
+            found = products.diagonal(dim1=1, dim2=2).reshape(voxels, -1)[:, :count]
+            diagonals.append(found)
+        table = torch.cat(diagonals, 1).T.contiguous()  # (blocks, v)
+        order = torch.arange(len(table), device=table.device)[None]
+        return embedding_bag(order, table, mode="sum")[0]
+
+
+def _blocks(series: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+    """Blocks of each voxel, (v, blocks, length), of `series` (n + 1, v), the last row zeros."""
+    count, length = rows.shape
+    return series[rows.flatten()].T.reshape(-1, count, length).contiguous()
+
+
+def _standardized(series: torch.Tensor) -> torch.Tensor:
+    """As `kernels.standardized`, (n + 1, v): with a row of zeros behind the last."""
+    there = series.double()
+    there = there - there.mean(0)
+    norm = there.square().sum(0).sqrt_()
+    scale = torch.where(norm > 0, 1 / norm, torch.zeros_like(norm))
+    out = torch.zeros((len(series) + 1, series.shape[1]), device=series.device)
+    out[:-1] = there * scale
+    return out
+
+
+def _spread(x: torch.Tensor, y: torch.Tensor, block_trs: int) -> torch.Tensor:
+    """`memory.spread` of series with a row of zeros behind the last, (v,) float64."""
+    samples = len(x) - 1
+    lags = int(LAGS * samples)
+    if lags < 1:
+        return torch.ones(x.shape[1], dtype=torch.float64, device=x.device)
+    lag = torch.arange(lags + 1, dtype=torch.float64, device=x.device)
+    shared = (_autocorrelation(x, lags) * _autocorrelation(y, lags))[:, 1:]
+    whole = 1 + 2 * ((1 - lag[1:] / samples) * shared).sum(1)
+    kept = 1 + 2 * ((1 - lag[1:] / block_trs).clamp(min=0) * shared).sum(1)
+    return (whole / kept.clamp(min=LEAST)).clamp(min=1).sqrt_()
+
+
+def _autocorrelation(series: torch.Tensor, lags: int) -> torch.Tensor:
+    """`autocorrelation`, (v, lags + 1), of series (n + 1, v) that end with a zero."""
+    samples = len(series) - 1
+    size = next_fast_len(samples + lags, real=True)
+    power = torch.fft.rfft(series[:-1].T.contiguous(), size).abs().square_()
+    products = torch.fft.irfft(power, size)[:, : lags + 1]
+    square = products[:, :1]
+    rho = torch.where(square > 0, products / square, torch.zeros_like(products))
+    lag = torch.arange(lags + 1, dtype=torch.float64, device=series.device)
+    return rho * (samples / (samples - lag))
