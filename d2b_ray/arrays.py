@@ -229,7 +229,8 @@ class Fit:
     so that a large baseline costs it no digits; None without one. `details` says which solver made
     it. `nested` (n, V): predictions of the training rows, less `intercept` too, by models that did
     not see their group, when asked for. `bands` of a banded fit. `kept` columns of the responses that
-    these V voxels are, rising, where others were left out; None: all of them.
+    these V voxels are, rising, where others were left out; None: all of them. `drawn` counts of null units,
+    by key, that were drawn on the GPU of the fit; then `prediction` is empty, (0, V), unless it is saved.
     """
 
     r: FloatArray
@@ -242,6 +243,15 @@ class Fit:
     bands: BandShares | None = None
     intercept: NDArray[np.float64] | None = None
     kept: IntArray | None = None
+    drawn: dict[str, tuple[NullCounts, ...]] = field(default_factory=dict)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of its large arrays."""
+        bands = self.bands
+        split = () if bands is None else (bands.prediction, bands.without, bands.r, bands.own_r)
+        arrays = (self.coef, self.prediction, self.nested, *split)
+        return sum(array.nbytes for array in arrays if array is not None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,11 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     import numpy as np
+    import torch
     from numpy.typing import NDArray
 
     from d2b_ray.arrays import FloatArray, NullCounts
 
-__all__ = ["TESTS", "CorrelationSizes", "Draws", "SignificanceTest"]
+__all__ = ["TESTS", "CorrelationSizes", "DeviceNull", "Draws", "SignificanceTest"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,18 @@ class CorrelationSizes:
 
 
 @dataclass(frozen=True, slots=True)
+class DeviceNull:
+    """The same null where the prediction is: counts equal those of `SignificanceTest.null`.
+
+    `can` (samples, draws) whether it serves these; `null` (predict, response, voxels, draws) -> counts of
+    the columns `voxels`, where `predict` (columns) gives predictions (n, v) beside `response` (n, V).
+    """
+
+    can: Callable[[int, Draws], bool]
+    null: Callable[[Callable[[slice], torch.Tensor], torch.Tensor, slice, Draws], NullCounts]
+
+
+@dataclass(frozen=True, slots=True)
 class SignificanceTest:
     """One test. Its file loads nothing heavy before one of the functions is called.
 
@@ -57,7 +70,8 @@ class SignificanceTest:
     `options` keys of the block `significance` that its numbers depend on (of the null: seed, null,
     rng, block_trs, within_runs, autocorrelation, as far as they mean something to it); they are part
     of what the work is known by. `pools`: every voxel is compared with the null values of all, whatever
-    `null` says. `flops` operations of `null` or `p_values`, for the estimate of a plan.
+    `null` says. `flops` operations of `null` or `p_values`, for the estimate of a plan. `on_device` the null
+    for a GPU that has just predicted; without it predictions go to CPU workers.
     """
 
     null: Callable[[FloatArray, FloatArray, Draws], NullCounts] | None = None
@@ -67,6 +81,7 @@ class SignificanceTest:
     options: tuple[str, ...] = ()
     pools: bool = False
     flops: Callable[[CorrelationSizes], float] | None = None
+    on_device: DeviceNull | None = None
 
     @property
     def corrections(self) -> tuple[str, ...]:

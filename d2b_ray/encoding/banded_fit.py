@@ -62,16 +62,8 @@ def fit_banded(
     prepared = prepared_for(row, problem, parts)
     solution = row.solve(problem, prepared)
     made = outcome(design, train, valid, solution, device=device, wanted=wanted)
-    shares = band_outcome(
-        design,
-        train,
-        valid,
-        solution,
-        names=names,
-        gamma=solution.gamma,
-        device=device,
-        wanted=wanted,
-    )
+    shares = band_outcome(design, train, valid, solution, made, names=names, wanted=wanted)
+    wanted.let_look(made, train, shares)
     if unique and row.without is not None:
         fit_without = partial(row.without, problem, prepared)
         lost, kept = unique_variance(design, valid, made.r, fit_without, device, keep=without)

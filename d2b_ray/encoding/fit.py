@@ -129,6 +129,7 @@ def fit_ridge(
     prepared = prepared_for(row, problem, factorization)
     solution = row.solve(problem, prepared)
     made = outcome(design, train, valid, solution, device=device, wanted=wanted)
+    wanted.let_look(made, train, None)
     return Fit(
         r=made.r,
         cv_r=solution.cv_r,

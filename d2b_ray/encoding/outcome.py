@@ -22,10 +22,8 @@ from d2b_ray.encoding.tensors import to_array, to_tensor
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from numpy.typing import NDArray
-
     from d2b_ray.arrays import Design, FloatArray
-    from d2b_ray.catalog.solvers import Responses, Solution
+    from d2b_ray.catalog.solvers import BandedSolution, Responses, Solution
 
 __all__ = ["WHOLE", "Outcome", "Wanted", "as_array", "band_outcome", "outcome"]
 
@@ -34,13 +32,19 @@ __all__ = ["WHOLE", "Outcome", "Wanted", "as_array", "band_outcome", "outcome"]
 class Wanted:
     """What is brought to the host of a fit that was computed on a device; empty arrays where not.
 
-    `look` is called, there, with the predictor and the validation responses (n_valid, V): what it does
-    with them needs nothing to leave the device.
+    `look` is called, there, with the predictor, the validation responses (n_valid, V) and what the bands
+    have each: what it does with them needs nothing to leave the device.
     """
 
     coef: bool = True
     prediction: bool = True
-    look: Callable[[Predictor, torch.Tensor], None] | None = None
+    look: Callable[[Predictor, torch.Tensor, BandShares | None], None] | None = None
+
+    def let_look(self, made: Outcome, train: Responses, bands: BandShares | None) -> None:
+        """Call `look`, if the fit was computed where the responses lie."""
+        if self.look is not None and made.predict is not None:
+            assert isinstance(train, DeviceResponses)
+            self.look(made.predict, train.valid, bands)
 
 
 WHOLE = Wanted()
@@ -48,11 +52,12 @@ WHOLE = Wanted()
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Scores `r` (V,), coefficients (p, V), predictions (n_valid, V)."""
+    """Scores `r` (V,), coefficients (p, V), predictions (n_valid, V); `predict` makes these on the device."""
 
     r: FloatArray
     coef: FloatArray
     prediction: FloatArray
+    predict: Predictor | None = None
 
 
 def outcome(
@@ -68,12 +73,11 @@ def outcome(
     rows = _rows(design)
     if isinstance(train, DeviceResponses):
         predict = _predictor(rows, solution, train)
-        if wanted.look is not None:
-            wanted.look(predict, train.valid)
         return Outcome(
             r=correlations(predict, train.valid),
             coef=as_array(solution.coef) if wanted.coef else _none(train),
             prediction=download(predict(slice(None))) if wanted.prediction else _none(train),
+            predict=predict,
         )
     coef = as_array(solution.coef)
     prediction = predicted(rows, coef, device)
@@ -84,23 +88,23 @@ def band_outcome(
     design: Design,
     train: Responses,
     valid: FloatArray,
-    solution: Solution,
+    solution: BandedSolution,
+    made: Outcome,
     *,
     names: Sequence[str],
-    gamma: NDArray[np.float64],
-    device: str,
     wanted: Wanted,
 ) -> BandShares:
-    """What each band has of a solution on the validation rows."""
-    rows, bands = _rows(design), design.bands
-    if isinstance(train, DeviceResponses):
-        predict = _predictor(rows, solution, train)
+    """What each band has of a solution on the validation rows, of which `made` is the joint outcome."""
+    bands = design.bands
+    if made.predict is not None:
+        assert isinstance(train, DeviceResponses)
+        predict = made.predict
         r, own_r = shares(predict, train.valid, bands)
         split = np.zeros((len(bands), 0, train.shape[1]), np.float32)
         if wanted.prediction:
             split = np.stack([download(predict(slice(None), band)) for band in bands])
     else:
-        split = split_prediction(rows, as_array(solution.coef), bands)
+        split = split_prediction(_rows(design), as_array(solution.coef), bands)
         r = split_correlation(split, valid)
         own_r = np.stack([correlation(own, valid) for own in split])
     return BandShares(
@@ -108,7 +112,7 @@ def band_outcome(
         columns=tuple((band.start, band.stop) for band in bands),
         r=r,
         own_r=own_r,
-        gamma=gamma,
+        gamma=solution.gamma,
         prediction=split,
     )
 

@@ -125,6 +125,7 @@ def prepare(sweep: Sweep, observer: Observer, *, retry_failed: bool = False) -> 
         models=model_places(sweep) if extracts else (),
         batch_tokens=wanted.extract.batch_tokens,
         memory_budget_bytes=wanted.fit.memory_budget_mb * 10**6,
+        nulls_on_gpu=wanted.permute.num_gpus != 0,
         threads=Threads(
             extract=max(1, int(wanted.extract.num_cpus)),
             fit=max(1, int(wanted.fit.num_cpus)),

@@ -12,6 +12,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
+from d2b_ray.engine.readers import readers_of
 from d2b_ray.errors import StoreError
 from d2b_ray.plan import KINDS, feature_key, value_bytes
 from d2b_ray.plan.memory import own_bytes
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from d2b_ray.spec import Sweep
     from d2b_ray.spec.sweep import ExtractResources, FitResources, PermuteResources, ResourcesBlock
     from d2b_ray.steps.run_settings import RunSettings
-    from d2b_ray.steps.task import Report
+    from d2b_ray.steps.task import Readers, Report
     from d2b_ray.store import Lease, Store
     from d2b_ray.survey.state import StoreState
 
@@ -140,7 +141,13 @@ class SweepRun:
             fingerprints=fingerprints,
             inputs=digest(fingerprints),
             layers=self.state.missing_layers.get(key, unit.layers),
+            readers=self._readers.get(key),
         )
+
+    @cached_property
+    def _readers(self) -> Mapping[str, Readers]:
+        unneeded = {key for key, state in self.control.state.items() if state == "unneeded"}
+        return readers_of(self.plan, unneeded)
 
     def left_to_do(self) -> str:
         """One line: units to run by kind, and what is done already."""

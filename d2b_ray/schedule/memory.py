@@ -23,7 +23,7 @@ class MemoryLedger:
     """
 
     def __init__(self, value_bytes: Mapping[str, int]) -> None:
-        self._bytes = value_bytes
+        self._bytes = dict(value_bytes)
         self._held: dict[str, str] = {}  # key -> shelf
         self._sums: Counter[str] = Counter()
 
@@ -49,6 +49,13 @@ class MemoryLedger:
             if key not in self._held:
                 self._held[key] = shelf
                 self._sums[shelf] += self._bytes.get(key, 0)
+
+    def learn(self, key: str, size: int) -> None:
+        """The value of a unit is there, and takes `size` bytes."""
+        shelf = self._held.get(key)
+        if shelf is not None:
+            self._sums[shelf] += size - self._bytes.get(key, 0)
+            self._bytes[key] = size
 
     def free(self, key: str) -> None:
         """The value is gone, or will never be."""

@@ -103,6 +103,8 @@ class PermuteResources(Closed):
 
     num_cpus: Cores = 1.0
     """Logical CPU cores."""
+    num_gpus: Gpus = None
+    """`null`: a fit on a GPU draws its null there, before its predictions leave; 0: CPU workers draw it."""
     voxels: Positive = 16384
     """Voxels in a task, each with all permutations."""
     block: Positive = 10_000

@@ -13,6 +13,7 @@ import time
 import traceback
 from typing import TYPE_CHECKING, Any
 
+from d2b_ray.arrays import Fit
 from d2b_ray.errors import LeaseError, StoreError
 from d2b_ray.schedule.policy import Failure, Fault
 from d2b_ray.steps.device import is_device_error
@@ -49,6 +50,8 @@ def execute(task: Task, values: Sequence[Any], cache: WorkerCache) -> tuple[Any,
             value = STEPS[task.unit.kind](task, values, cache, device)
     except Exception as error:
         log.debug("%s failed", task.unit.label, exc_info=True)
+        if fault_of(error) == "out_of_memory":
+            cache.release_device()
         failure = Failure(
             fault=fault_of(error),
             error=type(error).__name__,
@@ -65,6 +68,7 @@ def execute(task: Task, values: Sequence[Any], cache: WorkerCache) -> tuple[Any,
         failure=failure,
         process=os.getpid(),
         gpu_peak_bytes=gpu_peak_bytes(device),
+        value_bytes=value.nbytes if isinstance(value, Fit) else 0,
     )
     return value, report
 

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from d2b_ray.errors import DataError
+from d2b_ray.steps.drawing import Drawing
 from d2b_ray.steps.recording import Stopwatch
+from d2b_ray.steps.task import Readers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,6 +28,7 @@ ROLES: tuple[Role, Role] = ("TRAIN", "VALID")
 def fit(task: Task, values: Sequence[Any], cache: WorkerCache, device: str) -> Fit:
     """One subject's responses on one design."""
     from d2b_ray.encoding import Search, fit_banded, fit_ridge
+    from d2b_ray.encoding.outcome import Wanted
 
     watch = Stopwatch()
     made, shared = values if len(values) == 2 else (values[0], None)
@@ -38,24 +41,39 @@ def fit(task: Task, values: Sequence[Any], cache: WorkerCache, device: str) -> F
         )
     kept = cache.usable(params["subject"])
     train, valid = (cache.responses(params["subject"], role, kept) for role in ROLES)
+    intercept = params.get("intercept", False)
+    placed = None  # after a shortage of memory a fit goes on with a batch at a time
+    if task.memory_factor == 1:
+        columns = made.train.shape[1]
+        placed = cache.placed(params["subject"], kept, device, intercept=intercept, columns=columns)
+    readers = task.readers or Readers((), reads_prediction=True)
+    drawing = Drawing(readers.nulls, cache, kept, made.bands)
+    serves = placed is not None and cache.settings.nulls_on_gpu and drawing.serves(len(valid))
+    wanted = Wanted(
+        coef=cache.settings.keep_coef,
+        prediction=readers.reads_prediction or not serves,
+        look=drawing if serves else None,
+    )
     options: dict[str, Any] = {
         "alphas": params["alphas"],
         "solver": params["solver"],
-        "intercept": params.get("intercept", False),
+        "intercept": intercept,
         "device": device,
         "memory_budget_bytes": int(cache.settings.memory_budget_bytes * task.memory_factor),
+        "wanted": wanted,
     }
+    given = train if placed is None else placed
     if params["kind"] == "banded":
         search = Search(
             **{**params["search"], "concentration": tuple(params["search"]["concentration"])}
         )
         found = fit_banded(
-            made, train, valid, names=params["bands"], parts=shared, search=search,
+            made, given, valid, names=params["bands"], parts=shared, search=search,
             unique=params["unique"], without=params.get("without", False), **options,
         )  # fmt: skip
     else:
         nested = params.get("nested", False)
-        found = fit_ridge(made, train, valid, factorization=shared, nested=nested, **options)
+        found = fit_ridge(made, given, valid, factorization=shared, nested=nested, **options)
     if not cache.settings.keep_coef:  # a third of the value, which every null task would be sent
         found = replace(found, coef=np.zeros((0, len(found.r)), np.float32))
     elif params.get("coef_space") == "features":
@@ -65,4 +83,4 @@ def fit(task: Task, values: Sequence[Any], cache: WorkerCache, device: str) -> F
     ends = (min(params["alphas"]), max(params["alphas"]))
     at_ends = int(np.isin(found.alpha, ends).sum()) if ends[0] < ends[1] else 0
     timing = {"seconds": watch.seconds, "host": socket.gethostname(), "at_ends": at_ends}
-    return replace(found, details={**found.details, **timing}, kept=kept)
+    return replace(found, details={**found.details, **timing}, kept=kept, drawn=drawing.counts)

@@ -45,8 +45,9 @@ class RunSettings:
     run has taken over. `keep_coef`: a fit's value has its coefficients, as they are saved.
     `reader` digest of the code that reads, plug-ins too. `responses` digest of each subject's files;
     what is made of them is kept in `responses_folder` of each machine (None: its temporary files),
-    `responses_bytes` at most. `models` are folders and files that extraction reads.
-    `choices` say how the data set is opened, `treatment` what is done with the responses of each run.
+    `responses_bytes` at most. `models` are folders and files that extraction reads. `nulls_on_gpu`: a fit on
+    a GPU draws its null there. `choices` say how the data set is opened, `treatment` what is done with the
+    responses of each run.
     """
 
     sweep: str
@@ -66,6 +67,7 @@ class RunSettings:
     treatment: Mapping[str, Any] = field(default_factory=dict)
     bad_voxels: Literal["drop", "error"] = "drop"
     keep_coef: bool = True
+    nulls_on_gpu: bool = True
     reader: str = ""
     responses: Mapping[str, str] = field(default_factory=dict)
     responses_folder: str | None = None

@@ -11,7 +11,15 @@ if TYPE_CHECKING:
     from d2b_ray.plan import Unit
     from d2b_ray.schedule.policy import Failure
 
-__all__ = ["Report", "Task"]
+__all__ = ["Readers", "Report", "Task"]
+
+
+@dataclass(frozen=True, slots=True)
+class Readers:
+    """`nulls` of a fit, which a GPU draws with it; and whether anyone else `reads_prediction`."""
+
+    nulls: tuple[Unit, ...]
+    reads_prediction: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +27,8 @@ class Task:
     """A unit with what this try needs to know.
 
     `roots` store URL of each feature key that the unit reads; `fingerprints` of the unit's inputs
-    by name, and their digest `inputs`; `layers` still to be extracted.
+    by name, and their digest `inputs`; `layers` still to be extracted. `readers` of what a fit
+    predicts.
     """
 
     unit: Unit
@@ -29,6 +38,7 @@ class Task:
     fingerprints: Mapping[str, str] = field(default_factory=dict)
     inputs: str = ""
     layers: tuple[int, ...] = ()
+    readers: Readers | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +54,4 @@ class Report:
     failure: Failure | None = None
     process: int = 0
     gpu_peak_bytes: int = 0
+    value_bytes: int = 0  # of a fit: what its value takes, which may be less than was reckoned with

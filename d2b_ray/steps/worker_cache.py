@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from d2b_ray.arrays import FloatArray, IntArray, Role, Run, Split
     from d2b_ray.data import Dataset
+    from d2b_ray.encoding.on_device import DeviceResponses
     from d2b_ray.steps.response_files import MappedResponses
     from d2b_ray.steps.run_settings import RunSettings
     from d2b_ray.store import Store
@@ -52,6 +53,7 @@ class WorkerCache:
         self._mapped: dict[tuple[str, Role], MappedResponses] = {}
         self._files = ResponseFiles(settings.responses_folder, settings.responses_bytes)
         self._usable: tuple[str, IntArray | None] | None = None
+        self._placed: tuple[tuple[str, bool], DeviceResponses] | None = None
 
     @property
     def dataset(self) -> Dataset:
@@ -99,6 +101,36 @@ class WorkerCache:
             return mapped.rows
         some = self._map(subject, role, kept)
         return mapped.rows[:, kept] if some is None else some.rows
+
+    def placed(
+        self, subject: str, kept: IntArray | None, device: str, *, intercept: bool, columns: int
+    ) -> DeviceResponses | None:
+        """A subject's responses on the device, moved there once; None on a CPU and where there is no room.
+
+        Room for a fit of `columns` beside them; a model that is held makes way for them.
+        """
+        if device == "cpu":
+            return None
+        from d2b_ray.encoding.on_device import DeviceResponses, has_room
+
+        key = (subject, intercept)
+        if self._placed is None or self._placed[0] != key:
+            self._placed = None
+            train, valid = (self.responses(subject, role, kept) for role in ("TRAIN", "VALID"))
+            if not has_room(device, train, valid, columns):
+                self.release_device()
+                if not has_room(device, train, valid, columns):
+                    return None
+            self._placed = key, DeviceResponses.of(train, valid, device, intercept=intercept)
+        return self._placed[1]
+
+    def release_device(self) -> None:
+        """Give back what lies on a device: the model, and responses."""
+        import torch
+
+        self._placed = self._model = None
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
 
     def usable(self, subject: str) -> IntArray | None:
         """Columns of a subject's responses that can be fitted; None: all. DataError if none can.

@@ -162,6 +162,8 @@ class _Loop:
         if report.failure is None:
             if not unit.durable:
                 self.values[key] = this.value_ref
+                if report.value_bytes:
+                    self.control.memory.learn(key, report.value_bytes)
             actions = self.control.handle(Succeeded(key, slot.number))
         else:
             actions = self._failed(slot, key, report.failure)
