@@ -9,7 +9,9 @@ by the same products, so that a permutation that changes nothing ties with it ex
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -27,12 +29,15 @@ from d2b_ray.significance.orders import block_orders
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from numpy.typing import NDArray
+
     from d2b_ray.arrays import FloatArray, IntArray
     from d2b_ray.significance.blocks import Blocks
     from d2b_ray.significance.orders import RngName
 
 __all__ = ["block_null_on_device", "can_table"]
 
+log = logging.getLogger(__name__)
 TABLE_BYTES = 2 << 30  # of products of a tile of voxels
 MOST_VOXELS = 512  # of a tile
 FEWEST_VOXELS = 32  # side by side: what a row of the table needs to be read at full speed
@@ -122,10 +127,15 @@ def _orders(
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """Blocks `first` to `stop`, all of `length` samples, but the last of `length` - `missing`."""
+    """Blocks `first` to `stop`, all of `length` samples, but the last of `length` - `missing`.
+
+    They are the samples `start` to `end` of the series.
+    """
 
     first: int
     stop: int
+    start: int
+    end: int
     length: int
     missing: int
     row: int  # of the table, where its products begin
@@ -156,13 +166,14 @@ class _Places:
         for first, stop in pairwise(firsts):
             length = int(lengths[first])
             missing = length - int(lengths[stop - 1])
-            made.append(_Run(first, stop, length, missing, row))
+            start, end = int(blocks.starts[first]), int(blocks.stops[stop - 1])
+            made.append(_Run(first, stop, start, end, length, missing, row))
             row += (1 + (missing > 0)) * (stop - first) ** 2
         return cls(blocks, tuple(made), row)
 
-    def entries(self, orders: IntArray) -> IntArray:
+    def entries(self, orders: IntArray) -> NDArray[np.integer]:
         """Rows of the table that each permutation adds up, (N, blocks), for `orders` (N, blocks)."""
-        out = np.empty(orders.shape, np.int64)
+        out = np.empty(orders.shape, np.int32 if self.rows < 2**31 else np.int64)
         for run in self.runs:
             own = orders[:, run.first : run.stop]
             place = np.arange(run.count)
@@ -201,7 +212,16 @@ class _Gather:
         """All products (rows, v), block length by block length summed in the order of samples."""
         voxels = fixed.shape[1]
         out = torch.empty((self.places.rows, voxels), dtype=torch.float32, device=fixed.device)
+        kernel = _kernel(fixed.device)
         for run, rows in zip(self.places.runs, self.rows, strict=True):
+            if kernel is not None:
+                for way in range(1 + (run.missing > 0)):
+                    at = run.row + way * run.count**2
+                    kernel(
+                        fixed, moved, out[at : at + run.count**2], first=run.start, end=run.end,
+                        count=run.count, length=run.length, earlier=way * run.missing,
+                    )  # fmt: skip
+                continue
             blocks = _blocks(moved, rows[0]).transpose(1, 2)  # (v, length, blocks)
             for way in range(1 + (run.missing > 0)):
                 products = torch.bmm(_blocks(fixed, rows[way]), blocks)  # (v, places, blocks)
@@ -227,6 +247,23 @@ class _Gather:
         table = torch.cat(diagonals, 1).T.contiguous()  # (blocks, v)
         order = torch.arange(len(table), device=table.device)[None]
         return embedding_bag(order, table, mode="sum")[0]
+
+
+@cache
+def _kernel(device: torch.device) -> Callable[..., None] | None:
+    """The kernel that makes a table, tried once; None where torch has no Triton, or no compiler is there."""
+    if device.type != "cuda":
+        return None
+    try:
+        from d2b_ray.significance.triton_table import block_products
+
+        x, out = torch.ones((4, 3), device=device), torch.zeros((4, 3), device=device)
+        block_products(x, x, out, first=0, end=4, count=2, length=2, earlier=0)
+        works = bool((out == 2).all())
+    except Exception as error:  # whatever keeps it from being built: matrix products do the same
+        log.warning("nulls on the GPU take three times as long: no Triton kernel (%s)", error)
+        return None
+    return block_products if works else None
 
 
 def _blocks(series: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:

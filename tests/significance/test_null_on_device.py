@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -70,3 +75,29 @@ def test_very_short_blocks_are_left_to_the_cpu():
     assert can_table(7737, 10, None)
     assert not can_table(7737, 1, None)
     assert can_table(7737, 1, [300] * 25 + [237])  # within runs there are few places
+
+
+WITH_KERNEL = """
+import numpy, torch
+from d2b_ray.significance import block_null, on_device
+from d2b_ray.significance.triton_table import block_products
+on_device._kernel = lambda device: block_products
+from test_null_on_device import on_device as there, series
+for n, block, runs in ((97, 10, None), (97, 7, (40, 57)), (60, 20, None)):
+    x, y = series(n, 70)
+    options = {"start": 0, "stop": 60, "seed": 3, "block_trs": block, "runs": runs, "corrected": True}
+    one, other = block_null(x, y, **options), there(x, y, slice(0, 70), **options)
+    assert (one.exceed == other.exceed).all() and (one.maxima == other.maxima).all(), (n, block, runs)
+"""
+
+
+def test_the_kernel_interpreted():
+    """Where Triton is (it comes with torch for CUDA), its kernel run by its interpreter."""
+    pytest.importorskip("triton")
+    here = Path(__file__).parent
+    environment = {**os.environ, "TRITON_INTERPRET": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", WITH_KERNEL], cwd=here, env=environment, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
