@@ -47,14 +47,16 @@ def kept_rows(
             f"model {name!r}: layer {max(layers)} does not exist; layers are 1 (embeddings) to "
             f"{len(states)}"
         )
-    rows = {}
-    for layer in layers:
-        vectors = pool(states[layer - 1])
-        if not bool(torch.isfinite(vectors).all()):
+    pooled = {layer: pool(states[layer - 1]) for layer in layers}
+    finite = torch.stack([torch.isfinite(rows).all() for rows in pooled.values()]).cpu()
+    for layer, sound in zip(pooled, finite.tolist(), strict=True):
+        if not sound:
             raise ExtractionError(
                 f"model {name!r}, layer {layer}: values are not finite; float16 may overflow in this "
                 "model: use dtype: bfloat16 or float32"
             )
+    rows = {}
+    for layer, vectors in pooled.items():
         host: FloatArray = vectors.cpu().numpy()
         rows[layer] = host if reduce is None else reduce(host)
     return rows

@@ -115,12 +115,14 @@ def _measured(model: TextModel, pieces: Sequence[Piece]) -> FloatArray:
         found = torch.zeros((len(pieces), COLUMNS), dtype=torch.float64)
         if not row:
             return found.float().numpy()
-        before = states[torch.tensor(row), torch.tensor(place) - 1]
-        log_p = torch.log_softmax(model.network.get_output_embeddings()(before).float(), -1).cpu()
-        said = log_p[torch.arange(len(row)), padded[torch.tensor(row), torch.tensor(place)]]
+        rows, places = torch.tensor(row), torch.tensor(place)
+        before = states[rows.to(states.device), (places - 1).to(states.device)]
+        log_p = torch.log_softmax(model.network.get_output_embeddings()(before).float(), -1)
+        token = padded[rows, places].to(log_p.device)[:, None]
+        said = log_p.gather(1, token)[:, 0].cpu()  # of a whole vocabulary, a number a place leaves
         bits = (-said / np.log(2)).double()
-        found[:, 0].index_add_(0, torch.tensor(row), bits)
-        open_ = -(log_p.exp() * log_p).sum(-1) / np.log(2)
+        found[:, 0].index_add_(0, rows, bits)
+        open_ = (-(log_p.exp() * log_p).sum(-1) / np.log(2)).cpu()
         for at, (number, where) in enumerate(zip(row, place, strict=True)):
             if where == pieces[number].start:
                 found[number, 1] = float(open_[at])
