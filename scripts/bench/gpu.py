@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 FOLDS = 4
 BLOCK_TRS = 10
-PEER_VOXELS = 4000
+PEER_VOXELS = 20_000
 DRIVEN = 10  # each tenth voxel
 
 
