@@ -5,7 +5,7 @@ Matrix products give them voxel by voxel, and turning them around takes five tim
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import triton
 import triton.language as tl
@@ -49,20 +49,20 @@ def block_products(
 
 
 @triton.jit  # type: ignore[untyped-decorator]
-def _products(
-    x: Any,
-    y: Any,
-    out: Any,
-    voxels: Any,
-    count: Any,
-    first: Any,
-    end: Any,
-    length: Any,
-    earlier: Any,
-    PLACES: tl.constexpr,  # compiled in
+def _products(  # type: ignore[no-untyped-def]  # Triton compiles annotations, too
+    x,
+    y,
+    out,
+    voxels,
+    count,
+    first,
+    end,
+    length,
+    earlier,
+    PLACES: tl.constexpr,
     BLOCKS: tl.constexpr,
     VOXELS: tl.constexpr,
-) -> None:
+):
     places = tl.program_id(0) * PLACES + tl.arange(0, PLACES)
     blocks = tl.program_id(1) * BLOCKS + tl.arange(0, BLOCKS)
     columns = tl.program_id(2) * VOXELS + tl.arange(0, VOXELS)

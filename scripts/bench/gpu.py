@@ -260,7 +260,7 @@ def of_width(
     spent: list[float] = []
     counts: list[Any] = []
 
-    def null(predict: Any, response: torch.Tensor) -> None:
+    def null(predict: Any, response: torch.Tensor, bands: Any) -> None:
         wait(wanted)
         began = time.perf_counter()
         counts[:] = [

@@ -77,12 +77,10 @@ def main() -> None:
 
     def moved(model):
         """The network's weights on the device, as `to` puts them."""
-        if there_is_one:
-            model.network.to(DEVICE)
         for part in model.network.modules():
             for held in (part._parameters, part._buffers):
                 for name, tensor in held.items():
-                    if tensor is not None and not there_is_one:
+                    if tensor is not None:
                         held[name] = OnDevice(tensor.data)
         for reader in (model, getattr(model, "reader", None)):
             if hasattr(reader, "device"):
@@ -98,7 +96,10 @@ def main() -> None:
                 model = tiny(modality, name, Path(folder))
             here = rows(modality, model)
             with nullcontext() if there_is_one else StandIn():
-                moved(model)
+                if there_is_one:
+                    model = MODALITIES[modality].load(model.source, device=DEVICE, dtype="float32")
+                else:
+                    moved(model)
                 COUNTS.clear()
                 there = rows(modality, model)
             counts = [COUNTS[c] for c in ("up", "down", "waits")]
