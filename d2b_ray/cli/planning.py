@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from d2b_ray.catalog.significance_tests import TESTS
 from d2b_ray.engine.scripting import Silent
 from d2b_ray.engine.session import prepare
 from d2b_ray.engine.space import bytes_left, free_bytes
@@ -39,13 +40,19 @@ def show_plan(sweep: Sweep, gpus: int, cpus: int) -> None:
     if sweep_run.demand.left:
         typer.echo(_memory(sweep_run))
         on_gpu = estimate(plan, sweep_run.world.sizes, sweep_run.finished_keys, GPU)
-        found = forecast(estimates, on_gpu, gpus=gpus, cpus=cpus)
+        found = forecast(estimates, on_gpu, gpus=gpus, cpus=cpus, nulls_on_gpu=_drawn_on_gpu(sweep))
         where = f"{gpus} GPUs and {cpus} cores" if gpus else f"{cpus} cores"
         typer.echo(
             f"time: about {duration_text(found.seconds)} on {where}, most of it {found.kind} units"
             + (f"; the {found.bound_by} are waited for" if gpus else "")
         )
     _tell_state(sweep_run)
+
+
+def _drawn_on_gpu(sweep: Sweep) -> bool:
+    """Whether fits on a GPU draw their nulls there; very short blocks are left to the CPU all the same."""
+    asked, test = sweep.resources.permute.num_gpus != 0, TESTS[sweep.significance.test]
+    return asked and test.on_device is not None and sweep.significance.null == "voxel"
 
 
 def _memory(sweep_run: SweepRun) -> str:

@@ -45,13 +45,14 @@ class Rates:
 
     float32_flops: float
     float64_flops: float
-    null_flops: float  # multiply-adds of permuted correlations, on a CPU core
+    null_flops: float  # multiply-adds of permuted correlations
     store_bytes: float
 
 
-# A core: as `scripts/bench/full_size` found it. A GPU: not measured yet.
+# A core: as `scripts/bench/full_size` found it. A GPU: an H100, as `scripts/bench/gpu` found it; float64 is
+# its eigendecompositions, which are far from its rate of products.
 CPU_CORE = Rates(float32_flops=7e10, float64_flops=3e10, null_flops=1e10, store_bytes=2e8)
-GPU = Rates(float32_flops=3e13, float64_flops=1e13, null_flops=1e10, store_bytes=2e8)
+GPU = Rates(float32_flops=4e13, float64_flops=5e11, null_flops=1.4e12, store_bytes=2e8)
 
 
 @dataclass(frozen=True, slots=True)

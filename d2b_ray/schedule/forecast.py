@@ -26,12 +26,21 @@ class Forecast(NamedTuple):
 
 
 def forecast(
-    on_cpu: Sequence[Estimate], on_gpu: Sequence[Estimate], *, gpus: int, cpus: int
+    on_cpu: Sequence[Estimate],
+    on_gpu: Sequence[Estimate],
+    *,
+    gpus: int,
+    cpus: int,
+    nulls_on_gpu: bool = False,
 ) -> Forecast:
-    """Of estimates for a core and for a GPU; without GPUs the cores do everything."""
-    by_gpu = {e.kind: e.seconds / gpus for e in on_gpu if e.kind in GPU_KINDS} if gpus else {}
+    """Of estimates for a core and for a GPU; without GPUs the cores do everything.
+
+    `nulls_on_gpu`: fits on a GPU draw their nulls there.
+    """
+    kinds = GPU_KINDS | ({"null"} if nulls_on_gpu else set())
+    by_gpu = {e.kind: e.seconds / gpus for e in on_gpu if e.kind in kinds} if gpus else {}
     by_cpu = {e.kind: e.seconds / cpus for e in on_cpu if e.kind not in by_gpu}
     lanes = {"GPUs": by_gpu, "CPUs": by_cpu}
     bound_by = max(lanes, key=lambda lane: sum(lanes[lane].values()))
-    kinds = lanes[bound_by]
-    return Forecast(sum(kinds.values()), bound_by, max(kinds, key=kinds.__getitem__, default=""))
+    spent = lanes[bound_by]
+    return Forecast(sum(spent.values()), bound_by, max(spent, key=spent.__getitem__, default=""))

@@ -44,7 +44,9 @@ def test_a_sweep_on_a_gpu(tiny_root, tmp_path, monkeypatch, make):
             continue
         one, other = (np.load(tmp_path / name / path) for name in ("cpu", "gpu"))
         if "cc" in path.rsplit("/", 1)[1]:
-            np.testing.assert_allclose(one, other, rtol=0, atol=2e-4, err_msg=path)
+            # where two penalties, or weights of bands, are as good, a rounding chooses between them
+            atol = 5e-3 if "banded" in make.__name__ else 2e-4
+            np.testing.assert_allclose(one, other, rtol=0, atol=atol, err_msg=path)
             checked += 1
         if (
             "_counts_" in path
