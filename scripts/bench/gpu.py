@@ -1,9 +1,9 @@
 """The numeric work of a sweep on a GPU: agreement with the CPU, then seconds at the paper's size by stage.
 
 Parts: `parity` (small problems, CPU and GPU side by side), `rates` (what the machine gives: products,
-copies), `fit` (a width each: factorization, responses moved, fit, null, what leaves the device), `peer`
-(himalaya on the same GPU, if it is installed, on a stated sample). With `--device cpu` all of it runs,
-small, without a GPU.
+copies), `fit` (a width each: factorization, responses moved, fit, null, what leaves the device), `banded`
+(a candidate of five bands), `peer` (himalaya on the same GPU, if it is installed, on a stated sample). With
+`--device cpu` all of it runs, small, without a GPU.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import numpy as np
 import torch
 
 from d2b_ray.arrays import Band, Design
+from d2b_ray.catalog.solvers import BANDED_SOLVERS
 from d2b_ray.encoding import Search, factorize, fit_banded, fit_ridge
 from d2b_ray.encoding.on_device import DeviceResponses, download
 from d2b_ray.encoding.outcome import Wanted
@@ -32,13 +33,14 @@ FOLDS = 4
 BLOCK_TRS = 10
 PEER_VOXELS = 20_000
 DRIVEN = 10  # each tenth voxel
+BANDS, BAND = 5, 256
 
 
 def main() -> None:
     """Print the lines of the parts that are asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--device", default="cuda")
-    parser.add_argument("--parts", nargs="+", default=["parity", "rates", "fit", "peer"])
+    parser.add_argument("--parts", nargs="+", default=["parity", "rates", "fit", "banded", "peer"])
     parser.add_argument("--voxels", type=int, default=88_000)
     parser.add_argument("--train", type=int, default=22_262)
     parser.add_argument("--valid", type=int, default=7_737)
@@ -56,7 +58,7 @@ def main() -> None:
         properties = torch.cuda.get_device_properties(wanted.device)
         machine |= {"gpu": properties.name, "memory_gb": round(properties.total_memory / 1e9, 1)}
     parts: dict[str, Callable[[argparse.Namespace], Any]] = {
-        "parity": parity, "rates": rates, "fit": full_size, "peer": peer,
+        "parity": parity, "rates": rates, "fit": full_size, "banded": banded, "peer": peer,
     }  # fmt: skip
     for name in wanted.parts:
         began = time.perf_counter()
@@ -294,6 +296,41 @@ def of_width(
             "significant_driven": round(float(few[driven].mean()), 3),
             "significant_others": round(float(few[~driven].mean()), 4),
             "gpu_peak_gb": 0 if wanted.device == "cpu" else round(torch.cuda.max_memory_allocated() / 1e9, 1),
+        }
+    ]  # fmt: skip
+
+
+def banded(wanted: argparse.Namespace) -> list[dict[str, Any]]:
+    """A candidate of the weights of five bands: two searches, one of them twice as long."""
+    x = made(wanted, BANDS * BAND, wanted.train, seed=3)
+    generator = torch.Generator(wanted.device).manual_seed(4)
+    y = download(
+        torch.randn(wanted.train, wanted.voxels, generator=generator, device=wanted.device)
+    )
+    groups = np.arange(wanted.train) * FOLDS // wanted.train
+    bands = tuple(Band(str(n), n * BAND, (n + 1) * BAND) for n in range(BANDS))
+    rows = download(x)
+    design = Design(rows, rows[: wanted.valid], groups, bands=bands)
+    placed = DeviceResponses.of(y, y[: wanted.valid], wanted.device, intercept=True)
+    parts = BANDED_SOLVERS["primal"].prepare
+    assert parts is not None
+    shared = parts(rows, groups, bands, wanted.device, True)
+    seconds = []
+    for count in (4, 8):
+        spent, _ = timed(
+            wanted,
+            lambda n=count: fit_banded(
+                design, placed, y[: wanted.valid], names=[band.name for band in bands], parts=shared,
+                alphas=np.logspace(-2, 8, wanted.alphas).tolist(), search=Search(n_iter=n),
+                device=wanted.device, wanted=Wanted(coef=False, prediction=False),
+            ),
+            times=1,
+        )  # fmt: skip
+        seconds.append(spent)
+    return [
+        {
+            "stage": "banded", "bands": BANDS, "width": BAND, "voxels": wanted.voxels, "train": wanted.train,
+            "seconds_of_4": round(seconds[0], 2), "seconds_a_candidate": round((seconds[1] - seconds[0]) / 4, 3),
         }
     ]  # fmt: skip
 
