@@ -330,7 +330,8 @@ def banded(wanted: argparse.Namespace) -> list[dict[str, Any]]:
     return [
         {
             "stage": "banded", "bands": BANDS, "width": BAND, "voxels": wanted.voxels, "train": wanted.train,
-            "seconds_of_4": round(seconds[0], 2), "seconds_a_candidate": round((seconds[1] - seconds[0]) / 4, 3),
+            "seconds_of_4": round(seconds[0], 2),
+            "seconds_a_candidate": round((seconds[1] - seconds[0]) / 4, 3),
         }
     ]  # fmt: skip
 

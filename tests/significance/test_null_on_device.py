@@ -79,9 +79,9 @@ def test_very_short_blocks_are_left_to_the_cpu():
 
 WITH_KERNEL = """
 import numpy, torch
-from d2b_ray.significance import block_null, on_device
+from d2b_ray.significance import block_null, block_table
 from d2b_ray.significance.triton_table import block_products
-on_device._kernel = lambda device: block_products
+block_table._kernel = lambda device: block_products
 from test_null_on_device import on_device as there, series
 for n, block, runs in ((97, 10, None), (97, 7, (40, 57)), (60, 20, None)):
     x, y = series(n, 70)

@@ -34,12 +34,9 @@ def solve(problem: Problem, prepared: None) -> BandedSolution:
     x = np.asarray(problem.train - problem.train.mean(0), np.float32)
     parts = [x[:, band.start : band.stop] for band in problem.bands]
     options: dict[str, Any] = {
-        "n_iter": problem.search.n_iter,
-        "concentration": list(problem.search.concentration),
-        "alphas": problem.alphas,
-        "score_func": correlation_score,
-        "progress_bar": False,
-    }
+        "n_iter": problem.search.n_iter, "concentration": list(problem.search.concentration),
+        "alphas": problem.alphas, "score_func": correlation_score, "progress_bar": False,
+    }  # fmt: skip
     given: dict[str, Any] = {"cv": splits_of(problem.groups), "random_state": problem.search.seed}
     y = np.array(on_host(problem.response), np.float32)
     if x.shape[0] >= x.shape[1]:
