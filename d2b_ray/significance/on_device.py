@@ -26,10 +26,7 @@ from d2b_ray.significance.orders import block_orders
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from numpy.typing import NDArray
-
     from d2b_ray.arrays import FloatArray, IntArray
-    from d2b_ray.significance.blocks import Blocks
     from d2b_ray.significance.orders import RngName
 
 __all__ = ["block_null_on_device", "can_table"]
@@ -37,8 +34,6 @@ __all__ = ["block_null_on_device", "can_table"]
 TABLE_BYTES = 2 << 30  # of products of a tile of voxels
 MOST_VOXELS = 512  # of a tile
 FEWEST_VOXELS = 32  # side by side: what a row of the table needs to be read at full speed
-    32  # blocks whose products with each other are made for the sake of those with themselves
-)
 CHUNK = 2048  # permutations at a time
 
 
