@@ -8,6 +8,7 @@ import h5py
 import numpy as np
 from scipy.io import loadmat
 
+from d2b_ray.data.chunks import DamagedChunkError, rows_by_chunks
 from d2b_ray.data.lengths import check_rows
 from d2b_ray.data.mat_structure import check_structure
 from d2b_ray.errors import DataError
@@ -44,6 +45,12 @@ def read_responses(
                 f"{path}: {width} voxels, but vset_099.mat names voxel {int(columns.max()) + 1}; "
                 "the two files are not of the same volume"
             )
+        try:
+            found = rows_by_chunks(series, columns, seconds)
+        except DamagedChunkError as error:
+            raise _damaged(path, str(error)) from error
+        if found is not None:
+            return found
         out = np.empty((seconds, len(columns)), np.float32)
         for start in range(0, seconds, ROWS):
             rows = _rows(series, start, min(start + ROWS, seconds), path)
@@ -137,7 +144,11 @@ def _rows(series: Any, start: int, stop: int, path: Path) -> Array:
     try:
         return np.asarray(series[..., start:stop, :])
     except OSError as error:
-        raise DataError(
-            f"{path}: rows {start} to {stop} of {VARIABLE} cannot be read ({error}); the file is "
-            "damaged, copy it again"
-        ) from error
+        raise _damaged(path, f"rows {start} to {stop}: {error}") from error
+
+
+def _damaged(path: Path, what: str) -> DataError:
+    where, _, reason = what.partition(": ")
+    return DataError(
+        f"{path}: {where} of {VARIABLE} cannot be read ({reason}); the file is damaged, copy it again"
+    )

@@ -167,7 +167,7 @@ def test_damaged_rows_of_a_response_file_are_named(own):
     data = bytearray(path.read_bytes())
     data[at + 100 : at + 2000] = bytes(1900)
     path.write_bytes(data)
-    assert told(own, read_first).startswith(f"{path}: rows 0 to 32 of dataDT cannot be read")
+    assert told(own, read_first).startswith(f"{path}: rows 0 to 64 of dataDT cannot be read")
 
 
 def test_a_response_file_with_another_variable_tells_what_it_has(own):
