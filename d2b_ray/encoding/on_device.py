@@ -40,13 +40,14 @@ SPARE = 0.6  # of the device's free memory that a fit may take; torch's own rese
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DeviceResponses:
-    """Training and validation responses of a subject on a device; `host` the former as they were given.
+    """Training and validation responses of a subject on a device; `host`, `host_valid` as they were given.
 
     `deviations` (n, V) float32: less `mean` (V,) float64 of all rows, as `centred` leaves them; without an
     intercept as they are, and `mean` None. `valid` (n_valid, V) float32 as they are.
     """
 
     host: FloatArray
+    host_valid: FloatArray
     deviations: torch.Tensor
     valid: torch.Tensor
     mean: NDArray[np.float64] | None
@@ -61,7 +62,7 @@ class DeviceResponses:
         for tensor, host, part in ((there, train, "training"), (held, valid, "validation")):
             _refuse_not_finite(tensor, host, part)
         mean = _centre(there) if intercept else None
-        return cls(train, there, held, None if mean is None else mean.cpu().numpy())
+        return cls(train, valid, there, held, None if mean is None else mean.cpu().numpy())
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -94,11 +95,16 @@ class Predictor:
         return self.rows[:, band.start : band.stop] @ self.coef[band.start : band.stop, voxels]
 
 
-def has_room(device: str, train: FloatArray, valid: FloatArray, columns: int) -> bool:
-    """Whether responses, coefficients and the least working memory of a fit fit the device together."""
+def has_room(
+    device: str, train: FloatArray, valid: FloatArray, columns: int, *, there: bool = False
+) -> bool:
+    """Whether responses, coefficients and the least working memory of a fit fit the device together.
+
+    `there`: the responses lie on it already.
+    """
     if device == "cpu":
         return False
-    resident = 4 * (train.size + valid.size + columns * train.shape[1])
+    resident = 4 * columns * train.shape[1] + (0 if there else 4 * (train.size + valid.size))
     least = 4 * BLOCK * (len(valid) * 5 + 16 * columns) + 4 * columns * (len(train) + 8 * columns)
     return bool(resident + least < free_bytes(device))
 

@@ -19,6 +19,7 @@ from d2b_ray.data.treatment import Treatment
 from d2b_ray.data.unusable import unusable
 from d2b_ray.errors import DataError
 from d2b_ray.plan.keys import digest
+from d2b_ray.steps.device_shelf import DeviceShelf
 from d2b_ray.steps.response_files import ResponseFiles
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class WorkerCache:
         self._mapped: dict[tuple[str, Role], MappedResponses] = {}
         self._files = ResponseFiles(settings.responses_folder, settings.responses_bytes)
         self._usable: tuple[str, IntArray | None] | None = None
-        self._placed: tuple[tuple[str, bool], DeviceResponses] | None = None
+        self._shelf = DeviceShelf()
 
     @property
     def dataset(self) -> Dataset:
@@ -105,32 +106,26 @@ class WorkerCache:
     def placed(
         self, subject: str, kept: IntArray | None, device: str, *, intercept: bool, columns: int
     ) -> DeviceResponses | None:
-        """A subject's responses on the device, moved there once; None on a CPU and where there is no room.
-
-        Room for a fit of `columns` beside them; a model that is held makes way for them.
-        """
+        """A subject's responses on the device, moved there once; None on a CPU and where there is no room."""
         if device == "cpu":
             return None
-        from d2b_ray.encoding.on_device import DeviceResponses, has_room
 
-        key = (subject, intercept)
-        if self._placed is None or self._placed[0] != key:
-            self._placed = None
-            train, valid = (self.responses(subject, role, kept) for role in ("TRAIN", "VALID"))
-            if not has_room(device, train, valid, columns):
-                self.release_device()
-                if not has_room(device, train, valid, columns):
-                    return None
-            self._placed = key, DeviceResponses.of(train, valid, device, intercept=intercept)
-        return self._placed[1]
+        def read() -> tuple[FloatArray, FloatArray]:
+            return self.responses(subject, "TRAIN", kept), self.responses(subject, "VALID", kept)
+
+        return self._shelf.get(
+            subject,
+            read,
+            device,
+            intercept=intercept,
+            columns=columns,
+            make_room=self.release_device,
+        )
 
     def release_device(self) -> None:
         """Give back what lies on a device: the model, and responses."""
-        import torch
-
-        self._placed = self._model = None
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        self._model = None
+        self._shelf.clear()
 
     def usable(self, subject: str) -> IntArray | None:
         """Columns of a subject's responses that can be fitted; None: all. DataError if none can.
