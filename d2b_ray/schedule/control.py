@@ -22,7 +22,6 @@ from d2b_ray.schedule.events import (
     Release,
     Skip,
     Stop,
-    Succeeded,
     WorkerView,
 )
 from d2b_ray.schedule.memory import MemoryLedger
@@ -44,10 +43,9 @@ UNFINISHED = frozenset({"waiting", "ready", "running"})
 class Control:
     """Decides which unit runs next and what a failure means. One instance per sweep.
 
-    `units` in topological order; `done` keys of durable units whose records stand; `failed` keys
-    of units that failed in an earlier run and are not to be tried again; `value_bytes` what the
-    value of a unit takes in memory. `capacity_bytes` of all workers together: more designs, and
-    more fits, are not begun than fit into a half of it each; one of each always is.
+    `units` in topological order; `done` keys of durable units whose records stand; `failed` keys of those
+    that failed earlier and are not to be tried again; `value_bytes` what a unit's value takes in memory.
+    `capacity_bytes` of all workers: designs, and fits, are begun as far as a half holds them, one always.
     """
 
     def __init__(
@@ -103,9 +101,8 @@ class Control:
     def pick(self, worker: WorkerView, *, stalled: bool = False) -> str | None:
         """The unit that this free worker should run now, marked as running; None when there is none.
 
-        Order: nearest to a result first, then plan order; among the first candidates of one kind
-        one whose subject or model the worker already holds is preferred. `stalled`: nothing runs and
-        nobody found a unit, so that a worker may take what is not of its lane, and what failed there.
+        Order: nearest to a result first, then what the worker or its host holds, then plan order. `stalled`:
+        nothing runs and nobody found a unit: a worker may take what is not of its lane, or failed there.
         """
         if self.stopped:
             return None
@@ -116,15 +113,17 @@ class Control:
             kinds = kinds | worker.spare
         for work_kind, only_home in order_for(worker, kinds):
             unit = self._ready.pop(
-                work_kind, worker,
+                work_kind,
                 is_ready=lambda key: self.state[key] == "ready",
                 may_run=lambda unit: self._may_run(unit, worker, stalled=stalled),
+                distance=lambda unit: self.placement.distance(unit, worker),
                 only_home=only_home,
             )  # fmt: skip
             if unit is not None:
                 self._move(unit.key, "running")
                 self.memory.take(unit, self._factorizations_of(unit))
                 self.tries.start(unit.key)
+                self.placement.begins(unit, worker)
                 return unit.key
         return None
 
@@ -136,11 +135,12 @@ class Control:
 
     def handle(self, event: Event) -> list[Action]:
         """Take in what happened; returns what the engine must do now."""
-        if isinstance(event, Succeeded):
-            return [*self._succeeded(event.key), *self.placement.succeeded(event)]
         if isinstance(event, Lost):
             return self._lost(event.keys)
-        return self._failed(event)
+        if isinstance(event, Failed):
+            return self._failed(event)
+        ended = self.placement.succeeded(event, self.units[event.key])
+        return [*self._succeeded(event.key), *ended]
 
     def _settle_history(self, done: frozenset[str], failed: frozenset[str]) -> None:
         for key, unit in self.units.items():

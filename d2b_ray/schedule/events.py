@@ -29,10 +29,11 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Succeeded:
-    """The unit ran to its end on `worker`."""
+    """The unit ran to its end on `worker` of `host`."""
 
     key: str
     worker: int = 0
+    host: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,7 @@ class EndWorker:
 
 READS_MODEL = frozenset({"shard", "extract"})
 READS_RESPONSES = frozenset({"fit", "null", "bootstrap", "ceiling", "compare"})
+RECENT = 4  # subjects of the paper's size that 80 GB hold besides the present one
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,7 @@ class WorkerView:
     """What `pick` needs to know of a free worker: kinds it runs, what it holds in memory, where it is.
 
     `spare` kinds are those that it runs once none of its own are left. `number` tells workers apart.
+    `recent` subjects are those before the present one, the last first: a GPU may hold them still.
     """
 
     kinds: frozenset[str]
@@ -110,13 +113,15 @@ class WorkerView:
     host: str = ""
     number: int = 0
     spare: frozenset[str] = frozenset()
+    recent: tuple[str, ...] = ()
 
     def after(self, unit: Unit) -> WorkerView:
         """The view once the worker has run `unit`: it now holds that subject or that model."""
         if unit.work_kind in READS_MODEL:
             return replace(self, model=unit.model)
-        if unit.kind in READS_RESPONSES:
-            return replace(self, subject=unit.subject)
+        if unit.kind in READS_RESPONSES and unit.subject != self.subject:
+            before = [s for s in (self.subject, *self.recent) if s not in (None, unit.subject)]
+            return replace(self, subject=unit.subject, recent=tuple(before[:RECENT]))
         return self
 
 

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from d2b_ray.schedule.events import EndWorker
+from d2b_ray.schedule.events import READS_MODEL, READS_RESPONSES, EndWorker
 from d2b_ray.schedule.health import Health
 from d2b_ray.schedule.policy import POLICY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from d2b_ray.plan import Unit
     from d2b_ray.schedule.events import Failed, Succeeded, WorkerView
     from d2b_ray.schedule.health import Verdict
 
 __all__ = ["Placement"]
+
+WAITS = 1 << 30
 
 
 class Placement:
@@ -26,11 +29,38 @@ class Placement:
         self._excluded: dict[str, set[str | int]] = defaultdict(set)  # hosts, or numbers of workers
         self._shunned: set[tuple[int, str]] = set()  # at fault, and so were their replacements
         self._health = Health()
+        self._begun: dict[str, set[str]] = defaultdict(
+            set
+        )  # subject -> hosts that read its responses
+        self._read: dict[str, set[str]] = defaultdict(set)  # and those that have done so
 
     @property
     def workers_differ(self) -> bool:
         """Whether workers of one lane are not alike: some units must not run on some of them."""
         return bool(self._excluded or self._shunned) or self._health.suspects_any
+
+    def begins(self, unit: Unit, worker: WorkerView) -> None:
+        """A unit is given to a worker, whose host reads the responses of the subject if it has not."""
+        if unit.subject is not None and unit.kind in READS_RESPONSES:
+            self._begun[unit.subject].add(worker.host)
+
+    def distance(self, unit: Unit, worker: WorkerView) -> int:
+        """How far what a unit needs is from a worker; 0: it holds it, the model or the responses.
+
+        Then come subjects that it held not long ago, those that its host has read, and those that the
+        fewest hosts read; last, one that its host is reading now, for which it would wait.
+        """
+        if unit.work_kind in READS_MODEL:
+            return 0 if unit.model == worker.model else 1
+        subject = unit.subject
+        if subject is None or subject == worker.subject:
+            return 0
+        if subject in worker.recent:
+            return 1
+        if worker.host in self._read[subject]:
+            return 2
+        begun = self._begun[subject]
+        return WAITS if worker.host in begun else 3 + len(begun)
 
     def idles(self, worker: WorkerView) -> bool:
         """Whether a worker is shunned, or waits for what others make of units that failed there."""
@@ -63,8 +93,10 @@ class Placement:
             return [self._end(self._health.replace(event.worker, event.host))]
         return []
 
-    def succeeded(self, event: Succeeded) -> list[EndWorker]:
-        """What a success means for the worker where the same unit had failed."""
+    def succeeded(self, event: Succeeded, unit: Unit) -> list[EndWorker]:
+        """What a success means for the worker where the same unit had failed, and for its host."""
+        if unit.subject is not None and unit.kind in READS_RESPONSES:
+            self._read[unit.subject].add(event.host)
         self._excluded.pop(event.key, None)
         verdict = self._health.succeeded(event.key, event.worker)
         return [self._end(verdict)] if verdict else []

@@ -31,7 +31,7 @@ AT_HOME = tuple(
     + [(kind, False)]
 )
 
-AFFINITY_WINDOW = 32  # how many ready units are looked through for one that suits the worker
+WINDOW = 32  # ready units of a subject that are looked through for one that may run
 
 
 def order_for(worker: WorkerView, kinds: frozenset[str]) -> Iterator[tuple[str, bool]]:
@@ -44,52 +44,64 @@ def order_for(worker: WorkerView, kinds: frozenset[str]) -> Iterator[tuple[str, 
 
 
 class ReadyUnits:
-    """Heaps of units by work_kind. A unit that is ready no more may stay in its heap: it is passed over."""
+    """Heaps of units by work_kind, and in it by subject or, where a model is loaded, by model.
+
+    A unit that is ready no more may stay in its heap: it is passed over.
+    """
 
     def __init__(self) -> None:
-        self._heaps: dict[str, list[tuple[int, str, Unit]]] = defaultdict(list)
+        self._heaps: dict[str, dict[str | None, list[tuple[int, str, Unit]]]] = defaultdict(dict)
 
     def push(self, order: int, unit: Unit) -> None:
         """Add a unit; `order` is its place in the plan."""
-        heapq.heappush(self._heaps[unit.work_kind], (order, unit.key, unit))
+        group = unit.model if unit.work_kind in READS_MODEL else unit.subject
+        heap = self._heaps[unit.work_kind].setdefault(group, [])
+        heapq.heappush(heap, (order, unit.key, unit))
 
     def pop(
         self,
         work_kind: str,
-        worker: WorkerView,
+        *,
         is_ready: Callable[[str], bool],
         may_run: Callable[[Unit], bool],
-        *,
+        distance: Callable[[Unit], int],
         only_home: bool = False,
     ) -> Unit | None:
-        """The first unit of a work_kind that may run; among the first few, one the worker has at home.
+        """Of the units of a work_kind that may run, the first whose responses, or model, are nearest.
 
-        `only_home`: None if none of these few is.
+        `distance` 0: the worker holds them; `only_home`: None if there is no such unit.
         """
-        heap = self._heaps[work_kind]
-        seen: list[tuple[int, str, Unit]] = []
-        first: tuple[int, str, Unit] | None = None
-        home: tuple[int, str, Unit] | None = None
-        while heap and len(seen) < AFFINITY_WINDOW and home is None:
-            entry = heapq.heappop(heap)
-            if not is_ready(entry[1]):
-                continue
-            seen.append(entry)
-            if may_run(entry[2]):
-                first = first or entry
-                if holds_inputs(entry[2], worker):
-                    home = entry
-        chosen = home if only_home else home or first
-        for entry in seen:
-            if entry is not chosen:
-                heapq.heappush(heap, entry)
-        return chosen[2] if chosen else None
+        heaps = []
+        for heap in self._heaps[work_kind].values():
+            while heap and not is_ready(heap[0][1]):
+                heapq.heappop(heap)
+            if heap:
+                far = distance(heap[0][2])
+                if far == 0 or not only_home:
+                    heaps.append((far, heap[0][0], heap))
+        for _, _, heap in sorted(heaps, key=lambda entry: entry[:2]):
+            unit = _first(heap, is_ready, may_run)
+            if unit is not None:
+                return unit
+        return None
 
 
-def holds_inputs(unit: Unit, worker: WorkerView) -> bool:
-    """Whether the worker holds the model or the responses that the unit needs."""
-    if unit.work_kind in READS_MODEL:
-        return unit.model == worker.model
-    if unit.subject is not None:
-        return unit.subject == worker.subject
-    return True
+def _first(
+    heap: list[tuple[int, str, Unit]],
+    is_ready: Callable[[str], bool],
+    may_run: Callable[[Unit], bool],
+) -> Unit | None:
+    """Take the first unit of a heap that may run; those before it stay."""
+    passed: list[tuple[int, str, Unit]] = []
+    found: Unit | None = None
+    while heap and len(passed) < WINDOW and found is None:
+        entry = heapq.heappop(heap)
+        if not is_ready(entry[1]):
+            continue
+        if may_run(entry[2]):
+            found = entry[2]
+        else:
+            passed.append(entry)
+    for entry in passed:
+        heapq.heappush(heap, entry)
+    return found

@@ -2,7 +2,9 @@
 
 Units of the full study (six subjects, layers of several models, five annotations, some delays) run on
 nodes with GPUs and CPU workers. Durations are those of a recorded trace (`d2b-ray run --trace`), drawn by
-kind, or estimated from counted operations with 30 % spread. No value is computed and no ray is started.
+kind, or those that `gpu` and `full_size` measured, with 30 % spread. Loads are charged: a node reads a
+subject's files once, while others wait for them, and a GPU moves responses that it does not hold any more.
+No value is computed and no ray is started.
 """
 
 from __future__ import annotations
@@ -21,12 +23,17 @@ from d2b_ray.schedule.control import Control
 from d2b_ray.schedule.events import Succeeded, WorkerView
 from d2b_ray.schedule.lanes import Demand, shape_workers
 
-# Seconds of one unit at real size: n 22,262, p 1,024, 88,000 voxels; fits, extraction on an H100-like GPU
+# Seconds of a unit at real size (n 22,262, 88,000 voxels, p 768 to 4,096); on an H100 a fit draws its null
 SECONDS = {
-    "extract": 120.0, "design": 6.0, "factorize": 4.0, "fit": 20.0, "null": 40.0, "commit": 15.0,
+    "extract": 120.0, "design": 6.0, "factorize": 2.8, "fit": 2.7, "null": 0.005, "commit": 3.0,
     "gather": 60.0,
 }  # fmt: skip
-BYTES = {"design": 123_000_000, "factorize": 135_000_000, "fit": 3_080_000_000}
+# On CPUs alone nulls are units of weight: `--fit-s 20 --null-s 40`
+BYTES = {"design": 290_000_000, "factorize": 520_000_000, "fit": 2_720_000_000}
+DRAWN_BYTES = 5_000_000  # of a fit whose predictions stayed on its GPU
+READ_S = 95.0  # 740 CPU seconds of a subject's MATLAB files, by 8 threads
+MOVE_S = 1.8  # 10.6 GB to a GPU
+HELD = 5  # subjects that a GPU of 80 GB has room for
 
 
 def study(subjects: int, layers: int, annotations: int, delays: int, nulls: int) -> list[Unit]:
@@ -55,8 +62,10 @@ def study(subjects: int, layers: int, annotations: int, delays: int, nulls: int)
     return units
 
 
-def durations(trace: Path | None, units: list[Unit], seed: int) -> dict[str, float]:
-    """Seconds of every unit: drawn from a trace by kind, or around `SECONDS`."""
+def durations(
+    trace: Path | None, units: list[Unit], seed: int, means: dict[str, float]
+) -> dict[str, float]:
+    """Seconds of every unit: drawn from a trace by kind, or around `means`."""
     rng = np.random.default_rng(seed)
     recorded: dict[str, list[float]] = defaultdict(list)
     if trace:
@@ -68,15 +77,53 @@ def durations(trace: Path | None, units: list[Unit], seed: int) -> dict[str, flo
         if recorded[unit.kind]:
             found[unit.key] = float(rng.choice(recorded[unit.kind]))
         else:
-            found[unit.key] = SECONDS[unit.kind] * float(np.exp(0.3 * rng.standard_normal()))
+            found[unit.key] = means[unit.kind] * float(np.exp(0.3 * rng.standard_normal()))
     return found
+
+
+class Loads:
+    """What a fit waits for: its node's reading of the subject, its GPU's copy. Charged when it begins."""
+
+    def __init__(self, nodes: list[int], read_s: float, move_s: float, held: int):
+        self.nodes, self.read_s, self.move_s, self.most = nodes, read_s, move_s, held
+        self.there: dict[tuple[int, str], float] = {}  # node and subject -> when it has been read
+        self.held: dict[int, list[str]] = defaultdict(list)
+        self.moves = self.reads = 0
+
+    def before(self, worker: int, unit: Unit, now: float) -> float:
+        """Seconds that the worker spends on loading, or waiting for what another loads."""
+        if unit.kind != "fit" or unit.subject is None:
+            return 0.0
+        key = self.nodes[worker], unit.subject
+        if key not in self.there:
+            self.there[key] = now + self.read_s
+            self.reads += 1
+        wait = max(0.0, self.there[key] - now)
+        own = self.held[worker]
+        if unit.subject in own:
+            own.remove(unit.subject)
+        else:
+            wait += self.move_s
+            self.moves += 1
+        own.append(unit.subject)
+        del own[: -self.most]
+        return wait
 
 
 class Cluster:
     """Simulated workers: who is busy until when, and how long each lane worked."""
 
-    def __init__(self, control: Control, views: list[WorkerView], seconds: dict[str, float]):
+    def __init__(
+        self,
+        control: Control,
+        views: list[WorkerView],
+        seconds: dict[str, float],
+        loads: Loads | None = None,
+        drawn_bytes: int = 0,
+    ):
         self.control, self.views, self.seconds = control, views, seconds
+        self.loads, self.drawn_bytes = loads, drawn_bytes
+        self.loading: list[tuple[float, float, int]] = []  # from, to, worker
         self.idle = set(range(len(views)))
         self.ends: list[tuple[float, int, str]] = []
         self.now = 0.0
@@ -92,7 +139,9 @@ class Cluster:
             self.now, worker, key = heapq.heappop(self.ends)
             self.views[worker] = self.views[worker].after(self.control.units[key])
             self.idle.add(worker)
-            self.control.handle(Succeeded(key))
+            if self.drawn_bytes and self.control.units[key].kind == "fit":
+                self.control.memory.learn(key, self.drawn_bytes)
+            self.control.handle(Succeeded(key, worker, self.views[worker].host))
 
     def _fill(self) -> None:
         nothing_for: set[frozenset[str]] = set()
@@ -107,8 +156,11 @@ class Cluster:
             unit = self.control.units[key]
             self.switches += unit.kind == "fit" and self.views[worker].subject != unit.subject
             self.idle.discard(worker)
-            end = self.now + self.seconds[key]
-            self.busy.append((self.now, end, worker))
+            start = self.now + (self.loads.before(worker, unit, self.now) if self.loads else 0.0)
+            if start > self.now:
+                self.loading.append((self.now, start, worker))
+            end = start + self.seconds[key]
+            self.busy.append((start, end, worker))
             heapq.heappush(self.ends, (end, worker, key))
 
 
@@ -135,9 +187,15 @@ def main() -> None:
     parser.add_argument("--nulls", type=int, default=4)
     parser.add_argument("--trace", type=Path, default=None)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--fit-s", type=float, default=SECONDS["fit"])
+    parser.add_argument("--null-s", type=float, default=SECONDS["null"])
+    parser.add_argument("--read-s", type=float, default=READ_S, help="a subject, once a node")
+    parser.add_argument("--move-s", type=float, default=MOVE_S, help="a subject, to a GPU")
+    parser.add_argument("--held", type=int, default=HELD, help="subjects on a GPU")
     wanted = parser.parse_args()
     units = study(wanted.subjects, wanted.layers, wanted.annotations, wanted.delays, wanted.nulls)
-    seconds = durations(wanted.trace, units, wanted.seed)
+    means = SECONDS | {"fit": wanted.fit_s, "null": wanted.null_s}
+    seconds = durations(wanted.trace, units, wanted.seed, means)
     done = {unit.key for unit in units if unit.kind == "extract"}  # features lie ready
     control = Control(
         units,
@@ -147,8 +205,18 @@ def main() -> None:
     )
     node = {"CPU": wanted.cpus, "GPU": wanted.gpus}
     shapes = shape_workers([node] * wanted.nodes, Demand(gpus=1.0))
-    views = [WorkerView(shape.kinds) for shape in shapes]
-    cluster = Cluster(control, views, seconds)
+    with_gpu = sum(1 for shape in shapes if shape.num_gpus)
+    nodes = [
+        n // wanted.gpus if n < with_gpu else (n - with_gpu) % wanted.nodes
+        for n in range(len(shapes))
+    ]
+    views = [
+        WorkerView(shape.kinds, host=f"node{node}", number=n)
+        for n, (shape, node) in enumerate(zip(shapes, nodes, strict=True))
+    ]
+    loads = Loads(nodes, wanted.read_s, wanted.move_s, wanted.held)
+    drawn = DRAWN_BYTES if wanted.null_s < 1 else 0
+    cluster = Cluster(control, views, seconds, loads, drawn)
     began = time.perf_counter()
     cluster.run()
     wall = time.perf_counter() - began
@@ -167,11 +235,18 @@ def main() -> None:
                 "workers": len(shapes),
                 "gpus": len(gpus),
                 "switches_of_subject_a_gpu": round(cluster.switches / len(gpus), 2),
+                "moves_a_gpu_and_subject": round(loads.moves / (len(gpus) * wanted.subjects), 2),
+                "reads_a_node_and_subject": round(
+                    loads.reads / (wanted.nodes * wanted.subjects), 2
+                ),
                 "simulated_seconds": round(cluster.now, 1),
                 "steady_seconds": [round(full, 1), round(last, 1)],
                 "gpu_utilisation_steady": round(utilisation(cluster.busy, gpus, (full, last)), 4),
                 "gpu_utilisation_whole": round(
                     utilisation(cluster.busy, gpus, (0.0, cluster.now)), 4
+                ),
+                "gpu_loading_whole": round(
+                    utilisation(cluster.loading, gpus, (0.0, cluster.now)), 4
                 ),
                 "control_ms_per_unit": round(1000 * wall / (len(units) - len(done)), 4),
             }

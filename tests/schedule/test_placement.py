@@ -110,3 +110,58 @@ def test_a_gpu_worker_takes_other_kinds_where_nobody_else_is():
     gpu = WorkerView(GPU_KINDS, spare=CPU_KINDS)
     assert control.pick(gpu) is None
     assert control.pick(gpu, stalled=True) == "d"
+
+
+def grid(subjects=4, designs=12):
+    """Fits of all subjects on some designs that are made."""
+    units = []
+    for d in range(designs):
+        units.append(Unit("design", f"d{d}", {}, (), f"d{d}", model="m"))
+        units += [
+            Unit("fit", f"f{d}.{s}", {}, (f"d{d}",), f"f{d}.{s}", subject=f"S{s}", model="m")
+            for s in range(subjects)
+        ]
+        units += [
+            Unit("commit", f"c{d}.{s}", {}, (f"f{d}.{s}",), f"c{d}.{s}", subject=f"S{s}")
+            for s in range(subjects)
+        ]
+    control = Control(units)
+    maker = WorkerView(frozenset({"design"}), number=99, host="maker")
+    while (key := control.pick(maker)) is not None:
+        control.handle(Succeeded(key, 99, "maker"))
+    return control
+
+
+def test_hosts_share_the_reading_of_subjects():
+    """A host of several GPUs reads subjects side by side; another begins with what nobody reads."""
+    control = grid()
+    fits = frozenset({"fit"})
+    views = [WorkerView(fits, host=f"h{n // 2}", number=n) for n in range(4)]
+    taken = [control.units[control.pick(view)].subject for view in views]
+    assert sorted(taken) == ["S0", "S1", "S2", "S3"]
+
+
+def test_a_worker_stays_with_its_subject_then_takes_what_it_held_then_what_its_host_has():
+    control = grid()
+    fits = frozenset({"fit"})
+    others = WorkerView(fits, subject="S3", host="h", number=1)
+    key = control.pick(others)
+    control.handle(Succeeded(key, 1, "h"))  # the host has read S3
+    view = WorkerView(fits, subject="S1", recent=("S2",), host="h", number=0)
+    order = []
+    while (key := control.pick(view)) is not None:
+        order.append(control.units[key].subject)
+        control.handle(Succeeded(key, 0, "h"))
+        view = view.after(control.units[key])
+    assert order == ["S1"] * 12 + ["S2"] * 12 + ["S3"] * 11 + ["S0"] * 12
+    assert view.recent == ("S3", "S2", "S1")
+
+
+def test_a_subject_that_the_host_reads_now_is_waited_for_last():
+    control = grid(subjects=2, designs=2)
+    fits = frozenset({"fit"})
+    taken = [
+        control.units[control.pick(WorkerView(fits, host="h", number=n))].subject for n in range(3)
+    ]
+    assert taken[:2] == ["S0", "S1"]
+    assert taken[2] in ("S0", "S1")  # nothing else is left: it waits

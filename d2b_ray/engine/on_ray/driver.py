@@ -164,7 +164,7 @@ class _Loop:
                 self.values[key] = this.value_ref
                 if report.value_bytes:
                     self.control.memory.learn(key, report.value_bytes)
-            actions = self.control.handle(Succeeded(key, slot.number))
+            actions = self.control.handle(Succeeded(key, slot.number, slot.view.host))
         else:
             actions = self._failed(slot, key, report.failure)
         self._act(actions)
