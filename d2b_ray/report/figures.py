@@ -1,4 +1,4 @@
-"""Figures as PNG bytes: the same numbers give the same bytes. No pyplot, no global state."""
+"""Figures as PNG or SVG bytes: the same numbers give the same bytes. No pyplot, no global state."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import io
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib import colormaps
+from matplotlib import colormaps, rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -15,10 +15,13 @@ if TYPE_CHECKING:
 
     from d2b_ray.arrays import Array, FloatArray
 
-__all__ = ["correlation_histogram", "layer_curves", "roi_bars", "volume_mosaic"]
+__all__ = [
+    "band_bars", "correlation_histogram", "layer_curves", "level_map", "region_dots", "volume_mosaic",
+]  # fmt: skip
 
 DPI = 110
 MOST_SLICES = 18
+MOST_PANELS = 12
 MOST_REGIONS = 40  # more would not be read; all are in the tables
 PALETTE = ("#3366aa", "#cc6633", "#449966", "#aa4477", "#887722", "#555555", "#22aabb", "#dd4444")
 
@@ -45,67 +48,156 @@ def correlation_histogram(r: FloatArray, significant: Array | None, title: str) 
     return _png(figure)
 
 
-def layer_curves(fits: Sequence[Mapping[str, Any]]) -> bytes:
-    """Mean r over layers, a line an annotation and model, a panel a subject."""
-    subjects = sorted({fit["subject"] for fit in fits})
-    names = sorted({_line(fit) for fit in fits})
-    figure = Figure(figsize=(3.6 * len(subjects) + 2.2, 3.4), layout="constrained")
-    panels = figure.subplots(1, len(subjects), squeeze=False, sharey=True)[0]
-    for axes, subject in zip(panels, subjects, strict=True):
-        for number, name in enumerate(names):
-            points = sorted(
-                (fit["layer"], fit["mean_r"])
-                for fit in fits
-                if fit["subject"] == subject and _line(fit) == name
-            )
-            colour = PALETTE[number % len(PALETTE)]
-            layers, means = [layer for layer, _ in points], [mean for _, mean in points]
-            axes.plot(layers, means, "o-", color=colour, label=name, markersize=4)
-        axes.set_title(subject)
-        axes.set_xlabel("layer")
-        axes.axhline(0, color="#999999", linewidth=0.6)
-    panels[0].set_ylabel("mean r over voxels")
-    panels[-1].legend(frameon=False, fontsize=7, loc="upper left", bbox_to_anchor=(1.0, 1.0))
-    return _png(figure)
+def layer_curves(profiles: Sequence[Mapping[str, Any]]) -> bytes:
+    """Mean r over layers: a panel an annotation, a colour a model; subjects thin, their mean thick.
 
-
-def roi_bars(rois: Mapping[str, Mapping[str, float]]) -> bytes:
-    """Mean r in each region, a bar an annotation (best layer, mean over subjects).
-
-    Of more than MOST_REGIONS those with the largest means.
+    `profiles` rows of `overview.layer_profiles`.
     """
-    strongest = sorted(rois, key=lambda region: (-_highest(rois[region]), region))[:MOST_REGIONS]
-    regions = sorted(strongest)
-    levels = sorted({level for row in rois.values() for level in row})
+    names = sorted({row["annotation"] for row in profiles})
+    models = sorted({row["model"] for row in profiles})
+    shown = names[:MOST_PANELS]
+    columns = min(len(shown), 3)
+    rows = -(-len(shown) // columns)
+    figure = Figure(figsize=(3.6 * columns + 1.8, 2.9 * rows + 0.3), layout="constrained")
+    panels = list(figure.subplots(rows, columns, squeeze=False, sharey=True).flat)
+    for axes, name in zip(panels, shown, strict=False):
+        for number, model in enumerate(models):
+            lines = _lines([r for r in profiles if (r["annotation"], r["model"]) == (name, model)])
+            colour = PALETTE[number % len(PALETTE)]
+            for subject, points in sorted(lines.items()):
+                axes.plot(
+                    *zip(*points, strict=True), color=colour, linewidth=0.6, alpha=0.6, gid=subject
+                )
+            middle = _mean_line(lines)
+            axes.plot(
+                *zip(*middle, strict=True), color=colour, linewidth=2, label=model
+            ) if middle else None
+        axes.set_title(name, fontsize=9)
+        axes.axhline(0, color="#999999", linewidth=0.6)
+        axes.set_xlabel("layer")
+    for axes in panels[len(shown) :]:
+        axes.set_axis_off()
+    figure.supylabel("mean r over voxels", fontsize=9)
+    figure.legend(
+        *_legend(figure),
+        loc="outside right upper",
+        frameon=False,
+        fontsize=8,
+        title="mean of subjects",
+    )
+    return _svg(figure)
+
+
+def _lines(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[tuple[int, float]]]:
+    """Points (layer, mean r) of each subject, by layer."""
+    found: dict[str, list[tuple[int, float]]] = {}
+    for row in sorted(rows, key=lambda one: one["layer"]):
+        found.setdefault(row["subject"], []).append((row["layer"], row["mean_r"]))
+    return found
+
+
+def _mean_line(lines: Mapping[str, Sequence[tuple[int, float]]]) -> list[tuple[int, float]]:
+    """The mean over subjects at layers that all of them have."""
+    values = [dict(points) for points in lines.values()]
+    common = sorted(set.intersection(*map(set, values))) if values else []
+    return [(layer, sum(one[layer] for one in values) / len(values)) for layer in common]
+
+
+def _legend(figure: Figure) -> tuple[list[Any], list[str]]:
+    """Handles and labels of all panels, each label once."""
+    found: dict[str, Any] = {}
+    for axes in figure.axes:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            found.setdefault(label, handle)
+    return [found[label] for label in sorted(found)], sorted(found)
+
+
+def level_map(best: Sequence[Mapping[str, Any]]) -> bytes:
+    """Mean r at the layer of the best CV score: annotations down, models across. Rows of `best_layers`."""
+    names = sorted({row["annotation"] for row in best})
+    models = sorted({row["model"] for row in best})
+    values = np.full((len(names), len(models)), np.nan)
+    for row in best:
+        values[names.index(row["annotation"]), models.index(row["model"])] = row["mean_r"]
     figure = Figure(
-        figsize=(7, 0.9 + 0.22 * len(regions) * max(1, len(levels))), layout="constrained"
+        figsize=(2.4 + 0.95 * len(models), 1.3 + 0.42 * len(names)), layout="constrained"
     )
     axes = figure.subplots()
-    height = 0.8 / max(1, len(levels))
+    most = max(float(np.nanmax(np.abs(values))), 1e-3)
+    drawn = axes.imshow(
+        values, cmap="cividis", vmin=min(0.0, float(np.nanmin(values))), vmax=most, aspect="auto"
+    )
+    axes.set_xticks(range(len(models)), models, rotation=20, ha="right", fontsize=8)
+    axes.set_yticks(range(len(names)), names, fontsize=8)
+    for (y, x), value in np.ndenumerate(values):
+        if np.isfinite(value):
+            colour = "black" if value > 0.6 * most else "white"
+            axes.text(x, y, f"{value:.3f}", ha="center", va="center", fontsize=8, color=colour)
+    figure.colorbar(drawn, ax=axes, label="mean r", shrink=0.9)
+    return _svg(figure)
+
+
+def region_dots(scores: Sequence[Mapping[str, Any]]) -> bytes:
+    """Mean r in each region: a small dot a subject, a large one their mean, a colour an annotation.
+
+    `scores` rows of `region_scores`; of more than MOST_REGIONS those with the largest means.
+    """
+    means: dict[str, dict[str, list[float]]] = {}
+    for row in scores:
+        means.setdefault(row["roi"], {}).setdefault(row["annotation"], []).append(row["mean_r"])
+    ranked = sorted(means, key=lambda roi: (-max(map(np.mean, means[roi].values())), roi))
+    regions = ranked[:MOST_REGIONS]
+    levels = sorted({row["annotation"] for row in scores})
+    figure = Figure(figsize=(7.5, 1.2 + 0.2 * len(regions)), layout="constrained")
+    axes = figure.subplots()
     for number, level in enumerate(levels):
-        at = np.arange(len(regions)) + number * height - 0.4 + height / 2
-        values = [rois[region].get(level, np.nan) for region in regions]
-        axes.barh(at, values, height, color=PALETTE[number % len(PALETTE)], label=level)
+        colour = PALETTE[number % len(PALETTE)]
+        shift = 0.5 * (number - (len(levels) - 1) / 2) / max(1, len(levels))
+        for place, roi in enumerate(regions):
+            values = means[roi].get(level)
+            if values:
+                label = level if place == _first_with(regions, means, level) else None
+                axes.plot(values, [place + shift] * len(values), ".", color=colour, markersize=3)
+                axes.plot(
+                    np.mean(values), place + shift, "o", color=colour, markersize=5, label=label
+                )
     axes.set_yticks(range(len(regions)), regions, fontsize=7)
     axes.invert_yaxis()
-    axes.set_xlabel("mean r over the region's voxels, layer of the best CV score")
-    axes.legend(frameon=False, fontsize=7, loc="lower right")
-    return _png(figure)
+    axes.grid(axis="y", color="#eeeeee")
+    axes.axvline(0, color="#999999", linewidth=0.6)
+    axes.set_xlabel("mean r over the region's voxels, fit of the best CV score there")
+    axes.legend(frameon=False, fontsize=8, loc="lower right")
+    return _svg(figure)
 
 
-def _highest(row: Mapping[str, float]) -> float:
-    return max(row.values(), default=-1.0)
+def _first_with(regions: Sequence[str], means: Mapping[str, Mapping[str, Any]], level: str) -> int:
+    return next(place for place, roi in enumerate(regions) if level in means[roi])
 
 
-def _line(fit: Mapping[str, Any]) -> str:
-    """What tells the lines apart: annotation, model, delays, and what differs from the usual."""
-    parts = [
-        f"{fit['annotation']} {fit['model']}",
-        f"{fit['delay_start_s']:g}-{fit['delay_end_s']:g} s",
-    ]
-    parts += [fit["reduction"]] if fit["reduction"] != "raw" else []
-    parts += [fit["split"]] if fit["split"] != "all" else []
-    return " ".join([*parts, fit["label"] or ""]).strip()
+def band_bars(shares: Sequence[Mapping[str, Any]]) -> bytes:
+    """Shares of the bands in the mean r, stacked: a bar a banded fit and subject. Rows of `band_shares`."""
+    fits = sorted({_words(row) for row in shares})
+    bands = list(dict.fromkeys(row["band"] for row in shares))
+    figure = Figure(figsize=(7.5, 1.3 + 0.28 * len(fits[:MOST_REGIONS])), layout="constrained")
+    axes = figure.subplots()
+    for place, words in enumerate(fits[:MOST_REGIONS]):
+        ends = {True: 0.0, False: 0.0}  # shares above zero to the right, below to the left
+        for number, band in enumerate(bands):
+            value = sum(r["mean_r"] for r in shares if _words(r) == words and r["band"] == band)
+            colour = PALETTE[number % len(PALETTE)]
+            label = band if place == 0 else None
+            axes.barh(place, value, 0.7, left=ends[value >= 0], color=colour, label=label)
+            ends[value >= 0] += value
+    axes.set_yticks(range(len(fits[:MOST_REGIONS])), fits[:MOST_REGIONS], fontsize=7)
+    axes.invert_yaxis()
+    axes.axvline(0, color="#999999", linewidth=0.6)
+    axes.set_xlabel("share of each band in the mean r (product measure)")
+    axes.legend(frameon=False, fontsize=8, loc="lower right")
+    return _svg(figure)
+
+
+def _words(row: Mapping[str, Any]) -> str:
+    return " ".join([row["subject"], *dict.fromkeys(row["model"].split(" + ")), row["variant"]])
 
 
 def volume_mosaic(volume: Array, title: str) -> bytes:
@@ -134,4 +226,12 @@ def _png(figure: Figure) -> bytes:
     FigureCanvasAgg(figure)
     out = io.BytesIO()
     figure.savefig(out, format="png", dpi=DPI, metadata={"Software": None})
+    return out.getvalue()
+
+
+def _svg(figure: Figure) -> bytes:
+    """Text stays text, so that it can be read aloud and found; ids are of what they name."""
+    out = io.BytesIO()
+    with rc_context({"svg.hashsalt": "d2b_ray", "svg.fonttype": "none"}):
+        figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
     return out.getvalue()

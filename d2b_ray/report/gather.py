@@ -8,16 +8,24 @@ from __future__ import annotations
 
 import logging
 import re
-from collections import defaultdict
 from typing import TYPE_CHECKING, Any
+
+import yaml
 
 from d2b_ray import __version__
 from d2b_ray.errors import SpecError, StoreError
 from d2b_ray.report.columns import COMPARISONS, table_of
 from d2b_ray.report.comparisons import comparison_rows
-from d2b_ray.report.figures import layer_curves, roi_bars, volume_mosaic
+from d2b_ray.report.figures import band_bars, layer_curves, level_map, region_dots, volume_mosaic
 from d2b_ray.report.maps import map_values, read_space, volume_of
 from d2b_ray.report.methods import methods
+from d2b_ray.report.overview import (
+    band_shares,
+    best_layers,
+    csv_bytes,
+    layer_profiles,
+    region_scores,
+)
 from d2b_ray.report.page import page
 from d2b_ray.report.tables import fits_table, timings_table
 from d2b_ray.spec import parse
@@ -57,12 +65,13 @@ def gather(store: Store, *, tables: bool = True) -> dict[str, Written]:
             written[Layout.COMPARISONS] = store.write_table(Layout.COMPARISONS, table)
         written[Layout.TIMINGS] = store.write_table(Layout.TIMINGS, timings_table(records))
     fits = fits_table(summaries).to_pylist()
-    layered = [fit for fit in fits if fit["layer"]]  # a banded fit has several, events have none
-    if layered:
-        written[Layout.LAYER_FIGURE] = store.write_bytes(Layout.LAYER_FIGURE, layer_curves(layered))
-    rois = region_means(summaries)
-    if rois:
-        written[Layout.ROI_FIGURE] = store.write_bytes(Layout.ROI_FIGURE, roi_bars(rois))
+    figures = _figures(fits, summaries)
+    for name, (content, rows) in figures.items():
+        for path, made in (
+            (Layout.figure(name), content),
+            (Layout.figure(name, "csv"), csv_bytes(rows)),
+        ):
+            written[path] = store.write_bytes(path, made)
     ledger = Ledger(store, units)
     failed = ledger.failures()  # one beside a record is void
     failures = [ledger.failure(key) for key in sorted(failed)]
@@ -72,8 +81,10 @@ def gather(store: Store, *, tables: bool = True) -> dict[str, Written]:
     for path, (content, _) in brains.items():
         written[path] = store.write_bytes(path, content)
     html = page(
-        fits, failures, contrasts, drawn=drawn, figures=bool(layered), regions=bool(rois), methods=told,
-        brains=[(path.removeprefix("report/"), words) for path, (_, words) in brains.items()],
+        fits, failures, contrasts, drawn=drawn, methods=told, name=_name(store),
+        figures={name: content for name, (content, _) in figures.items()},
+        variants=max((row["variants"] for row in figures.get("layers", (b"", []))[1]), default=1),
+        brains=[(content, words) for content, words in brains.values()],
     )  # fmt: skip
     written[Layout.REPORT] = store.write_bytes(Layout.REPORT, html.encode())
     return written
@@ -112,25 +123,30 @@ def _methods(store: Store, fits: Sequence[Mapping[str, Any]]) -> list[str]:
     return methods(sweep.model_dump(mode="json"), fits, __version__)
 
 
-def region_means(summaries: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
-    """Region -> annotation -> mean r of the best layer, averaged over subjects.
-
-    The best is that of the highest mean CV score in the region: a layer chosen by the score that is
-    shown would look better than it is.
-    """
-    best: dict[tuple[str, str, str], tuple[float, float]] = {}
-    for summary in summaries:
-        for region, numbers in summary["rois"].items():
-            key = (region, summary["place"]["annotation"], summary["subject"])
-            found_here = (numbers["mean_cv_r"], numbers["mean_r"])
-            best[key] = max(best.get(key, found_here), found_here)
-    found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for (region, annotation, _), (_, value) in best.items():
-        found[region][annotation].append(value)
-    return {
-        region: {annotation: sum(values) / len(values) for annotation, values in row.items()}
-        for region, row in found.items()
+def _figures(
+    fits: Sequence[Mapping[str, Any]], summaries: Sequence[Mapping[str, Any]]
+) -> dict[str, tuple[bytes, list[dict[str, Any]]]]:
+    """Name -> SVG and the rows that it shows, of the figures that there is anything to show in."""
+    profiles = layer_profiles(fits)
+    rows = {
+        "layers": profiles,
+        "levels": best_layers(profiles),
+        "regions": region_scores(summaries),
+        "bands": band_shares(summaries),
     }
+    draw = {"layers": layer_curves, "levels": level_map, "regions": region_dots, "bands": band_bars}
+    return {name: (draw[name](found), found) for name, found in rows.items() if found}
+
+
+def _name(store: Store) -> str:
+    """Name of the sweep, where its document is there."""
+    if not store.exists(Layout.SWEEP):
+        return ""
+    try:
+        found = yaml.safe_load(store.read_bytes(Layout.SWEEP))
+    except (yaml.YAMLError, UnicodeDecodeError):
+        return ""
+    return str(found.get("name", "")) if isinstance(found, dict) else ""
 
 
 def _records(store: Store, paths: Sequence[str]) -> list[dict[str, Any]]:

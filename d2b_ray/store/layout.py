@@ -23,7 +23,7 @@
     │   ├── bands/{subject}/{key}.parquet    W commit of a banded fit   R people
     │   └── fits.parquet, timings.parquet, comparisons.parquet   W gather   R people
     ├── space/{subject}.npz                 W gather                R export
-    ├── report/index.html  layers.png  rois.png   W gather           R people
+    ├── report/index.html  {layers,levels,regions,bands}.{svg,csv}   W gather   R people
     ├── units/
     │   ├── {kind}/{key}.{inputs}.json      W whoever ran the unit, last   R ledger
     │   └── failed/{key}.json               W driver                R ledger, report
@@ -74,8 +74,12 @@ class Layout:
     TEXTS = "stim_features/texts/"
     UNITS = "units/"
     REPORT = "report/index.html"
-    LAYER_FIGURE = "report/layers.png"
-    ROI_FIGURE = "report/rois.png"
+    FIGURES = ("layers", "levels", "regions", "bands")
+
+    @staticmethod
+    def figure(name: str, kind: str = "svg") -> str:
+        """An overview figure of the report, or with `kind` csv the numbers that it shows."""
+        return f"report/{name}.{kind}"
 
     @staticmethod
     def feature_folder(feature: Mapping[str, Any], layer: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -10,10 +11,39 @@ from PIL import Image
 from report_cases import summary
 
 from d2b_ray.report import figures
-from d2b_ray.report.figures import correlation_histogram, layer_curves, roi_bars
+from d2b_ray.report.figures import (
+    band_bars,
+    correlation_histogram,
+    layer_curves,
+    level_map,
+    region_dots,
+)
+from d2b_ray.report.overview import best_layers, layer_profiles, region_scores
 from d2b_ray.report.tables import fits_table
 
-ROIS = {"ctx-a": {"story": 0.2, "timePlace": 0.1}, "ctx-b": {"story": -0.1}}
+
+def dots(**regions: dict[str, float]) -> list[dict]:
+    """Rows of a figure of regions: region -> annotation -> mean r, of two subjects."""
+    return [
+        {
+            "roi": roi,
+            "annotation": level,
+            "subject": subject,
+            "mean_r": value + shift,
+            "mean_cv_r": value,
+        }
+        for roi, row in regions.items()
+        for level, value in row.items()
+        for subject, shift in (("DM01", 0.0), ("DM03", 0.02))
+    ]
+
+
+ROIS = {"ctx_a": {"story": 0.2, "timePlace": 0.1}, "ctx_b": {"story": -0.1}}
+SHARES = [
+    {"bands": "a + b", "model": "M + M", "variant": "3-5 s", "subject": s, "band": b, "mean_r": r}
+    for s in ("DM01", "DM03")
+    for b, r in (("a", 0.2), ("b", -0.05))
+]
 
 
 def rows(*changes: dict) -> list[dict]:
@@ -32,11 +62,20 @@ def grid(subjects=("DM01", "DM03"), layers=(1, 2, 3), annotations=("story",)) ->
     )
 
 
+def curves(fits: list[dict]) -> bytes:
+    return layer_curves(layer_profiles(fits))
+
+
 def r(seed: int = 0) -> np.ndarray:
     return (np.random.default_rng(seed).standard_normal(500) * 0.1).astype("f4")
 
 
 def size(figure: bytes) -> tuple[int, int]:
+    if figure.startswith(b"<?xml"):
+        root = ElementTree.fromstring(figure)
+        assert len(list(root.iter())) > 50, "not a blank sheet"
+        width, height = (float(root.get(name).removesuffix("pt")) for name in ("width", "height"))
+        return int(width), int(height)
     assert figure.startswith(b"\x89PNG\r\n\x1a\n")
     with Image.open(io.BytesIO(figure)) as image:
         image.load()
@@ -49,11 +88,13 @@ DRAWN = {
     "histogram with test": lambda: correlation_histogram(r(), r() > 0.1, "title"),
     "other numbers": lambda: correlation_histogram(r(1), None, "title"),
     "other title": lambda: correlation_histogram(r(), None, "other"),
-    "curves": lambda: layer_curves(grid()),
-    "curves of other layers": lambda: layer_curves(grid(layers=(1, 2, 4))),
-    "curves of other annotations": lambda: layer_curves(grid(annotations=("timePlace",))),
-    "bars": lambda: roi_bars(ROIS),
-    "other bars": lambda: roi_bars({**ROIS, "ctx-b": {"story": 0.1}}),
+    "curves": lambda: curves(grid()),
+    "curves of other layers": lambda: curves(grid(layers=(1, 2, 4))),
+    "curves of other annotations": lambda: curves(grid(annotations=("timePlace",))),
+    "map": lambda: level_map(best_layers(layer_profiles(grid(annotations=("story", "plot"))))),
+    "dots": lambda: region_dots(dots(**ROIS)),
+    "other dots": lambda: region_dots(dots(**{**ROIS, "ctx_b": {"story": 0.1}})),
+    "bands": lambda: band_bars(SHARES),
 }
 
 
@@ -71,7 +112,12 @@ def test_other_numbers_and_titles_give_other_bytes():
 
 def test_figures_hold_no_time_and_no_version():
     for draw in DRAWN.values():
-        with Image.open(io.BytesIO(draw())) as image:
+        figure = draw()
+        if figure.startswith(b"<?xml"):
+            assert b"dc:date" not in figure
+            assert b"Matplotlib" not in figure
+            continue
+        with Image.open(io.BytesIO(figure)) as image:
             assert set(image.info) <= {"dpi"}
 
 
@@ -100,81 +146,73 @@ def test_a_histogram_is_drawn_of_any_correlations(values, significant):
 
 
 def test_one_subject_with_one_layer_is_drawn():
-    size(layer_curves(grid(subjects=("DM01",), layers=(7,))))
+    size(curves(grid(subjects=("DM01",), layers=(7,))))
 
 
-def test_a_subject_more_widens_the_figure():
-    widths = [size(layer_curves(grid(subjects=names)))[0] for names in (["A"], ["A", "B"])]
-    assert widths[0] < widths[1]
-
-
-def test_a_subject_that_lacks_a_line_is_drawn_without_it(monkeypatch):
-    """Fits fail: a subject may have none of a level, and its panel still has numbers as axis."""
+def lines_of(monkeypatch, fits):
+    """Panel -> label or subject -> points of its lines."""
     drawn = []
-    monkeypatch.setattr(figures, "_png", drawn.append)
-    whole = grid(annotations=("story", "timePlace"))
-    for place, lacking in enumerate(("DM01", "DM03")):
-        rest = [f for f in whole if (f["subject"], f["annotation"]) != (lacking, "timePlace")]
-        layer_curves(rest)
-        panels = drawn.pop().axes
-        assert [panel.get_title() for panel in panels] == ["DM01", "DM03"]
-        for number, panel in enumerate(panels):
-            points = {line.get_label(): line.get_xydata().tolist() for line in panel.lines[:2]}
-            values = [[n, 0.01 * n] for n in (1, 2, 3)]
-            assert points == {
-                "story BERT 3-5 s": values,
-                "timePlace BERT 3-5 s": [] if number == place else values,
-            }
-        named = [text.get_text() for text in panels[-1].get_legend().get_texts()]
-        assert named == ["story BERT 3-5 s", "timePlace BERT 3-5 s"]
+    monkeypatch.setattr(figures, "_svg", drawn.append)
+    curves(fits)
+    return {
+        panel.get_title(): {
+            line.get_gid() or line.get_label(): line.get_xydata().tolist()
+            for line in panel.lines
+            if line.get_gid() or not line.get_label().startswith("_")
+        }
+        for panel in drawn[0].axes
+        if panel.get_title()
+    }
 
 
-def test_lines_that_differ_in_delay_reduction_split_or_label_are_told_apart():
-    usual = {"layer": 1, "mean_r": 0.1}
-    changes = [
-        {"delay_end_s": 6},
-        {"reduction": "8PCs"},
-        {"split": "splitA"},
-        {"label": "other"},
-        {"model": "GPT2"},
-    ]
-    plain = layer_curves(rows(usual))
-    for change in changes:
-        both = layer_curves(rows(usual, {**usual, **change}))
-        assert both != layer_curves(rows(usual, usual))
-        assert layer_curves(rows({**usual, **change})) != plain
+def test_a_panel_has_a_line_a_subject_and_their_mean_where_all_have_a_layer(monkeypatch):
+    fits = grid(annotations=("story", "timePlace"))
+    fits = [f for f in fits if (f["subject"], f["layer"]) != ("DM03", 3)]
+    found = lines_of(monkeypatch, fits)
+    values = [[n, 0.01 * n] for n in (1, 2, 3)]
+    assert found.keys() == {"story", "timePlace"}
+    for lines in found.values():
+        assert lines == {"DM01": values, "DM03": values[:2], "BERT": values[:2]}
+
+
+def test_of_several_delays_those_of_the_best_cv_score_are_drawn_and_told():
+    """Not those of the best score that is shown."""
+    usual = {"layer": 1}
+    fits = rows({**usual, "mean_r": 0.1}, {**usual, "mean_r": 0.3, "delay_end_s": 6})
+    fits[0]["mean_cv_r"], fits[1]["mean_cv_r"] = 0.2, 0.1
+    (row,) = layer_profiles(fits)
+    assert (row["mean_r"], row["variant"], row["variants"]) == (0.1, "3-5 s", 2)
+
+
+def test_the_layer_of_a_map_is_chosen_by_the_cv_score_of_each_subject():
+    fits = grid(layers=(1, 2))
+    for fit in fits:  # mean_r rises with the layer; of DM03 the CV score falls
+        fit["mean_cv_r"] = fit["mean_r"] * (1 if fit["subject"] == "DM01" else -1)
+    (row,) = best_layers(layer_profiles(fits))
+    assert row["layers"] == "2 1"
+    assert row["mean_r"] == pytest.approx(0.015)
+    assert row["subjects"] == 2
+
+
+def test_a_region_shows_the_fit_of_the_best_cv_score_there():
+    made = [summary(layer=n, key=f"k{n}", rois={"ctx-a": 0.1 * n}) for n in (1, 2)]
+    made[0]["rois"]["ctx-a"]["mean_cv_r"] = 0.9
+    (row,) = region_scores(made)
+    assert row == {
+        "roi": "ctx-a", "annotation": "story", "subject": "DM01", "mean_r": 0.1, "mean_cv_r": 0.9,
+    }  # fmt: skip
 
 
 def test_the_order_of_fits_changes_nothing():
     fits = grid(annotations=("story", "timePlace"))
-    assert layer_curves(fits[::-1]) == layer_curves(fits)
+    assert curves(fits[::-1]) == curves(fits)
 
 
-def test_more_lines_than_colours_are_drawn():
-    size(layer_curves(grid(annotations=[f"level{n}" for n in range(20)])))
+def test_more_panels_models_and_regions_than_are_shown_are_drawn():
+    size(curves(grid(annotations=[f"level{n}" for n in range(20)])))
+    many = {f"ctx_{n:02d}": {f"level{m}": 0.01 * n} for n in range(60) for m in range(10)}
+    size(region_dots(dots(**many)))
 
 
-def test_a_region_without_a_level_and_one_without_any_are_drawn():
-    size(roi_bars({**ROIS, "ctx-empty": {}}))
-    size(roi_bars({"ctx-a": {"story": 0.1}}))
-
-
-def test_the_order_of_regions_changes_nothing():
-    assert roi_bars(dict(reversed(ROIS.items()))) == roi_bars(ROIS)
-
-
-def test_of_too_many_regions_the_strongest_are_kept_whatever_their_order(monkeypatch):
-    drawn = []
-    monkeypatch.setattr(figures, "_png", drawn.append)
-    rois = {f"ctx-{n:03d}": {"story": 0.1 if n < 5 else 0.2 * (n % 2)} for n in range(200)}
-    for given in (rois, dict(reversed(rois.items()))):
-        roi_bars(given)
-    names = [[t.get_text() for t in figure.axes[0].get_yticklabels()] for figure in drawn]
-    assert names[0] == names[1] == sorted(names[0])
-    assert len(names[0]) == figures.MOST_REGIONS
-    assert {max(rois[name].values()) for name in names[0]} == {0.2}
-
-
-def test_more_regions_make_a_higher_figure():
-    few, many = ({f"ctx-{n}": {"story": 0.1} for n in range(count)} for count in (3, 60))
-    assert size(roi_bars(few))[1] < size(roi_bars(many))[1]
+def test_a_region_without_a_level_is_drawn():
+    size(region_dots(dots(ctx_a={"story": 0.1}, ctx_b={"timePlace": 0.2})))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import html.parser
 import posixpath
 import uuid
@@ -10,7 +11,8 @@ from urllib.parse import unquote
 import pytest
 from report_cases import place_of, summary
 
-from d2b_ray.report.gather import gather, region_means
+from d2b_ray.report.gather import gather
+from d2b_ray.report.overview import region_scores
 from d2b_ray.store import Layout, Ledger, Record, Store
 
 FITS = [
@@ -27,6 +29,9 @@ FITS = [
         "label": "b#%? c",
     },
 ]
+
+
+DRAWN = {Layout.figure(n, kind) for n in ("layers", "levels", "regions") for kind in ("svg", "csv")}
 
 
 class Page(html.parser.HTMLParser):
@@ -143,13 +148,14 @@ def test_tables_figures_and_page_are_written_and_told_with_their_sizes(full):
     assert set(written) == {
         Layout.FITS,
         Layout.TIMINGS,
-        Layout.LAYER_FIGURE,
-        Layout.ROI_FIGURE,
+        *DRAWN,
         Layout.REPORT,
     }
     assert all(full.size(path) == found.bytes for path, found in written.items())
-    for path in (Layout.LAYER_FIGURE, Layout.ROI_FIGURE):
-        assert full.read_bytes(path).startswith(b"\x89PNG")
+    for path in DRAWN:
+        assert full.read_bytes(path).startswith(
+            b"<?xml" if path.endswith("svg") else (b"annotation,", b"roi,")
+        )
 
 
 def test_gathering_twice_gives_the_same_bytes(full):
@@ -192,8 +198,8 @@ def test_an_empty_store_gives_empty_tables_and_a_page_without_figures(store):
 
 def test_without_regions_there_is_no_figure_of_regions(store):
     store_fit(store, key="a1", rois={})
-    assert Layout.ROI_FIGURE not in gather(store)
-    assert Layout.ROI_FIGURE not in page_of(store).paths
+    assert Layout.figure("regions") not in gather(store)
+    assert Layout.figure("regions") not in page_of(store).paths
 
 
 def test_every_link_leads_to_a_file_of_the_store(full):
@@ -202,7 +208,7 @@ def test_every_link_leads_to_a_file_of_the_store(full):
     assert not [path for path in paths if not full.exists(path)]
     histograms = [path for path in paths if path.startswith("encoding/")]
     assert len(set(histograms)) == len(FITS)
-    assert {Layout.SWEEP, Layout.ENVIRONMENT, Layout.LAYER_FIGURE, Layout.ROI_FIGURE} <= set(paths)
+    assert {Layout.SWEEP, Layout.ENVIRONMENT, *DRAWN} <= set(paths)
 
 
 def test_the_page_lists_the_fits_best_first(full):
@@ -265,7 +271,7 @@ def test_files_that_only_look_like_summaries_are_left_alone(full):
     assert full.read_table(Layout.FITS).num_rows == len(FITS)
 
 
-def test_a_region_counts_its_best_layer_of_each_subject_and_then_the_mean_of_subjects():
+def test_a_region_counts_its_best_layer_of_each_subject():
     summaries = [
         summary("A", layer=1, rois={"x": 0.1, "y": -0.3}),
         summary("A", layer=2, rois={"x": 0.5, "y": -0.2}),
@@ -273,12 +279,21 @@ def test_a_region_counts_its_best_layer_of_each_subject_and_then_the_mean_of_sub
         summary("B", layer=2, rois={"x": 0.2}),
         summary("B", layer=2, annotation="timePlace", rois={"x": 0.7}),
     ]
-    expected = {"x": {"story": 0.4, "timePlace": 0.7}, "y": {"story": -0.2}}
+    expected = {
+        ("x", "story", "A"): 0.5, ("x", "story", "B"): 0.3, ("x", "timePlace", "B"): 0.7,
+        ("y", "story", "A"): -0.2,
+    }  # fmt: skip
     for given in (summaries, summaries[::-1]):
-        found = region_means(given)
-        assert {roi: pytest.approx(row) for roi, row in found.items()} == expected
+        found = region_scores(given)
+        assert {(r["roi"], r["annotation"], r["subject"]): r["mean_r"] for r in found} == expected
+    assert region_scores([summary(rois={})]) == region_scores([]) == []
 
 
-def test_a_single_fit_gives_its_own_region_means():
-    assert region_means([summary(rois={"x": 0.25})]) == {"x": {"story": 0.25}}
-    assert region_means([summary(rois={})]) == region_means([]) == {}
+def test_the_numbers_beside_a_figure_are_those_of_the_tables(full):
+    gather(full)
+    told = csv.DictReader(full.read_bytes(Layout.figure("layers", "csv")).decode().splitlines())
+    fits = full.read_table(Layout.FITS).to_pylist()
+    table = {(f["subject"], f["annotation"], f["layer"], f["mean_r"]) for f in fits}
+    shown = {(r["subject"], r["annotation"], int(r["layer"]), float(r["mean_r"])) for r in told}
+    assert shown
+    assert shown <= table

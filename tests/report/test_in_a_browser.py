@@ -1,0 +1,118 @@
+"""The report of a large sweep in a browser: its table sorts and searches, nothing is asked of a network."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from itertools import product
+
+import numpy as np
+import pytest
+from report_cases import place_of, summary
+
+from d2b_ray.report.gather import gather
+from d2b_ray.store import Layout, Store
+
+CHROMIUM = next(
+    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))),
+    None,
+)  # fmt: skip
+LAYERS = {
+    "BERT": 13,
+    "GPT2": 25,
+    "OPT": 33,
+    "Llama2": 33,
+    "Vicuna": 45,
+}  # 149 in all, as in jobs/levels.yaml
+LEVELS = ("speechTranscription", "objectiveAnnot50chara", "story", "eventContent", "timePlace")
+PROBE = """
+<script type="module">
+const wait = (ms) => new Promise((done) => setTimeout(done, ms));
+const cells = (n) => [...document.querySelectorAll("#fits tbody tr")].map((row) => row.cells[n].textContent);
+const told = {errors: window.errors};
+for (let n = 0; n < 200 && !document.querySelector("input[type=search]"); n++) await wait(50);
+told.shown = cells(8).length;
+document.querySelectorAll("#fits thead th")[3].click();  // by layer
+await wait(300);
+told.layers = cells(3).slice(0, 5);
+const box = document.querySelector("input[type=search]");
+box.value = "DM03 story GPT2";
+box.dispatchEvent(new Event("input", {bubbles: true}));
+await wait(600);
+told.found = document.querySelector(".dt-info").textContent;
+told.rows = [...new Set(cells(1))];
+told.wide = document.documentElement.scrollWidth > window.innerWidth;
+told.asked = performance.getEntriesByType("resource").map((entry) => entry.name.slice(0, 40));
+const out = document.createElement("pre");
+out.id = "told";
+out.textContent = JSON.stringify(told);
+document.body.append(out);
+</script>
+"""
+ERRORS = """<script>
+window.errors = [];
+window.addEventListener("error", (event) => errors.push(event.message));
+</script>"""
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    """The report of 4,470 fits of six subjects."""
+    folder = tmp_path_factory.mktemp("large")
+    store = Store(str(folder))
+    store.write_bytes(Layout.SWEEP, b"name: levels\n")
+    store.write_json(Layout.ENVIRONMENT, {})
+    rng = np.random.default_rng(0)
+    layers = [(model, layer) for model, top in LAYERS.items() for layer in range(1, top + 1)]
+    subjects = [f"DM{number:02d}" for number in range(1, 7)]
+    for number, (subject, level, (model, layer)) in enumerate(product(subjects, LEVELS, layers)):
+        where = {"subject": subject, "annotation": level, "model": model, "layer": layer}
+        rois = {f"ctx-{n:03d}": float(rng.uniform(0, 0.2)) for n in range(60)}
+        found = summary(key=f"k{number:05d}", mean_r=float(rng.uniform(0, 0.2)), rois=rois, **where)
+        place = place_of(**where)
+        path = folder / place.summary
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(found))
+    gather(store)
+    return folder / Layout.REPORT
+
+
+def test_a_page_of_thousands_of_fits_is_small_and_whole(report):
+    text = report.read_text()
+    assert report.stat().st_size < 30e6
+    assert text.count("<tr>") > 4470
+    addresses = set(re.findall(r"""(?:src|href|import)\s*[=(]\s*["'](https?:[^"']+)""", text))
+    assert not addresses
+    for name in ("layers", "levels", "regions"):
+        assert (report.parent / f"{name}.svg").stat().st_size < 3e6
+    assert text.count("<svg") == 3
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium")
+@pytest.mark.parametrize("width", [360, 1600])
+def test_the_table_sorts_and_searches_in_a_browser(report, tmp_path, width):
+    text = report.read_text().replace("<head>", f"<head>{ERRORS}", 1)
+    page = report.parent / f"probed{width}.html"
+    page.write_text(text.replace("</body>", f"{PROBE}</body>"))
+    done = subprocess.run(
+        [
+            CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync",
+            "--disable-background-networking", "--disable-component-update", f"--user-data-dir={tmp_path}",
+            f"--window-size={width},2000", "--virtual-time-budget=60000", "--dump-dom", page.as_uri(),
+        ],
+        capture_output=True, text=True, check=False, timeout=600,
+        env={**os.environ, "HOME": str(tmp_path)},
+    )  # fmt: skip
+    match = re.search(r'<pre id="told">(.*?)</pre>', done.stdout, re.DOTALL)
+    assert match, done.stderr[-2000:]
+    told = json.loads(match[1].replace("&amp;", "&"))
+    assert told["errors"] == []
+    assert told["shown"] == 25
+    assert told["layers"] == ["1"] * 5
+    assert told["found"].startswith("Showing 1 to 25 of 25 entries")
+    assert told["rows"] == ["story"]
+    assert not told["wide"]  # nothing but the table itself is scrolled
+    assert all(name.startswith(("data:", "file:")) for name in told["asked"])
