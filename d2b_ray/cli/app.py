@@ -13,8 +13,9 @@ from typing import Annotated, NoReturn
 import typer
 
 from d2b_ray.cli.data_app import data
-from d2b_ray.cli.options import Overrides, Spec, Surface
-from d2b_ray.errors import D2BError
+from d2b_ray.cli.options import AsJson, Overrides, Spec
+from d2b_ray.cli.results_app import results_verbs
+from d2b_ray.errors import D2BError, SpecError
 
 __all__ = ["app", "main"]
 
@@ -69,12 +70,13 @@ def plan(
     cpus: Annotated[
         int | None, typer.Option(min=1, help="And on so many cores; default: this machine's.")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Print the units of a sweep: kinds, repeats, what is done, bytes, a time estimate."""
     from d2b_ray.cli.planning import show_plan
     from d2b_ray.spec import load
 
-    show_plan(load(spec, overrides or []), gpus, cpus or os.cpu_count() or 1)
+    show_plan(load(spec, overrides or []), gpus, cpus or os.cpu_count() or 1, as_json=as_json)
 
 
 @app.command()
@@ -172,82 +174,23 @@ def status(
     ],
     overrides: Overrides = None,
     watch: Annotated[bool, typer.Option("--watch", help="Look again until the run ends.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Say how a sweep stands, and the run that writes to it now, from its store alone."""
-    from d2b_ray.cli.watching import show_root, show_spec
+    from d2b_ray.cli.watching import root_as_json, show_root, show_spec, spec_as_json
 
-    if target.endswith((".yaml", ".yml")):
+    if as_json and watch:
+        raise SpecError("--json tells how it stands now: leave out --watch")
+    of_sweep = target.endswith((".yaml", ".yml"))
+    if as_json:
+        told = spec_as_json(Path(target), overrides or []) if of_sweep else root_as_json(target)
+        raise typer.Exit(told)
+    if of_sweep:
         raise typer.Exit(show_spec(Path(target), overrides or [], watch=watch))
     raise typer.Exit(show_root(target, watch=watch))
 
 
-@app.command()
-def export(
-    target: Annotated[
-        str, typer.Argument(help="Sweep file, or the output root alone.", show_default=False)
-    ],
-    out: Annotated[
-        Path,
-        typer.Argument(help="Image: .nii.gz, .func.gii or .dscalar.nii.", show_default=False),
-    ],
-    subject: Annotated[str, typer.Option(help="Whose.")],
-    column: Annotated[
-        str, typer.Option("--map", help="Column of the table of voxels: r, cv_r, p_fdr, alpha ...")
-    ] = "r",
-    where: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME=VALUE", help="Which fit: --where annotation=story --where layer=7"
-        ),
-    ] = None,
-    surface: Annotated[
-        Surface | None, typer.Option(help="Sample a volume of MNI space on this surface.")
-    ] = None,
-) -> None:
-    """Write a map of a finished fit as an image in the subject's space."""
-    from d2b_ray.cli.exporting import write_map
-
-    write_map(target, out, subject, column, where or [], surface and surface.value)
-
-
-@app.command(name="demo-data")
-def demo_data(
-    folder: Annotated[Path, typer.Argument(help="Folder to make.", show_default=False)],
-    seed: Annotated[int, typer.Option(help="Seed of weights and noise.")] = 7,
-    layout: Annotated[
-        str, typer.Option(help="drama2brain, openneuro, bids or arrays.")
-    ] = "drama2brain",
-    tr: Annotated[float, typer.Option(help="Seconds from sample to sample (bids, arrays).")] = 1.0,
-) -> None:
-    """Write a small data set with planted, known effects, in any layout."""
-    from d2b_ray.cli.demo import write_demo_data
-
-    write_demo_data(folder, seed, layout, tr)
-
-
-@app.command(
-    name="from-drama2brain",
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
-)
-def from_drama2brain(
-    context: typer.Context,
-    root: Annotated[str, typer.Option(help="Folder of the data.")] = "data/drama",
-    output: Annotated[str, typer.Option(help="Where results go.")] = "results",
-    alias: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--model-alias", metavar="OLD=NEW", help="Another model for a name: GPT2=./mine"
-        ),
-    ] = None,
-) -> None:
-    """Print the sweep that an old command line stands for (its arguments, unchanged)."""
-    from d2b_ray.cli.exporting import named
-    from d2b_ray.spec import parse
-    from d2b_ray.spec.drama2brain_command import Target, sweep_text
-
-    text = sweep_text(context.args, Target(root, output, named("--model-alias", alias or [])))
-    parse(text)
-    typer.echo(text, nl=False)
+results_verbs(app)
 
 
 def main() -> NoReturn:

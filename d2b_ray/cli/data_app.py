@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from d2b_ray.cli.options import Overrides, Spec
+from d2b_ray.cli.options import AsJson, Overrides, Spec
 
 __all__ = ["data"]
 
@@ -22,7 +22,7 @@ data = typer.Typer(
 def data_check(
     spec: Spec,
     overrides: Overrides = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Open everything a sweep reads: what is missing, wrong or leaks."""
     from d2b_ray.cli.checking import check_data

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["Overrides", "Spec", "Surface"]
+__all__ = ["AsJson", "Overrides", "Spec", "Surface"]
 
 
 class Surface(StrEnum):
@@ -22,3 +22,4 @@ Overrides = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change a key: --set fits.0.reduce.pca=640"),
 ]
+AsJson = Annotated[bool, typer.Option("--json", help="Print it as JSON.")]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -23,28 +25,44 @@ if TYPE_CHECKING:
 __all__ = ["show_plan", "show_status"]
 
 
-def show_plan(sweep: Sweep, gpus: int, cpus: int) -> None:
+PLAN, STATUS = "d2b_ray.plan/1", "d2b_ray.status/1"
+
+
+def show_plan(sweep: Sweep, gpus: int, cpus: int, *, as_json: bool = False) -> None:
     """Print units by kind with what is done, and what the rest will cost."""
     sweep_run = prepare(sweep, Silent()).sweep_run
     plan = sweep_run.plan
-    typer.echo(f"{sweep.name}: {summary(plan)}")
     estimates = estimate(plan, sweep_run.world.sizes, sweep_run.finished_keys)
+    left = bool(sweep_run.demand.left)
+    on_gpu = estimate(plan, sweep_run.world.sizes, sweep_run.finished_keys, GPU)
+    time = forecast(estimates, on_gpu, gpus=gpus, cpus=cpus, nulls_on_gpu=_drawn_on_gpu(sweep))
+    free, needed = free_bytes(sweep_run.store.url), bytes_left(sweep_run)
+    lines = remarks(sweep, sweep_run.world)
+    if as_json:
+        found = {
+            "schema": PLAN, "name": sweep.name, "output": sweep_run.store.url,
+            "repeats_removed": plan.repeats,
+            "units": [asdict(e) for e in estimates],
+            "bytes_to_write": needed, "bytes_free": free, "remarks": lines,
+            "memory_bytes": dict(sweep_run.demand.own_bytes),
+            "time": {"gpus": gpus, "cpus": cpus, **time._asdict()} if left else None,
+            **_state(sweep_run),
+        }  # fmt: skip
+        typer.echo(json.dumps(found, indent=1))
+        return
+    typer.echo(f"{sweep.name}: {summary(plan)}")
     print_table(HEADINGS, rows(estimates))
-    free = free_bytes(sweep_run.store.url)
     if free is not None:
-        needed = bytes_left(sweep_run)
         words = "has room for" if needed <= free else "has room for no more than"
         typer.echo(f"{sweep_run.store.url} {words} {bytes_text(free)}")
-    for line in remarks(sweep, sweep_run.world):
+    for line in lines:
         typer.echo(line)
-    if sweep_run.demand.left:
+    if left:
         typer.echo(_memory(sweep_run))
-        on_gpu = estimate(plan, sweep_run.world.sizes, sweep_run.finished_keys, GPU)
-        found = forecast(estimates, on_gpu, gpus=gpus, cpus=cpus, nulls_on_gpu=_drawn_on_gpu(sweep))
         where = f"{gpus} GPUs and {cpus} cores" if gpus else f"{cpus} cores"
         typer.echo(
-            f"time: about {duration_text(found.seconds)} on {where}, most of it {found.kind} units"
-            + (f"; the {found.bound_by} are waited for" if gpus else "")
+            f"time: about {duration_text(time.seconds)} on {where}, most of it {time.kind} units"
+            + (f"; the {time.bound_by} are waited for" if gpus else "")
         )
     _tell_state(sweep_run)
 
@@ -67,29 +85,40 @@ def _memory(sweep_run: SweepRun) -> str:
     )
 
 
-def show_status(sweep: Sweep) -> int:
+def show_status(sweep: Sweep, *, as_json: bool = False) -> int:
     """Print how the sweep stands; returns 0 when all is done, 1 when units failed, else 3."""
     sweep_run = prepare(sweep, Silent()).sweep_run
     control = sweep_run.control
     counts = control.counts()
-    columns = ("done", "failed", "skipped", "waiting")
-    table = []
+    failed = control.pending("failed")
+    code = 1 if failed else 0 if control.finished else 3
+    units: dict[str, dict[str, int]] = {}
     durable: tuple[Kind, ...] = ("shard", "extract", "commit", "compare", "gather")
     for kind in durable:
         if kind in ("shard", "compare") and not sweep_run.plan.of(kind):
             continue
-        left = counts[kind, "waiting"] + counts[kind, "ready"]
-        cells = [counts[kind, "done"], counts[kind, "failed"], counts[kind, "skipped"], left]
-        table.append((kind, *map(str, cells)))
+        found = {state: counts[kind, state] for state in ("done", "failed", "skipped")}
+        units[kind] = found | {"waiting": counts[kind, "waiting"] + counts[kind, "ready"]}
     for kind in KINDS:
         if kind not in durable and counts[kind, "failed"]:
-            table.append((kind, "", str(counts[kind, "failed"]), "", ""))
+            units[kind] = {"failed": counts[kind, "failed"]}
+    if as_json:
+        told = {
+            "schema": STATUS, "name": sweep.name, "output": sweep_run.store.url, "units": units,
+            **_state(sweep_run), "exit_status": code,
+        }  # fmt: skip
+        typer.echo(json.dumps(told, indent=1))
+        return code
+    columns = ("done", "failed", "skipped", "waiting")
+    table = [
+        (kind, *(str(found[c]) if c in found else "" for c in columns))
+        for kind, found in units.items()
+    ]
     print_table(("unit", *columns), table)
     _tell_state(sweep_run)
-    if control.finished and not control.pending("failed"):
+    if code == 0:
         typer.echo(f"Everything in {sweep_run.store.url} is up to date.")
-        return 0
-    return 1 if control.pending("failed") else 3
+    return code
 
 
 def print_table(headings: tuple[str, ...], table: list[tuple[str, ...]]) -> None:
@@ -101,9 +130,17 @@ def print_table(headings: tuple[str, ...], table: list[tuple[str, ...]]) -> None
         typer.echo("  ".join([first, *rest]).rstrip())
 
 
+def _state(sweep_run: SweepRun) -> dict[str, Any]:
+    """What is stale, and units that failed with their messages."""
+    return {
+        "stale": list(sweep_run.state.stale.values()),
+        "failed": sweep_run.failed_labels(),
+    }
+
+
 def _tell_state(sweep_run: SweepRun) -> None:
-    for reason in sweep_run.state.stale.values():
+    state = _state(sweep_run)
+    for reason in state["stale"]:
         typer.echo(f"stale: {reason}")
-    labels = sweep_run.failed_labels()
-    for label, message in labels.items():
+    for label, message in state["failed"].items():
         typer.echo(f"failed: {label}: {message}")

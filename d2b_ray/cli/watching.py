@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import TYPE_CHECKING
 
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
 
     from d2b_ray.store import Holder
 
-__all__ = ["show_root", "show_spec"]
+__all__ = ["root_as_json", "show_root", "show_spec", "spec_as_json"]
 
+ROOT = "d2b_ray.root/1"
 EVERY_S = 2.0
 TOLD = {"units", "seconds_left", "rate", "workers", "values_bytes", "running"}
 STATES = ("done", "running", "ready", "waiting", "failed", "skipped")
@@ -50,6 +52,35 @@ def show_root(root: str, *, watch: bool) -> int:
     if failures:
         return 1
     return 0 if now.ended and now.beat is not None and _all_done(now) else 3
+
+
+def spec_as_json(spec: Path, overrides: Sequence[str]) -> int:
+    """`show_spec` as JSON."""
+    from d2b_ray.spec import load
+
+    return show_status(load(spec, list(overrides)), as_json=True)
+
+
+def root_as_json(root: str) -> int:
+    """`show_root` as JSON: the run that wrote last, its units by kind and state, failures."""
+    store = Store(root)
+    now = holder(store)
+    ledger = Ledger.read(store)
+    failures = [ledger.failure(key) for key in sorted(ledger.failures())]
+    ended = now is not None and now.ended and now.beat is not None
+    code = 3 if now is None else 1 if failures else 0 if ended and _all_done(now) else 3
+    beat = {} if now is None else (now.beat or {})
+    told = {
+        "schema": ROOT,
+        "output": store.url,
+        "run": None if now is None else {**now.facts, "ended": now.ended, "gone": now.gone},
+        "last_sign_of_life": beat.get("told"),
+        "progress": beat.get("run"),
+        "failed": {f["label"]: f"{f['error']}: {f['message']}" for f in failures},
+        "exit_status": code,
+    }
+    typer.echo(json.dumps(told, indent=1))
+    return code
 
 
 def _show_run(store: Store, *, watch: bool) -> Holder | None:

@@ -1,0 +1,113 @@
+"""The verbs about finished results, demo data and old command lines. Thin, as those of `app`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from d2b_ray.cli.options import AsJson, Surface
+
+__all__ = ["results_verbs"]
+
+Where = Annotated[
+    list[str] | None,
+    typer.Option(metavar="NAME=VALUE", help="Which fit: --where annotation=story --where layer=7"),
+]
+
+
+def results_verbs(app: typer.Typer) -> None:
+    """Add them, in the order in which help names them."""
+    app.command()(show)
+    app.command()(export)
+    app.command(name="demo-data")(demo_data)
+    app.command(
+        name="from-drama2brain",
+        context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+    )(from_drama2brain)
+    app.command(name="help")(help_)
+
+
+def show(
+    target: Annotated[
+        str, typer.Argument(help="Sweep file, or the output root alone.", show_default=False)
+    ],
+    subject: Annotated[str, typer.Option(help="Whose.")],
+    where: Where = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what made a finished fit, what came out, and where it lies."""
+    from d2b_ray.cli.showing import show_fit
+
+    show_fit(target, subject, where or [], as_json=as_json)
+
+
+def export(
+    target: Annotated[
+        str, typer.Argument(help="Sweep file, or the output root alone.", show_default=False)
+    ],
+    out: Annotated[
+        Path,
+        typer.Argument(help="Image: .nii.gz, .func.gii or .dscalar.nii.", show_default=False),
+    ],
+    subject: Annotated[str, typer.Option(help="Whose.")],
+    column: Annotated[
+        str, typer.Option("--map", help="Column of the table of voxels: r, cv_r, p_fdr, alpha ...")
+    ] = "r",
+    where: Where = None,
+    surface: Annotated[
+        Surface | None, typer.Option(help="Sample a volume of MNI space on this surface.")
+    ] = None,
+) -> None:
+    """Write a map of a finished fit as an image in the subject's space."""
+    from d2b_ray.cli.exporting import write_map
+
+    write_map(target, out, subject, column, where or [], surface and surface.value)
+
+
+def demo_data(
+    folder: Annotated[Path, typer.Argument(help="Folder to make.", show_default=False)],
+    seed: Annotated[int, typer.Option(help="Seed of weights and noise.")] = 7,
+    layout: Annotated[
+        str, typer.Option(help="drama2brain, openneuro, bids or arrays.")
+    ] = "drama2brain",
+    tr: Annotated[float, typer.Option(help="Seconds from sample to sample (bids, arrays).")] = 1.0,
+) -> None:
+    """Write a small data set with planted, known effects, in any layout."""
+    from d2b_ray.cli.demo import write_demo_data
+
+    write_demo_data(folder, seed, layout, tr)
+
+
+def from_drama2brain(
+    context: typer.Context,
+    root: Annotated[str, typer.Option(help="Folder of the data.")] = "data/drama",
+    output: Annotated[str, typer.Option(help="Where results go.")] = "results",
+    alias: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--model-alias", metavar="OLD=NEW", help="Another model for a name: GPT2=./mine"
+        ),
+    ] = None,
+) -> None:
+    """Print the sweep that an old command line stands for (its arguments, unchanged)."""
+    from d2b_ray.cli.exporting import named
+    from d2b_ray.spec import parse
+    from d2b_ray.spec.drama2brain_command import Target, sweep_text
+
+    text = sweep_text(context.args, Target(root, output, named("--model-alias", alias or [])))
+    parse(text)
+    typer.echo(text, nl=False)
+
+
+def help_(
+    topic: Annotated[
+        str | None,
+        typer.Argument(help="sweep, columns, faults or drama2brain.", show_default=False),
+    ] = None,
+) -> None:
+    """Tell all keys of a sweep, columns of tables, faults, arguments of drama2brain."""
+    from d2b_ray.cli.topics import show_topic
+
+    show_topic(topic)
