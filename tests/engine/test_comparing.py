@@ -112,7 +112,7 @@ def test_the_test_over_subjects_is_scipys(rows):
 
 def test_the_report_shows_them(common_store):
     page = Store(str(common_store)).read_bytes("report/index.html").decode()
-    assert "<h2>Comparisons</h2>" in page
+    assert "<h2>Is it better?</h2>" in page
     assert page.count("mean of 4") == 2 * 3
 
 
