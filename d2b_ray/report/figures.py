@@ -22,6 +22,7 @@ __all__ = [
 DPI = 110
 MOST_SLICES = 18
 MOST_PANELS = 12
+MOST_LETTERS = 28  # of a name in a figure; the numbers beside it have all of it
 MOST_REGIONS = 40  # more would not be read; all are in the tables
 PALETTE = ("#3366aa", "#cc6633", "#449966", "#aa4477", "#887722", "#555555", "#22aabb", "#dd4444")
 
@@ -69,10 +70,10 @@ def layer_curves(profiles: Sequence[Mapping[str, Any]]) -> bytes:
                     *zip(*points, strict=True), color=colour, linewidth=0.6, alpha=0.6, gid=subject
                 )
             middle = _mean_line(lines)
-            axes.plot(
-                *zip(*middle, strict=True), color=colour, linewidth=2, label=model
-            ) if middle else None
-        axes.set_title(name, fontsize=9)
+            if middle:
+                line = zip(*middle, strict=True)
+                axes.plot(*line, color=colour, linewidth=2, label=short(model))
+        axes.set_title(short(name), fontsize=9)
         axes.axhline(0, color="#999999", linewidth=0.6)
         axes.set_xlabel("layer")
     for axes in panels[len(shown) :]:
@@ -127,8 +128,8 @@ def level_map(best: Sequence[Mapping[str, Any]]) -> bytes:
     drawn = axes.imshow(
         values, cmap="cividis", vmin=min(0.0, float(np.nanmin(values))), vmax=most, aspect="auto"
     )
-    axes.set_xticks(range(len(models)), models, rotation=20, ha="right", fontsize=8)
-    axes.set_yticks(range(len(names)), names, fontsize=8)
+    axes.set_xticks(range(len(models)), map(short, models), rotation=20, ha="right", fontsize=8)
+    axes.set_yticks(range(len(names)), map(short, names), fontsize=8)
     for (y, x), value in np.ndenumerate(values):
         if np.isfinite(value):
             colour = "black" if value > 0.6 * most else "white"
@@ -156,12 +157,12 @@ def region_dots(scores: Sequence[Mapping[str, Any]]) -> bytes:
         for place, roi in enumerate(regions):
             values = means[roi].get(level)
             if values:
-                label = level if place == _first_with(regions, means, level) else None
+                label = short(level) if place == _first_with(regions, means, level) else None
                 axes.plot(values, [place + shift] * len(values), ".", color=colour, markersize=3)
                 axes.plot(
                     np.mean(values), place + shift, "o", color=colour, markersize=5, label=label
                 )
-    axes.set_yticks(range(len(regions)), regions, fontsize=7)
+    axes.set_yticks(range(len(regions)), map(short, regions), fontsize=7)
     axes.invert_yaxis()
     axes.grid(axis="y", color="#eeeeee")
     axes.axvline(0, color="#999999", linewidth=0.6)
@@ -185,7 +186,7 @@ def band_bars(shares: Sequence[Mapping[str, Any]]) -> bytes:
         for number, band in enumerate(bands):
             value = sum(r["mean_r"] for r in shares if _words(r) == words and r["band"] == band)
             colour = PALETTE[number % len(PALETTE)]
-            label = band if place == 0 else None
+            label = short(band) if place == 0 else None
             axes.barh(place, value, 0.7, left=ends[value >= 0], color=colour, label=label)
             ends[value >= 0] += value
     axes.set_yticks(range(len(fits[:MOST_REGIONS])), fits[:MOST_REGIONS], fontsize=7)
@@ -197,7 +198,16 @@ def band_bars(shares: Sequence[Mapping[str, Any]]) -> bytes:
 
 
 def _words(row: Mapping[str, Any]) -> str:
-    return " ".join([row["subject"], *dict.fromkeys(row["model"].split(" + ")), row["variant"]])
+    models = dict.fromkeys(short(model, 16) for model in row["model"].split(" + "))
+    return " ".join([short(row["subject"], 16), *list(models)[:2], short(row["variant"])])
+
+
+def short(name: str, most: int = MOST_LETTERS) -> str:
+    """A name that fits a figure: of a path its end, of what is long the beginning and the end."""
+    name = name.rstrip("/").rpartition("/")[2] or name
+    if len(name) <= most:
+        return name
+    return f"{name[: most // 2]}\N{HORIZONTAL ELLIPSIS}{name[-(most - most // 2 - 1) :]}"
 
 
 def volume_mosaic(volume: Array, title: str) -> bytes:

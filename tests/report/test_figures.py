@@ -216,3 +216,27 @@ def test_more_panels_models_and_regions_than_are_shown_are_drawn():
 
 def test_a_region_without_a_level_is_drawn():
     size(region_dots(dots(ctx_a={"story": 0.1}, ctx_b={"timePlace": 0.2})))
+
+
+LONG = "/a/very/long/place/of/models/" + "x" * 120
+
+
+def test_names_of_any_length_leave_room_for_the_figure():
+    """Warnings are errors here: a layout that collapses would be one."""
+    fits = [{**fit, "annotation": f"{LONG}{n}"} for n, fit in enumerate(grid())]
+    fits += [{**fit, "model": LONG} for fit in fits]
+    size(curves(fits))
+    size(level_map(best_layers(layer_profiles(fits))))
+    size(region_dots(dots(**{LONG: {LONG: 0.1, "story": 0.2}})))
+    size(
+        band_bars(
+            [{**row, "model": f"{LONG} + {LONG}y", "band": row["band"] + LONG} for row in SHARES]
+        )
+    )
+
+
+def test_of_a_long_name_both_ends_are_shown():
+    short = figures.short(LONG)
+    assert len(short) == figures.MOST_LETTERS
+    assert "/" not in short
+    assert figures.short("story") == "story"
