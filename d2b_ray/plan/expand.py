@@ -84,6 +84,8 @@ def make_plan(sweep: Sweep, world: World) -> Plan:
     params: dict[str, Any] = {"commits": sorted(commits), "table": sweep.output.table}
     if compares:
         params["compares"] = sorted(compares)
+    if sweep.summary is not None:
+        params["summary"] = sweep.summary.model_dump(mode="json")
     needs = (*commits, *compares)
     gather = Unit("gather", unit_key("gather", params), params, needs, f"gather {sweep.name}")
     index[gather.key] = gather

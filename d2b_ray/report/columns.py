@@ -9,7 +9,9 @@ import pyarrow as pa
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["BANDS", "COMPARISONS", "FITS", "TIMINGS", "VOXELS", "table_of"]
+__all__ = [
+    "BANDS", "COMPARISONS", "FITS", "TIMINGS", "TOP_TESTS", "TOP_VOXELS", "VOXELS", "table_of",
+]  # fmt: skip
 
 FAMILY_WISE = (
     "p-value corrected family-wise: by the maximum over voxels; of a parametric test, Holm's"
@@ -132,6 +134,37 @@ COMPARISONS = pa.schema(
         _column("p", pa.float64(), "two-sided p of Student's paired t-test over subjects"),
         _column("p_flips", pa.float64(), "the same by flipping signs of differences"),
         _column("p_fdr", pa.float64(), "p corrected over regions (false discovery rate, BH)"),
+    ]
+)
+
+TOP_VOXELS = pa.schema(
+    [
+        _column("fit", pa.string(), "key of the fit, as in fits.parquet"),
+        _column("subject", WORD, "subject"),
+        _column("annotation", WORD, "caption level the features were made of"),
+        _column("model", WORD, "model the features come from"),
+        _column("layer", pa.int16(), "layer of the model"),
+        _column("variant", WORD, "delays, and what else tells the fit apart"),
+        _column("voxels", pa.int32(), "voxels that the means are of: those of the highest cv_r"),
+        _column("mean_r", pa.float64(), "mean of r over these voxels"),
+        _column("mean_cv_r", pa.float64(), "mean of cv_r over them"),
+        _column("best", pa.bool_(), "highest mean_cv_r of its subject, annotation and model"),
+    ]
+)
+
+TOP_TESTS = pa.schema(
+    [
+        _column("by", WORD, "what the two differ in: annotation or model"),
+        _column("of", WORD, "the model, or annotation, that both have"),
+        _column("first", WORD, "the first"),
+        _column("second", WORD, "the second"),
+        _column("subjects", pa.int32(), "number of subjects of the test"),
+        _column("mean_first", pa.float64(), "mean over subjects of mean_r of the best rows"),
+        _column("mean_second", pa.float64(), "the same of the second"),
+        _column("difference", pa.float64(), "mean_first - mean_second"),
+        _column("p", pa.float64(), "two-sided p of Student's paired t-test over subjects"),
+        _column("p_flips", pa.float64(), "the same by flipping signs of differences"),
+        _column("p_fdr", pa.float64(), "p corrected over all pairs of this `by` (BH)"),
     ]
 )
 

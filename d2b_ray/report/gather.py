@@ -14,7 +14,7 @@ import yaml
 
 from d2b_ray import __version__
 from d2b_ray.errors import SpecError, StoreError
-from d2b_ray.report.columns import COMPARISONS, table_of
+from d2b_ray.report.columns import COMPARISONS, TOP_TESTS, TOP_VOXELS, table_of
 from d2b_ray.report.comparisons import comparison_rows
 from d2b_ray.report.figures import band_bars, layer_curves, level_map, region_dots, volume_mosaic
 from d2b_ray.report.maps import map_values, read_space, volume_of
@@ -28,6 +28,7 @@ from d2b_ray.report.overview import (
 )
 from d2b_ray.report.page import page
 from d2b_ray.report.tables import fits_table, timings_table
+from d2b_ray.report.top_voxels import best_rows, paired_rows, top_rows
 from d2b_ray.spec import parse
 from d2b_ray.store import Layout, Ledger
 from d2b_ray.store.formats import json_from_bytes
@@ -35,6 +36,8 @@ from d2b_ray.store.formats import json_from_bytes
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from d2b_ray.arrays import Array
+    from d2b_ray.spec import Sweep
     from d2b_ray.store import Store, Written
 
 __all__ = ["gather"]
@@ -44,10 +47,13 @@ MOST_BRAINS = 12  # more would not be looked at; `d2b-ray export` writes any
 SUMMARY = re.compile(r"encoding/.+/fit(_[^/]*)?\.json")
 
 
-def gather(store: Store, *, tables: bool = True) -> dict[str, Written]:
+def gather(
+    store: Store, *, tables: bool = True, summary: Mapping[str, Any] | None = None
+) -> dict[str, Written]:
     """Write tables (unless told not to), figures and page of all that is in the store.
 
-    Returns what was written, path -> checksum and size.
+    `summary` the sweep's block of this name, if it has one. Returns what was written, path -> checksum
+    and size.
     """
     paths = [p for p in store.list("encoding/") if SUMMARY.fullmatch(p)]
     summaries = _read_all(store, paths, "fit", "subject", "folder", "place", "numbers", "rois")
@@ -65,6 +71,8 @@ def gather(store: Store, *, tables: bool = True) -> dict[str, Written]:
             written[Layout.COMPARISONS] = store.write_table(Layout.COMPARISONS, table)
         written[Layout.TIMINGS] = store.write_table(Layout.TIMINGS, timings_table(records))
     fits = fits_table(summaries).to_pylist()
+    sweep = _sweep(store)
+    tests = _top_voxels(store, fits, summary, written) if tables and summary else []
     figures = _figures(fits, summaries)
     for name, (content, rows) in figures.items():
         for path, made in (
@@ -76,12 +84,12 @@ def gather(store: Store, *, tables: bool = True) -> dict[str, Written]:
     failed = ledger.failures()  # one beside a record is void
     failures = [ledger.failure(key) for key in sorted(failed)]
     drawn = {s["fit"] for s in summaries if s.get("params", {}).get("figures", True)}
-    told = _methods(store, fits)
+    told = [] if sweep is None else methods(sweep.model_dump(mode="json"), fits, __version__)
     brains = _brains(store, fits)
     for path, (content, _) in brains.items():
         written[path] = store.write_bytes(path, content)
     html = page(
-        fits, failures, contrasts, drawn=drawn, methods=told, name=_name(store),
+        fits, failures, contrasts, drawn=drawn, methods=told, name=_name(store), top_tests=tests,
         figures={name: content for name, (content, _) in figures.items()},
         variants=max((row["variants"] for row in figures.get("layers", (b"", []))[1]), default=1),
         brains=[(content, words) for content, words in brains.values()],
@@ -111,16 +119,42 @@ def _brains(store: Store, fits: Sequence[Mapping[str, Any]]) -> dict[str, tuple[
     return found
 
 
-def _methods(store: Store, fits: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Sentences of methods, where the sweep of these results is there."""
+def _sweep(store: Store) -> Sweep | None:
+    """The sweep of these results, where it is there and still one."""
     if not store.exists(Layout.SWEEP):
-        return []
+        return None
     try:
-        sweep = parse(store.read_bytes(Layout.SWEEP).decode())
+        return parse(store.read_bytes(Layout.SWEEP).decode())
     except (SpecError, UnicodeDecodeError) as error:
         log.warning("%s tells no methods: %s", Layout.SWEEP, error)
-        return []
-    return methods(sweep.model_dump(mode="json"), fits, __version__)
+        return None
+
+
+def _top_voxels(
+    store: Store,
+    fits: Sequence[Mapping[str, Any]],
+    wanted: Mapping[str, Any],
+    written: dict[str, Written],
+) -> list[dict[str, Any]]:
+    """Write the tables of the best voxels; returns the tests over subjects."""
+
+    def read(fit: Mapping[str, Any]) -> tuple[Array, Array]:
+        table = store.read_table(Layout.voxels(fit["subject"], fit["fit"]))
+        by, r = (table[name].to_numpy().astype(float) for name in (wanted["by"], "r"))
+        return by, r
+
+    there = [fit for fit in fits if store.exists(Layout.voxels(fit["subject"], fit["fit"]))]
+    rows = top_rows(there, read, wanted["top_voxels"])
+    best = best_rows(rows)
+    chosen = {row["fit"] for row in best}
+    told = [{**row, "best": row["fit"] in chosen} for row in rows]
+    tests = paired_rows(best)
+    for path, schema, found in (
+        (Layout.TOP_VOXELS, TOP_VOXELS, told),
+        (Layout.TOP_TESTS, TOP_TESTS, tests),
+    ):
+        written[path] = store.write_table(path, table_of(schema, found))
+    return tests
 
 
 def _figures(

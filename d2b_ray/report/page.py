@@ -41,6 +41,7 @@ def page(
     *,
     drawn: AbstractSet[str],
     name: str = "",
+    top_tests: Sequence[Mapping[str, Any]] = (),
     figures: Mapping[str, bytes] | None = None,
     variants: int = 1,
     methods: Sequence[str] = (),
@@ -49,7 +50,7 @@ def page(
     """HTML of the report. `fits` rows of fits.parquet; `failures` what was stored of failed units;
     `contrasts` rows of comparisons.parquet; `drawn` keys of fits that have a histogram; `name` of the sweep;
     `figures` name -> SVG; `variants` most fits that one line of the profiles was chosen of; `methods`
-    sentences; `brains` PNG and caption of maps.
+    sentences; `brains` PNG and caption of maps; `top_tests` rows of top_voxels_tests.parquet.
     """
     over_subjects = [row for row in contrasts if row["subject"] is None]
     shown = (over_subjects or list(contrasts))[:MOST_CONTRASTS]
@@ -65,6 +66,7 @@ def page(
         name=name,
         figures={key: Markup(_inline(svg)) for key, svg in (figures or {}).items()},  # ours
         variants=variants,
+        top_tests=top_tests[:MOST_CONTRASTS],
         methods=methods,
         brains=[(_data_uri(png, "image/png"), words) for png, words in brains],
         subjects=sorted({fit["subject"] for fit in fits}),

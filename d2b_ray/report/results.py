@@ -65,6 +65,21 @@ class Results:
             raise DataError(f"{self._store.url}: the sweep has no `compare`")
         return self._store.read_table(Layout.COMPARISONS).to_pandas()
 
+    @cached_property
+    def top_voxels(self) -> Any:
+        """A row a fit, of its best voxels: tables/top_voxels.parquet; DataError without a `summary`."""
+        return self._summary(Layout.TOP_VOXELS)
+
+    @cached_property
+    def top_voxels_tests(self) -> Any:
+        """A row a pair of annotations, or models: tables/top_voxels_tests.parquet."""
+        return self._summary(Layout.TOP_TESTS)
+
+    def _summary(self, path: str) -> Any:
+        if not self._store.exists(path):
+            raise DataError(f"{self._store.url}: the sweep has no `summary`")
+        return self._store.read_table(path).to_pandas()
+
     def voxels(self, **where: Any) -> Any:
         """A row a voxel and fit, of the fits that agree with `where`: a pandas DataFrame."""
         return self._of_fits(Layout.voxels, where)

@@ -143,6 +143,15 @@ class ResourcesBlock(Closed):
     """Seconds after which a unit is taken for stuck, and tried once more elsewhere."""
 
 
+class SummaryBlock(Closed):
+    """The best voxels of every fit, the best layer of every subject, and tests over subjects."""
+
+    top_voxels: Positive = 5000
+    """How many voxels of a fit, those with the highest score of the training runs."""
+    by: Annotated[Literal["cv_r"], Allowed("cv_r: the score of the training runs")] = "cv_r"
+    """What voxels and layers are chosen by; r of the validation runs is told."""
+
+
 class Sweep(Closed):
     """Everything a study needs, in one file."""
 
@@ -160,6 +169,8 @@ class Sweep(Closed):
     """Test of the correlations."""
     compare: Annotated[tuple[Comparison, ...], BeforeValidator(_entries)] = ()
     """Fits that are set against each other, a pair or many pairs an entry."""
+    summary: SummaryBlock | None = None
+    """Tables of the best voxels of each fit, with tests over subjects; `null`: none."""
     output: OutputBlock
     """Results."""
     resources: ResourcesBlock = ResourcesBlock()

@@ -32,5 +32,7 @@ def gather(task: Task, values: Sequence[Any], cache: WorkerCache, device: str) -
     for subject in sorted(cache.settings.responses):
         path = Layout.space(subject)
         spaces[path] = store.write_bytes(path, space_bytes(cache.dataset.voxels(subject)))
-    written = spaces | gather_report(store, tables=task.unit.params["table"] == "parquet")
+    params = task.unit.params
+    tables = params["table"] == "parquet"
+    written = spaces | gather_report(store, tables=tables, summary=params.get("summary"))
     record(task, store, written, watch, device, commit=cache.settings.commit)

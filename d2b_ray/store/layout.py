@@ -21,7 +21,8 @@
     ├── tables/
     │   ├── voxels/{subject}/{key}.parquet   W commit                R people
     │   ├── bands/{subject}/{key}.parquet    W commit of a banded fit   R people
-    │   └── fits.parquet, timings.parquet, comparisons.parquet   W gather   R people
+    │   └── fits.parquet, timings.parquet, comparisons.parquet, top_voxels{,_tests}.parquet
+    │                                       W gather                R people
     ├── space/{subject}.npz                 W gather                R export
     ├── report/index.html  {layers,levels,regions,bands}.{svg,csv}   W gather   R people
     ├── units/
@@ -71,6 +72,8 @@ class Layout:
     COMPARED = "comparisons/"
     SPACE = "space/"
     COMPARISONS = "tables/comparisons.parquet"
+    TOP_VOXELS = "tables/top_voxels.parquet"
+    TOP_TESTS = "tables/top_voxels_tests.parquet"
     TEXTS = "stim_features/texts/"
     UNITS = "units/"
     REPORT = "report/index.html"

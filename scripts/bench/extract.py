@@ -43,9 +43,9 @@ def write_model(folder: Path) -> Path:
     return folder
 
 
-def write_captions(seconds: int, annotators: int, persist: int) -> list[list[str]]:
+def write_captions(seconds: int, annotators: int, persist: int, seed: int = 0) -> list[list[str]]:
     """rows[second][annotator]; each annotator's text stands `persist` seconds, and none comes again."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     columns = []
     for _ in range(annotators):
         count = -(-seconds // persist)
