@@ -1,7 +1,7 @@
 """What a plan will cost: seconds and bytes by kind of unit, from counted operations. Not a promise.
 
 Operations are those of the algorithms in use (fold-Gram ridge, kernel ridge, block null); rates are
-round numbers for one CPU core and one data-centre GPU. Good to a factor of about three.
+those that benches found on a CPU core and an H100 (`scripts/bench/results`). Good to a factor of two.
 """
 
 from __future__ import annotations
@@ -36,6 +36,15 @@ __all__ = [
 TOKENS_PER_TEXT = 20  # a caption of a second
 CHARACTERS_PER_TOKEN = 4
 UNIT_OVERHEAD_S = 0.02  # scheduling, one record
+# What a unit of a kind costs whatever its size, as the demo has it on a core: a model is loaded, tables and
+# figures are written.
+FIXED_S: Mapping[str, float] = {
+    "shard": 2.0,
+    "design": 0.1,
+    "commit": 0.15,
+    "compare": 0.4,
+    "gather": 1.5,
+}
 FLOAT32_BYTES = 4
 
 
@@ -86,7 +95,8 @@ def estimate(
         layers = missing.get(unit.key, unit.layers)
         flops, rate, size = _cost(plan, unit, sizes, rates, len(layers))
         left[unit.kind] += 1
-        seconds[unit.kind] += flops / rate + size / rates.store_bytes + UNIT_OVERHEAD_S
+        fixed = UNIT_OVERHEAD_S + FIXED_S.get(unit.kind, 0.0)
+        seconds[unit.kind] += flops / rate + size / rates.store_bytes + fixed
         written[unit.kind] += size
     return tuple(
         Estimate(kind, units[kind], units[kind] - left[kind], seconds[kind], written[kind])

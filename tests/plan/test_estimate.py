@@ -16,6 +16,7 @@ from d2b_ray.plan import (
     value_bytes,
 )
 from d2b_ray.plan.describe import HEADINGS, bytes_text, duration_text, rows, summary
+from d2b_ray.plan.estimate import FIXED_S, UNIT_OVERHEAD_S
 from d2b_ray.spec import parse
 
 SWEEP = """\
@@ -140,7 +141,7 @@ BANDED = ("fits=[{kind: banded, unique: true, delays: {start: 3, end: 5}, bands:
 )
 def test_what_is_told_beside_r_costs_by_its_draws(kind: str, asked: str, override: str) -> None:
     one, two = by_kind(plan(asked))[kind], by_kind(plan(asked, override))[kind]
-    overhead = one.units * 0.02
+    overhead = one.units * (UNIT_OVERHEAD_S + FIXED_S.get(kind, 0))
     assert two.seconds - overhead == pytest.approx(2 * (one.seconds - overhead), rel=0.02)
 
 

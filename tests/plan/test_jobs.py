@@ -21,7 +21,7 @@ SUBJECTS = ("DM01", "DM03", "DM06", "DM07", "DM09", "DM11")
 def test_a_job_checks_and_expands(path: Path) -> None:
     sweep = load(path)
     assert parse(to_yaml(sweep)) == sweep
-    assert len(plan_of(sweep, SUBJECTS, layers=13)) > 1
+    assert len(plan_of(sweep, SUBJECTS, layers=33)) > 1
 
 
 def test_the_demo_names_every_option() -> None:
