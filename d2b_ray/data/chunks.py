@@ -22,6 +22,7 @@ __all__ = ["DamagedChunkError", "rows_by_chunks"]
 MOST_THREADS = 8
 HELD_BYTES = 1 << 30  # of unpacked chunks, of all threads together
 COPIES = 3  # of a chunk while it is unpacked
+MOST_CHUNKS = 4096  # of a file: to find the n-th takes n steps
 DEFLATE, SHUFFLE = h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE
 
 
@@ -63,6 +64,8 @@ def rows_by_chunks(series: Any, columns: IntArray, rows: int) -> FloatArray | No
 def _threads(series: Any) -> int:
     """How many chunks are unpacked at a time; 0 where this module does not know how."""
     if series.chunks is None or _filters(series) is None:
+        return 0
+    if series.id.get_num_chunks() > MOST_CHUNKS:
         return 0
     size = COPIES * int(np.prod(series.chunks)) * series.dtype.itemsize
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()

@@ -79,6 +79,13 @@ def test_chunks_too_large_to_unpack_side_by_side_are_left_to_it(tmp_path, monkey
         assert rows_by_chunks(file["dataDT"], COLUMNS, 70) is None
 
 
+def test_very_many_chunks_are_left_to_it(tmp_path, monkeypatch):
+    written(tmp_path / "a.mat", **PACKED["tiles"])
+    monkeypatch.setattr(chunks, "MOST_CHUNKS", 31)
+    with h5py.File(tmp_path / "a.mat") as file:
+        assert rows_by_chunks(file["dataDT"], COLUMNS, 70) is None
+
+
 def test_a_damaged_chunk_is_told(tmp_path):
     path = tmp_path / "a.mat"
     written(path, **PACKED["deflate"])
