@@ -101,3 +101,33 @@ def test_the_kernel_interpreted():
         check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+ON_STAND_IN = """
+import torch
+from stand_in_device import COUNTS, DEVICE, StandIn
+from test_null_on_device import series
+from d2b_ray.significance import block_null
+from d2b_ray.significance.on_device import block_null_on_device
+torch.set_num_threads(1)
+x, y = series(77, 40)
+options = {"start": 0, "stop": 60, "seed": 3, "block_trs": 10, "corrected": True}
+here = block_null(x, y, **options)
+with StandIn():
+    fixed, moved = (torch.from_numpy(one).to(DEVICE) for one in (x, y))
+    COUNTS.clear()
+    there = block_null_on_device(lambda own: fixed[:, own], moved, slice(0, 40), **options)
+assert (here.exceed == there.exceed).all()
+assert (COUNTS["up"], COUNTS["down"], COUNTS["waits"]) <= (3, 2, 0), COUNTS
+"""
+
+
+def test_on_a_device_nothing_waits_but_for_the_counts():
+    """On a GPU made of CPU tensors: orders and places go there, counts and maxima come back."""
+    here = Path(__file__).parent
+    folders = os.pathsep.join([str(here.parent), *sys.path])
+    done = subprocess.run(
+        [sys.executable, "-c", ON_STAND_IN], cwd=here, capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": folders},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-2000:]
