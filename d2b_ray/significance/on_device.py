@@ -21,12 +21,12 @@ from d2b_ray.errors import FitError
 from d2b_ray.significance.block_table import Places
 from d2b_ray.significance.blocks import fixed_blocks
 from d2b_ray.significance.memory import LAGS, LEAST
-from d2b_ray.significance.orders import block_orders
+from d2b_ray.significance.orders import order_chunks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
-    from d2b_ray.arrays import FloatArray, IntArray
+    from d2b_ray.arrays import FloatArray
     from d2b_ray.significance.orders import RngName
 
 __all__ = ["block_null_on_device", "can_table"]
@@ -34,7 +34,6 @@ __all__ = ["block_null_on_device", "can_table"]
 TABLE_BYTES = 2 << 30  # of products of a tile of voxels
 MOST_VOXELS = 512  # of a tile
 FEWEST_VOXELS = 32  # side by side: what a row of the table needs to be read at full speed
-CHUNK = 2048  # permutations at a time
 
 
 def can_table(samples: int, block_trs: int, runs: Sequence[int] | None) -> bool:
@@ -70,7 +69,7 @@ def block_null_on_device(
     tile = int(min(MOST_VOXELS, max(FEWEST_VOXELS, TABLE_BYTES // (4 * places.rows))))
     chunks = [
         torch.from_numpy(places.entries(orders)).to(device)
-        for orders in _orders(samples, block_trs, start, stop, seed=seed, rng=rng, runs=runs)
+        for orders in order_chunks(samples, block_trs, start, stop, seed=seed, rng=rng, runs=runs)
     ]
     gather = places.on(device)
     straight = torch.from_numpy(places.entries(np.arange(len(blocks))[None])).to(device)
@@ -98,21 +97,6 @@ def block_null_on_device(
     return NullCounts(
         counted[0], counted[1], stop - start, maxima.cpu().numpy(), start, voxels.start
     )
-
-
-def _orders(
-    samples: int,
-    block_trs: int,
-    start: int,
-    stop: int,
-    *,
-    seed: int,
-    rng: RngName,
-    runs: Sequence[int] | None,
-) -> Iterator[IntArray]:
-    for first in range(start, stop, CHUNK):
-        last = min(first + CHUNK, stop)
-        yield block_orders(samples, block_trs, first, last, seed=seed, rng=rng, runs=runs)
 
 
 def _standardized(series: torch.Tensor) -> torch.Tensor:

@@ -13,11 +13,15 @@ import numpy as np
 from d2b_ray.errors import FitError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from d2b_ray.arrays import IntArray
 
-__all__ = ["RngName", "block_orders", "generator", "n_blocks", "row_orders"]
+__all__ = [
+    "CHUNK", "RngName", "block_orders", "generator", "n_blocks", "order_chunks", "row_orders",
+]  # fmt: skip
+
+CHUNK = 2048  # permutations at a time
 
 RngName: TypeAlias = Literal["philox", "legacy"]
 
@@ -64,6 +68,22 @@ def block_orders(
     for index in range(start, stop):
         orders[index - start] = generator(seed, index).permutation(blocks)
     return orders
+
+
+def order_chunks(
+    samples: int,
+    block_trs: int,
+    start: int,
+    stop: int,
+    *,
+    seed: int,
+    rng: RngName = "philox",
+    runs: Sequence[int] | None = None,
+) -> Iterator[IntArray]:
+    """`block_orders` of permutations `start` to `stop`, at most CHUNK at a time: memory does not grow."""
+    for first in range(start, stop, CHUNK):
+        last = min(first + CHUNK, stop)
+        yield block_orders(samples, block_trs, first, last, seed=seed, rng=rng, runs=runs)
 
 
 def _run_orders(blocks: Sequence[int], start: int, stop: int, seed: int) -> IntArray:

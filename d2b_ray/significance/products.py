@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from d2b_ray.significance.kernels import LANES, direct, tabled
-from d2b_ray.significance.orders import block_orders
+from d2b_ray.significance.orders import order_chunks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,9 +22,8 @@ if TYPE_CHECKING:
     from d2b_ray.significance.blocks import Blocks
     from d2b_ray.significance.orders import RngName
 
-__all__ = ["CHUNK", "Permuted", "chunks", "observed_r", "straight"]
+__all__ = ["Permuted", "chunks", "observed_r", "straight"]
 
-CHUNK = 2048  # permutations at a time
 # costs, in multiply-adds of `tabled` that ten rows in registers serve
 DIRECT = 3.5  # one of `direct`, which waits for the one before
 ALONE = 3  # one of `tabled` in the rows of a block behind the last ten
@@ -41,11 +40,9 @@ def chunks(
     rng: RngName,
     runs: Sequence[int] | None,
 ) -> Iterator[Permuted]:
-    """Permutations `start` to `stop` of `block_orders`, at most CHUNK at a time."""
+    """Permutations `start` to `stop` of `block_orders`, some at a time."""
     samples = int(blocks.stops[-1])
-    for first in range(start, stop, CHUNK):
-        last = min(first + CHUNK, stop)
-        orders = block_orders(samples, block_trs, first, last, seed=seed, rng=rng, runs=runs)
+    for orders in order_chunks(samples, block_trs, start, stop, seed=seed, rng=rng, runs=runs):
         yield Permuted.of(orders, blocks, runs)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from d2b_ray.significance import block_null, block_orders
+from d2b_ray.significance import orders as orders_module
 from d2b_ray.significance import products as products_module
 from d2b_ray.significance.blocks import fixed_blocks
 from d2b_ray.significance.kernels import standardized
@@ -46,8 +47,12 @@ def test_few_permutations_go_directly(rng):
 def test_chunks_change_nothing(rng, monkeypatch, kind, chunk):
     prediction, response = rng.standard_normal((2, 83, 37))
     whole = block_null(prediction, response, start=0, stop=300, seed=3, kind=kind)
-    monkeypatch.setattr(products_module, "CHUNK", chunk)
+    drawn = []
+    own = Permuted.of
+    monkeypatch.setattr(orders_module, "CHUNK", chunk)
+    monkeypatch.setattr(Permuted, "of", lambda *given: drawn.append(1) or own(*given))
     again = block_null(prediction, response, start=0, stop=300, seed=3, kind=kind)
+    assert len(drawn) == -(-300 // chunk)
     for name in ("exceed", "above", "maxima", "n_null"):
         np.testing.assert_array_equal(getattr(whole, name), getattr(again, name))
 
