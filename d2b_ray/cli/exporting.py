@@ -1,4 +1,4 @@
-"""The verb `export`: a map of a finished fit as an image."""
+"""The verbs `export` and `plot`: a map of a finished fit as an image, or as a picture."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ from d2b_ray.spec import load
 from d2b_ray.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-__all__ = ["named", "write_map"]
+    from d2b_ray.arrays import Array
+
+__all__ = ["draw_map", "named", "write_map"]
 
 
 def named(option: str, entries: Sequence[str]) -> dict[str, str]:
@@ -38,6 +40,35 @@ def write_map(
     surface: str | None = None,
 ) -> None:
     """Write one column of one fit, and say what it is."""
+    values, space, words = _map(target, subject, column, where, surface)
+    for path in export_map(values, space, f"{column} {words}", out):
+        typer.echo(f"{path}: {column} of {subject} {words}")
+
+
+def draw_map(
+    target: str,
+    out: Path,
+    subject: str,
+    column: str,
+    where: Sequence[str],
+    surface: str | None = None,
+) -> None:
+    """Draw one column of one fit, and say what it is."""
+    from d2b_ray.report.brains import brain_picture
+
+    if out.suffix != ".png":
+        raise SpecError(f"{out}: must end in .png")
+    if not out.absolute().parent.is_dir():
+        raise SpecError(f"{out}: there is no folder {out.absolute().parent}; make it first")
+    values, space, words = _map(target, subject, column, where, surface)
+    out.write_bytes(brain_picture(values, space, f"{subject}: {column} of {words}"))
+    typer.echo(f"{out}: {column} of {subject} {words}")
+
+
+def _map(
+    target: str, subject: str, column: str, where: Sequence[str], surface: str | None
+) -> tuple[Array, Mapping[str, Array], str]:
+    """Values of a column of one fit, where they lie, and the fit in words."""
     root = target
     if target.endswith((".yaml", ".yml")):
         root = address_of(load(Path(target), []).output.root)
@@ -49,5 +80,4 @@ def write_map(
     if surface is not None:
         space = on_surface(values, space, surface)
         values = space["values"]
-    for path in export_map(values, space, f"{column} {words}", out):
-        typer.echo(f"{path}: {column} of {subject} {words}")
+    return values, space, words

@@ -21,6 +21,7 @@ def results_verbs(app: typer.Typer) -> None:
     """Add them, in the order in which help names them."""
     app.command()(show)
     app.command()(export)
+    app.command()(plot)
     app.command(name="demo-data")(demo_data)
     app.command(
         name="from-drama2brain",
@@ -64,6 +65,26 @@ def export(
     from d2b_ray.cli.exporting import write_map
 
     write_map(target, out, subject, column, where or [], surface and surface.value)
+
+
+def plot(
+    target: Annotated[
+        str, typer.Argument(help="Sweep file, or the output root alone.", show_default=False)
+    ],
+    out: Annotated[Path, typer.Argument(help="Picture: .png.", show_default=False)],
+    subject: Annotated[str, typer.Option(help="Whose.")],
+    column: Annotated[
+        str, typer.Option("--map", help="Column of the table of voxels: r, cv_r, p_fdr, alpha ...")
+    ] = "r",
+    where: Where = None,
+    surface: Annotated[
+        Surface | None, typer.Option(help="Sample a volume of MNI space on this surface.")
+    ] = None,
+) -> None:
+    """Draw a map of a finished fit: slices of a volume, or surfaces from both sides."""
+    from d2b_ray.cli.exporting import draw_map
+
+    draw_map(target, out, subject, column, where or [], surface and surface.value)
 
 
 def demo_data(
