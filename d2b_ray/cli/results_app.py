@@ -11,6 +11,16 @@ from d2b_ray.cli.options import AsJson, Surface
 
 __all__ = ["results_verbs"]
 
+Target = Annotated[
+    str, typer.Argument(help="Sweep file, or the output root alone.", show_default=False)
+]
+Subject = Annotated[str, typer.Option(help="Whose.")]
+Column = Annotated[
+    str, typer.Option("--map", help="Column of the table of voxels: r, cv_r, p_fdr, alpha ...")
+]
+OnSurface = Annotated[
+    Surface | None, typer.Option(help="Sample a volume of MNI space on this surface.")
+]
 Where = Annotated[
     list[str] | None,
     typer.Option(metavar="NAME=VALUE", help="Which fit: --where annotation=story --where layer=7"),
@@ -31,10 +41,8 @@ def results_verbs(app: typer.Typer) -> None:
 
 
 def show(
-    target: Annotated[
-        str, typer.Argument(help="Sweep file, or the output root alone.", show_default=False)
-    ],
-    subject: Annotated[str, typer.Option(help="Whose.")],
+    target: Target,
+    subject: Subject,
     where: Where = None,
     as_json: AsJson = False,
 ) -> None:
@@ -45,21 +53,15 @@ def show(
 
 
 def export(
-    target: Annotated[
-        str, typer.Argument(help="Sweep file, or the output root alone.", show_default=False)
-    ],
+    target: Target,
     out: Annotated[
         Path,
         typer.Argument(help="Image: .nii.gz, .func.gii or .dscalar.nii.", show_default=False),
     ],
-    subject: Annotated[str, typer.Option(help="Whose.")],
-    column: Annotated[
-        str, typer.Option("--map", help="Column of the table of voxels: r, cv_r, p_fdr, alpha ...")
-    ] = "r",
+    subject: Subject,
+    column: Column = "r",
     where: Where = None,
-    surface: Annotated[
-        Surface | None, typer.Option(help="Sample a volume of MNI space on this surface.")
-    ] = None,
+    surface: OnSurface = None,
 ) -> None:
     """Write a map of a finished fit as an image in the subject's space."""
     from d2b_ray.cli.exporting import write_map
@@ -68,18 +70,12 @@ def export(
 
 
 def plot(
-    target: Annotated[
-        str, typer.Argument(help="Sweep file, or the output root alone.", show_default=False)
-    ],
+    target: Target,
     out: Annotated[Path, typer.Argument(help="Picture: .png.", show_default=False)],
-    subject: Annotated[str, typer.Option(help="Whose.")],
-    column: Annotated[
-        str, typer.Option("--map", help="Column of the table of voxels: r, cv_r, p_fdr, alpha ...")
-    ] = "r",
+    subject: Subject,
+    column: Column = "r",
     where: Where = None,
-    surface: Annotated[
-        Surface | None, typer.Option(help="Sample a volume of MNI space on this surface.")
-    ] = None,
+    surface: OnSurface = None,
 ) -> None:
     """Draw a map of a finished fit: slices of a volume, or surfaces from both sides."""
     from d2b_ray.cli.exporting import draw_map

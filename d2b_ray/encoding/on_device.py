@@ -119,9 +119,8 @@ def free_bytes(device: str) -> int:
 def upload(array: FloatArray, device: str) -> torch.Tensor:
     """(n, V) float32 on `device`, by two page-locked buffers: one is filled while the other leaves."""
     if not device.startswith("cuda"):
-        return to_tensor(
-            np.array(array, np.float32), device, torch.float32
-        )  # its own: it is centred
+        # a copy, also where the device is the CPU: responses are centred in their place
+        return to_tensor(np.array(array, np.float32), device, torch.float32)
     out = torch.empty(array.shape, dtype=torch.float32, device=device)
     for rows, staged, sent in _staged(array.shape, device):
         sent.synchronize()
@@ -171,7 +170,7 @@ def _staged(
 
 
 def _refuse_not_finite(tensor: torch.Tensor, host: FloatArray, part: str) -> None:
-    # of finite values 0 times their sum is 0, unless the sum overflows: then all are looked at
+    # one answer comes back, of all rows; where and which is looked for on the host
     bad = torch.zeros((), dtype=torch.bool, device=tensor.device)
     for block in tensor.split(ROWS):  # type: ignore[no-untyped-call]
         bad |= ~torch.isfinite(block).all()

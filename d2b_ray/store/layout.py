@@ -77,7 +77,6 @@ class Layout:
     TEXTS = "stim_features/texts/"
     UNITS = "units/"
     REPORT = "report/index.html"
-    FIGURES = ("layers", "levels", "regions", "bands")
 
     @staticmethod
     def figure(name: str, kind: str = "svg") -> str:

@@ -96,11 +96,9 @@ def ours(folder: Path, wanted: argparse.Namespace) -> dict[str, Any]:
     )  # fmt: skip
     seconds = time.perf_counter() - began
     spent: Counter[str] = Counter()
-    first = float("inf")
     for event in json.loads((folder / "trace.json").read_text())["traceEvents"]:
         if event["ph"] == "X":
             spent[event["cat"]] += event["dur"] / 1e6
-            first = min(first, event["ts"] / 1e6)
     return {
         "seconds": round(seconds, 1),
         "worker_seconds": {kind: round(one, 1) for kind, one in sorted(spent.items())},
