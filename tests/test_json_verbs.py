@@ -14,7 +14,7 @@ from d2b_ray.report.results import open_results
 KEYS = {
     "plan": {
         "schema", "name", "output", "repeats_removed", "units", "bytes_to_write", "bytes_free", "remarks",
-        "memory_bytes", "time", "stale", "failed",
+        "memory_bytes", "time", "measured", "stale", "failed",
     },
     "status": {"schema", "name", "output", "units", "stale", "failed", "exit_status"},
     "root": {"schema", "output", "run", "last_sign_of_life", "progress", "failed", "exit_status"},
@@ -44,7 +44,9 @@ def test_a_plan(sweep, words_root, tmp_path):
     kinds = {unit["kind"]: unit for unit in found["units"]}
     assert kinds["fit"]["units"] == kinds["commit"]["units"] == 4
     assert kinds["fit"].keys() == {"kind", "units", "done", "seconds", "bytes"}
-    assert found["time"].keys() == {"gpus", "cpus", "seconds", "bound_by", "kind"}
+    assert found["time"].keys() == {
+        "nodes", "gpus", "cpus", "seconds", "bound_by", "kind", "reading", "cost",
+    }  # fmt: skip
     assert "4 fits" in told("plan", sweep, *new)
     done = told("plan", sweep, "--json")
     assert done["time"] is None

@@ -70,13 +70,28 @@ def plan(
     cpus: Annotated[
         int | None, typer.Option(min=1, help="And on so many cores; default: this machine's.")
     ] = None,
+    on: Annotated[
+        str | None,
+        typer.Option(
+            help="Or on the machines of a cluster's .yaml, or on 4x8+1,8x16 (COUNTxCORES+GPUS)."
+        ),
+    ] = None,
+    price: Annotated[
+        float | None,
+        typer.Option(
+            min=0, help="What an hour of all these machines costs, for the cost of the sweep."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Print the units of a sweep: kinds, repeats, what is done, bytes, a time estimate."""
-    from d2b_ray.cli.planning import show_plan
+    from d2b_ray.cli.planning import machines_on, show_plan
+    from d2b_ray.plan import Machines
     from d2b_ray.spec import load
 
-    show_plan(load(spec, overrides or []), gpus, cpus or os.cpu_count() or 1, as_json=as_json)
+    here = Machines(1, cpus or os.cpu_count() or 1, gpus)
+    where = machines_on(on) if on else here
+    show_plan(load(spec, overrides or []), where, price, as_json=as_json)
 
 
 @app.command()

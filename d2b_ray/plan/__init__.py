@@ -7,14 +7,17 @@ from d2b_ray.plan.estimate import (
     Estimate,
     Rates,
     estimate,
-    value_bytes,
+    reading_seconds,
 )
 from d2b_ray.plan.expand import feature_units, make_plan
 from d2b_ray.plan.extraction import inputs_of_set, missing_layers, model_input, readings
 from d2b_ray.plan.keys import canonical, digest, feature_key, unit_key
+from d2b_ray.plan.machines import Machines, machines_of_cluster, machines_of_text
+from d2b_ray.plan.measured import measured_factors
 from d2b_ray.plan.places import hparams, layer_word, space_words, stimulus
 from d2b_ray.plan.shards import by_runs, by_texts, reading_key, run_shards, text_shards
 from d2b_ray.plan.units import KINDS, NO_LAYER, Kind, Plan, Unit
+from d2b_ray.plan.widths import value_bytes
 from d2b_ray.plan.world import FeatureLayer, Sizes, World, text_choice
 
 __all__ = [
@@ -25,6 +28,7 @@ __all__ = [
     "Estimate",
     "FeatureLayer",
     "Kind",
+    "Machines",
     "Plan",
     "Rates",
     "Sizes",
@@ -40,10 +44,14 @@ __all__ = [
     "hparams",
     "inputs_of_set",
     "layer_word",
+    "machines_of_cluster",
+    "machines_of_text",
     "make_plan",
+    "measured_factors",
     "missing_layers",
     "model_input",
     "reading_key",
+    "reading_seconds",
     "readings",
     "run_shards",
     "same_null",

@@ -1,7 +1,8 @@
 """What a plan will cost: seconds and bytes by kind of unit, from counted operations. Not a promise.
 
 Operations are those of the algorithms in use (fold-Gram ridge, kernel ridge, block null); rates are
-those that benches found on a CPU core and an H100 (`scripts/bench/results`). Good to a factor of two.
+those that benches found on a CPU core and an H100 (`scripts/bench/results`), times what done units took
+(`measured`). Good to a factor of two.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from d2b_ray.catalog.significance_tests import TESTS, CorrelationSizes
 from d2b_ray.catalog.solvers import EIGH_FLOPS, SOLVERS, FitSizes
 from d2b_ray.plan.keys import feature_key
 from d2b_ray.plan.units import KINDS, Kind, Plan, Unit
+from d2b_ray.plan.widths import FLOAT32_BYTES, TOKENS_PER_TEXT, columns, feature_width
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,16 +26,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CPU_CORE",
-    "FLOAT32_BYTES",
     "GPU",
     "Estimate",
     "Rates",
-    "columns",
     "estimate",
-    "value_bytes",
+    "reading_seconds",
+    "unit_seconds",
 ]
 
-TOKENS_PER_TEXT = 20  # a caption of a second
 CHARACTERS_PER_TOKEN = 4
 UNIT_OVERHEAD_S = 0.02  # scheduling, one record
 # What a unit of a kind costs whatever its size, as the demo has it on a core: a model is loaded, tables and
@@ -45,7 +45,7 @@ FIXED_S: Mapping[str, float] = {
     "compare": 0.4,
     "gather": 1.5,
 }
-FLOAT32_BYTES = 4
+READ_BYTES = 1.1e8  # a second, of float32 responses out of MATLAB files by 8 threads
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +76,17 @@ class Estimate:
 
 
 def estimate(
-    plan: Plan, sizes: Sizes, done: AbstractSet[str] = frozenset(), rates: Rates = CPU_CORE
+    plan: Plan,
+    sizes: Sizes,
+    done: AbstractSet[str] = frozenset(),
+    rates: Rates = CPU_CORE,
+    factors: Mapping[Kind, float] | None = None,
 ) -> tuple[Estimate, ...]:
     """Cost by kind of unit, in the order of the pipeline; kinds without units are left out.
 
     `done` holds keys of finished commits and gathers, and of finished layers (`feature_key`). Units
-    that live in memory count as done when no unfinished unit needs them. Seconds are of one worker.
+    that live in memory count as done when no unfinished unit needs them. Seconds are of one worker, times the
+    `factors` of kinds that have one.
     """
     missing = {unit.key: _missing_layers(unit, done) for unit in plan.of("extract")}
     waiting = _unfinished(plan, done, missing)
@@ -93,16 +98,34 @@ def estimate(
         if unit.key not in waiting:
             continue
         layers = missing.get(unit.key, unit.layers)
-        flops, rate, size = _cost(plan, unit, sizes, rates, len(layers))
+        took, size = _seconds_and_bytes(plan, unit, sizes, rates, len(layers))
         left[unit.kind] += 1
-        fixed = UNIT_OVERHEAD_S + FIXED_S.get(unit.kind, 0.0)
-        seconds[unit.kind] += flops / rate + size / rates.store_bytes + fixed
+        seconds[unit.kind] += took * (factors or {}).get(unit.kind, 1.0)
         written[unit.kind] += size
     return tuple(
         Estimate(kind, units[kind], units[kind] - left[kind], seconds[kind], written[kind])
         for kind in KINDS
         if units[kind]
     )
+
+
+def unit_seconds(plan: Plan, unit: Unit, sizes: Sizes, rates: Rates = CPU_CORE) -> float:
+    """Seconds of one unit with all its layers, by counted operations."""
+    return _seconds_and_bytes(plan, unit, sizes, rates, len(unit.layers))[0]
+
+
+def reading_seconds(sizes: Sizes, subjects: AbstractSet[str]) -> float:
+    """Seconds that a machine takes to read these subjects' responses for the first time."""
+    values = sum(sizes.voxels[subject] for subject in subjects)
+    return FLOAT32_BYTES * (sizes.n_train + sizes.n_valid) * values / READ_BYTES
+
+
+def _seconds_and_bytes(
+    plan: Plan, unit: Unit, sizes: Sizes, rates: Rates, layers: int
+) -> tuple[float, int]:
+    flops, rate, size = _cost(plan, unit, sizes, rates, layers)
+    fixed = UNIT_OVERHEAD_S + FIXED_S.get(unit.kind, 0.0)
+    return flops / rate + size / rates.store_bytes + fixed, size
 
 
 def _missing_layers(unit: Unit, done: AbstractSet[str]) -> tuple[int, ...]:
@@ -130,27 +153,6 @@ def _unfinished(
     return waiting
 
 
-def value_bytes(plan: Plan, sizes: Sizes, *, keep_coef: bool = True) -> dict[str, int]:
-    """Bytes in memory of the values of designs, factorizations and fits, by key."""
-    found: dict[str, int] = {}
-    for unit in plan.units:
-        if unit.kind == "design":
-            found[unit.key] = FLOAT32_BYTES * (sizes.n_train + sizes.n_valid) * columns(unit, sizes)
-        elif unit.kind == "factorize":
-            p = columns(plan[unit.params["design"]], sizes)
-            order = min(sizes.n_train, p)
-            rows = sizes.n_train * order if order == p else 0
-            found[unit.key] = FLOAT32_BYTES * (2 * (sizes.n_groups + 1) * order**2 + rows)
-        elif unit.kind == "fit":
-            p = columns(plan[unit.params["design"]], sizes)
-            bands = len(unit.params.get("bands") or ())
-            nested = sizes.n_train if unit.params.get("nested") else 0
-            kept = 2 if unit.params.get("without") else 1  # of a band: its own, and all but it
-            rows = p * keep_coef + sizes.n_valid * (1 + kept * bands) + nested
-            found[unit.key] = FLOAT32_BYTES * rows * sizes.voxels[unit.params["subject"]]
-    return found
-
-
 def _cost(
     plan: Plan, unit: Unit, sizes: Sizes, rates: Rates, layers: int
 ) -> tuple[float, float, int]:
@@ -158,7 +160,7 @@ def _cost(
     n, fast = sizes.n_train, rates.float32_flops
     if unit.kind in ("shard", "extract"):
         flops, rows, feature = _extraction(unit, sizes)
-        return flops, fast, rows * _width(feature, sizes) * FLOAT32_BYTES * layers
+        return flops, fast, rows * feature_width(feature, sizes) * FLOAT32_BYTES * layers
     if unit.kind == "gather":
         return 0.0, fast, 0
     if unit.kind == "null":
@@ -193,7 +195,7 @@ def _cost(
     design = unit if unit.kind == "design" else plan[unit.params["design"]]
     p = columns(design, sizes)
     if unit.kind == "design":
-        widths = sum(_width(space["feature"], sizes) for space in unit.params["spaces"])
+        widths = sum(feature_width(space["feature"], sizes) for space in unit.params["spaces"])
         reduction = 4.0 * n * widths * p if unit.params["reduce"] else 0.0
         return reduction + 2.0 * n * p, fast, 0
     if unit.kind == "factorize":
@@ -239,15 +241,6 @@ def _forward_flops(feature: Mapping[str, Any], tokens: float, sizes: Sizes) -> f
     return float(2.0 * 12 * width**2 * (sizes.depth[model] - 1) * tokens)
 
 
-def _width(feature: Mapping[str, Any], sizes: Sizes) -> int:
-    """Columns of a feature set; flattened, they are as many as the projection leaves."""
-    width = sizes.width[feature["modality"], feature["model"]]
-    if "reduce" not in feature:
-        return width * (TOKENS_PER_TEXT if feature.get("tokens") == "flat" else 1)
-    left = int(feature["reduce"]["components"])
-    return left if feature.get("tokens") == "flat" else min(width, left)
-
-
 def _fit_flops(unit: Unit, sizes: Sizes, p: int) -> float:
     """As many as the solver says, for all searches of band weights together."""
     params, searched = unit.params, 1
@@ -264,19 +257,6 @@ def _fit_flops(unit: Unit, sizes: Sizes, p: int) -> float:
         searched=searched,
     )
     return SOLVERS[params["kind"]][params["solver"]].flops(fit)
-
-
-def columns(design: Unit, sizes: Sizes) -> int:
-    """Columns of a design; of a random projection, the Johnson-Lindenstrauss bound."""
-    params: Mapping[str, Any] = design.params
-    reduce = params["reduce"] or {}
-    widths = [_width(space["feature"], sizes) for space in params["spaces"]]
-    if "pca" in reduce:
-        widths = [min(width, reduce["pca"]) for width in widths]
-    width = sum(widths)
-    delays = params["delays"]
-    shifts = delays["end"] - delays["start"] + 1
-    return width * shifts if delays["combine"] == "concat" else width
 
 
 def _commit_bytes(unit: Unit, sizes: Sizes, width: int) -> int:

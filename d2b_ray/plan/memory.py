@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from d2b_ray.plan.estimate import FLOAT32_BYTES, columns, value_bytes
+from d2b_ray.plan.widths import FLOAT32_BYTES, columns, value_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

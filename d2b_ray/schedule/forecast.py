@@ -1,6 +1,7 @@
 """How long a plan takes on so many GPUs and CPUs, and which of them it waits for. Pure.
 
-A bound from below of what the lanes do side by side: every worker busy, nothing waits for its needs.
+A bound from below of what the lanes do side by side: every worker busy, nothing waits for its needs but for
+the responses, which are read before.
 """
 
 from __future__ import annotations
@@ -32,10 +33,11 @@ def forecast(
     gpus: int,
     cpus: int,
     nulls_on_gpu: bool = False,
+    reading: float = 0.0,
 ) -> Forecast:
     """Of estimates for a core and for a GPU; without GPUs the cores do everything.
 
-    `nulls_on_gpu`: fits on a GPU draw their nulls there.
+    `nulls_on_gpu`: fits on a GPU draw their nulls there. `reading`: seconds until responses are read.
     """
     kinds = GPU_KINDS | ({"null"} if nulls_on_gpu else set())
     by_gpu = {e.kind: e.seconds / gpus for e in on_gpu if e.kind in kinds} if gpus else {}
@@ -43,4 +45,6 @@ def forecast(
     lanes = {"GPUs": by_gpu, "CPUs": by_cpu}
     bound_by = max(lanes, key=lambda lane: sum(lanes[lane].values()))
     spent = lanes[bound_by]
-    return Forecast(sum(spent.values()), bound_by, max(spent, key=spent.__getitem__, default=""))
+    return Forecast(
+        reading + sum(spent.values()), bound_by, max(spent, key=spent.__getitem__, default="")
+    )

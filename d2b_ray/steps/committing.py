@@ -71,6 +71,7 @@ def commit(task: Task, values: Sequence[Any], cache: WorkerCache, device: str) -
     summary = fit_summary(place, task.unit, task.fingerprints, fit, tests, voxels, about)
     written[place.summary] = store.write_json(place.summary, summary)
     timing = {"fit_seconds": fit.details.get("seconds"), "fit_host": fit.details.get("host")}
+    timing |= {"fit_device": fit.details.get("device"), "fit_drew": bool(fit.drawn)}
     record(task, store, written, watch, device, commit=cache.settings.commit, extra=timing)
     remove_other_counts(store, place, params["significance"].get("permutations", 0))
 

@@ -83,4 +83,5 @@ def fit(task: Task, values: Sequence[Any], cache: WorkerCache, device: str) -> F
     ends = (min(params["alphas"]), max(params["alphas"]))
     at_ends = int(np.isin(found.alpha, ends).sum()) if ends[0] < ends[1] else 0
     timing = {"seconds": watch.seconds, "host": socket.gethostname(), "at_ends": at_ends}
+    timing["device"] = device.partition(":")[0]
     return replace(found, details={**found.details, **timing}, kept=kept, drawn=drawing.counts)
