@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import suppress
-from enum import StrEnum
 from errno import EBADF, EIO, ENOSPC, EPIPE
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -13,7 +12,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from d2b_ray.cli.data_app import data
-from d2b_ray.cli.options import AsJson, Overrides, Spec
+from d2b_ray.cli.options import AsJson, Engine, Overrides, Spec
 from d2b_ray.cli.results_app import results_verbs
 from d2b_ray.errors import D2BError, SpecError
 
@@ -44,13 +43,6 @@ AcceptCodeChange = Annotated[
 IgnoreSpace = Annotated[
     bool, typer.Option("--ignore-space", help="Begin although the disk has too little room.")
 ]
-
-
-class Engine(StrEnum):
-    """Where units run."""
-
-    ray = "ray"
-    inline = "inline"
 
 
 @app.command()

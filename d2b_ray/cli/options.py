@@ -8,7 +8,14 @@ from typing import Annotated
 
 import typer
 
-__all__ = ["AsJson", "Overrides", "Spec", "Surface"]
+__all__ = ["AsJson", "Engine", "Overrides", "Spec", "Surface"]
+
+
+class Engine(StrEnum):
+    """Where units run."""
+
+    ray = "ray"
+    inline = "inline"
 
 
 class Surface(StrEnum):

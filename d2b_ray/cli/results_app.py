@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from d2b_ray.cli.options import AsJson, Surface
+from d2b_ray.cli.options import AsJson, Engine, Surface
 
 __all__ = ["results_verbs"]
 
@@ -37,6 +37,7 @@ def results_verbs(app: typer.Typer) -> None:
         name="from-drama2brain",
         context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
     )(from_drama2brain)
+    app.command(name="import-results")(import_results)
     app.command(name="help")(help_)
 
 
@@ -107,15 +108,36 @@ def from_drama2brain(
             "--model-alias", metavar="OLD=NEW", help="Another model for a name: GPT2=./mine"
         ),
     ] = None,
+    run: Annotated[bool, typer.Option("--run", help="Run it at once.")] = False,
+    engine: Annotated[Engine, typer.Option(help="With --run: ray, or inline.")] = Engine.ray,
 ) -> None:
-    """Print the sweep that an old command line stands for (its arguments, unchanged)."""
+    """Print the sweep that an old command line stands for, or run it (its arguments, unchanged)."""
     from d2b_ray.cli.exporting import named
     from d2b_ray.spec import parse
     from d2b_ray.spec.drama2brain_command import Target, sweep_text
 
     text = sweep_text(context.args, Target(root, output, named("--model-alias", alias or [])))
-    parse(text)
-    typer.echo(text, nl=False)
+    sweep = parse(text)
+    if not run:
+        typer.echo(text, nl=False)
+        return
+    from d2b_ray.cli.running import run_and_tell
+
+    raise typer.Exit(run_and_tell(sweep, engine=engine.value))
+
+
+def import_results(
+    old: Annotated[str, typer.Argument(help="Folder or URL of old results.", show_default=False)],
+    new: Annotated[str, typer.Argument(help="Folder or URL to make.", show_default=False)],
+    root: Annotated[
+        str | None, typer.Option(help="Folder of the data, for regions and maps.")
+    ] = None,
+    layout: Annotated[str, typer.Option(help="Layout of the data.")] = "drama2brain",
+) -> None:
+    """Make tables and a report of a result tree of drama2brain."""
+    from d2b_ray.cli.importing import import_tree
+
+    import_tree(old, new, root, layout)
 
 
 def help_(

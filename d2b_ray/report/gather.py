@@ -48,11 +48,16 @@ SUMMARY = re.compile(r"encoding/.+/fit(_[^/]*)?\.json")
 
 
 def gather(
-    store: Store, *, tables: bool = True, summary: Mapping[str, Any] | None = None
+    store: Store,
+    *,
+    tables: bool = True,
+    summary: Mapping[str, Any] | None = None,
+    methods_told: Sequence[str] = (),
 ) -> dict[str, Written]:
     """Write tables (unless told not to), figures and page of all that is in the store.
 
-    `summary` the sweep's block of this name, if it has one. Returns what was written, path -> checksum
+    `summary` the sweep's block of this name, if it has one; `methods_told` sentences where there is no
+    sweep that tells them. Returns what was written, path -> checksum
     and size.
     """
     paths = [p for p in store.list("encoding/") if SUMMARY.fullmatch(p)]
@@ -84,7 +89,11 @@ def gather(
     failed = ledger.failures()  # one beside a record is void
     failures = [ledger.failure(key) for key in sorted(failed)]
     drawn = {s["fit"] for s in summaries if s.get("params", {}).get("figures", True)}
-    told = [] if sweep is None else methods(sweep.model_dump(mode="json"), fits, __version__)
+    told = (
+        list(methods_told)
+        if sweep is None
+        else methods(sweep.model_dump(mode="json"), fits, __version__)
+    )
     brains = _brains(store, fits)
     for path, (content, _) in brains.items():
         written[path] = store.write_bytes(path, content)

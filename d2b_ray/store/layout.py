@@ -128,6 +128,11 @@ class Layout:
         return f"{Layout.SPACE}{component(subject)}.npz"
 
     @staticmethod
+    def old_fit(folder: str) -> str:
+        """Folder of a fit of drama2brain, as it was called from its subject on."""
+        return f"encoding/{folder}"
+
+    @staticmethod
     def voxels(subject: str, key: str) -> str:
         """Rows of one fit in the table of voxels, a folder a subject.
 

@@ -1,6 +1,6 @@
 """Worker seconds and wall seconds that `d2b-ray plan` tells, against those of the run's trace.
 
-Three runs of two cores: the demo from nothing; the demo with two more delays and a reduction, whose plan knows
+Three runs: the demo from nothing; the demo with four more layers, whose plan knows
 what the demo's units took; the same grid from nothing with 4,000 permutations. A JSON line each.
 """
 
@@ -18,7 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 VERB = (sys.executable, "-m", "d2b_ray.cli")
-WIDER = ("--set", "fits.0.reduce=[none, {pca: 64}, {pca: 128}]")
+WIDER = ("--set", "features.llm.layers=[1, 2, 3, 4, 5, 6, 7]")
 RUNS = {
     "demo": ("one", ()),
     "demo, wider": ("one", WIDER),
