@@ -42,11 +42,15 @@ class Draws:
 
 @dataclass(frozen=True, slots=True)
 class CorrelationSizes:
-    """How large a test is: `series` pairs of `samples` each, `permutations` of a null (0: a formula)."""
+    """How large a test is: `series` pairs of `samples` each, `permutations` of a null (0: a formula).
+
+    `block_trs` length of its blocks, where it has any.
+    """
 
     samples: int
     series: int
     permutations: int = 0
+    block_trs: int = 0
 
 
 @dataclass(frozen=True, slots=True)

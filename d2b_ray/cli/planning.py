@@ -69,7 +69,7 @@ def show_plan(
     sizes, done = sweep_run.world.sizes, sweep_run.finished_keys
     records = _timed(sweep_run)
     on_core = measured_factors(plan, sizes, records)
-    estimates = estimate(plan, sizes, done, factors=on_core)
+    estimates = estimate(plan, sizes, done, factors=on_core, workers=machines.cpus)
     on_gpu = estimate(
         plan, sizes, done, GPU, on_core | measured_factors(plan, sizes, records, GPU, "cuda")
     )

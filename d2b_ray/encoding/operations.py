@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 __all__ = ["banded_flops", "reference_flops", "ridge_flops"]
 
 DISTINCT_ALPHAS = 0.7  # share of (fold, alpha) pairs that are computed: the others are saturated
+MIXED_ALPHAS = 4  # of a fold: eight mixtures stand for all filters, and their roots are triangular
 
 
 def ridge_flops(sizes: FitSizes) -> float:
@@ -21,7 +22,7 @@ def ridge_flops(sizes: FitSizes) -> float:
     return (
         2.0 * n * p * voxels
         + (sizes.folds + 2) * 2.0 * order**2 * voxels
-        + _score_flops(sizes, order)
+        + _score_flops(sizes, order, min(MIXED_ALPHAS, DISTINCT_ALPHAS * sizes.alphas))
     )
 
 
@@ -30,7 +31,10 @@ def banded_flops(sizes: FitSizes) -> float:
     order = min(sizes.samples, sizes.columns)
     eigen = (sizes.folds + 1) * EIGH_FLOPS * order**3
     products = sizes.folds * 4.0 * order**2 * sizes.voxels
-    return float(sizes.searched * (_score_flops(sizes, order) + eigen + products))
+    return float(
+        sizes.searched
+        * (_score_flops(sizes, order, DISTINCT_ALPHAS * sizes.alphas) + eigen + products)
+    )
 
 
 def reference_flops(sizes: FitSizes) -> float:
@@ -39,8 +43,7 @@ def reference_flops(sizes: FitSizes) -> float:
     return 2.0 * n * p * sizes.voxels * sizes.alphas + sizes.folds * 9.0 * n * p**2
 
 
-def _score_flops(sizes: FitSizes, order: int) -> float:
-    """Of the CV scores of all penalties, with `order` eigenvectors."""
-    pairs = sizes.folds * sizes.alphas
+def _score_flops(sizes: FitSizes, order: int, penalties: float) -> float:
+    """Of the CV scores of so many penalties a fold, with `order` eigenvectors."""
     held_out = min(order, sizes.samples // sizes.folds)
-    return 2.0 * DISTINCT_ALPHAS * pairs * order * held_out * sizes.voxels
+    return 2.0 * penalties * sizes.folds * order * held_out * sizes.voxels

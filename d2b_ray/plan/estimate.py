@@ -40,10 +40,19 @@ UNIT_OVERHEAD_S = 0.02  # scheduling, one record
 # figures are written.
 FIXED_S: Mapping[str, float] = {
     "shard": 2.0,
-    "design": 0.1,
-    "commit": 0.15,
+    "design": 0.03,
+    "null": 0.08,
+    "commit": 0.1,
     "compare": 0.4,
     "gather": 1.5,
+}
+# What the first unit of a kind costs a worker beside: libraries are imported, compiled loops are fetched.
+FIRST_S: Mapping[Kind, float] = {
+    "design": 0.5,
+    "factorize": 0.3,
+    "null": 1.8,
+    "commit": 0.25,
+    "compare": 2.2,
 }
 READ_BYTES = 1.1e8  # a second, of float32 responses out of MATLAB files by 8 threads
 
@@ -60,8 +69,8 @@ class Rates:
 
 # A core: as `scripts/bench/full_size` found it. A GPU: an H100, as `scripts/bench/gpu` found it; float64 is
 # its eigendecompositions, which are far from its rate of products.
-CPU_CORE = Rates(float32_flops=7e10, float64_flops=3e10, null_flops=1e10, store_bytes=2e8)
-GPU = Rates(float32_flops=4e13, float64_flops=5e11, null_flops=1.4e12, store_bytes=2e8)
+CPU_CORE = Rates(float32_flops=7e10, float64_flops=3e10, null_flops=1.2e10, store_bytes=2e8)
+GPU = Rates(float32_flops=2.5e13, float64_flops=5e11, null_flops=1.4e12, store_bytes=2e8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +90,13 @@ def estimate(
     done: AbstractSet[str] = frozenset(),
     rates: Rates = CPU_CORE,
     factors: Mapping[Kind, float] | None = None,
+    workers: int = 0,
 ) -> tuple[Estimate, ...]:
     """Cost by kind of unit, in the order of the pipeline; kinds without units are left out.
 
     `done` holds keys of finished commits and gathers, and of finished layers (`feature_key`). Units
     that live in memory count as done when no unfinished unit needs them. Seconds are of one worker, times the
-    `factors` of kinds that have one.
+    `factors` of kinds that have one; each of `workers` has a first unit of each kind, which takes longer.
     """
     missing = {unit.key: _missing_layers(unit, done) for unit in plan.of("extract")}
     waiting = _unfinished(plan, done, missing)
@@ -102,6 +112,8 @@ def estimate(
         left[unit.kind] += 1
         seconds[unit.kind] += took * (factors or {}).get(unit.kind, 1.0)
         written[unit.kind] += size
+    for kind, first in FIRST_S.items():
+        seconds[kind] += first * min(workers, left[kind])
     return tuple(
         Estimate(kind, units[kind], units[kind] - left[kind], seconds[kind], written[kind])
         for kind in KINDS
@@ -167,7 +179,7 @@ def _cost(
         first, end = unit.params.get("voxels", (0, sizes.voxels[unit.subject or ""]))
         voxels = end - first
         count = unit.params["stop"] - unit.params["start"]
-        drawn = CorrelationSizes(sizes.n_valid, voxels, count)
+        drawn = CorrelationSizes(sizes.n_valid, voxels, count, unit.params.get("block_trs", 0))
         return _test_flops(unit.params["test"], drawn), rates.null_flops, 0
     if unit.kind == "compare":
         voxels = sizes.voxels[unit.subject or ""]

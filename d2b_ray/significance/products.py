@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from d2b_ray.significance.kernels import LANES, direct, tabled
+from d2b_ray.significance.operations import ADDING, ALONE, DIRECT
 from d2b_ray.significance.orders import order_chunks
 
 if TYPE_CHECKING:
@@ -23,11 +24,6 @@ if TYPE_CHECKING:
     from d2b_ray.significance.orders import RngName
 
 __all__ = ["Permuted", "chunks", "observed_r", "straight"]
-
-# costs, in multiply-adds of `tabled` that ten rows in registers serve
-DIRECT = 3.5  # one of `direct`, which waits for the one before
-ALONE = 3  # one of `tabled` in the rows of a block behind the last ten
-ADDING = 2.5  # an entry of the table
 
 
 def chunks(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from worlds import plan_of
 
@@ -92,7 +93,7 @@ def test_a_missing_layer_costs_that_layer() -> None:
 @pytest.mark.parametrize(
     ("kind", "override", "factor"),
     [
-        ("null", "significance.permutations=2000", 2.0),
+        ("null", "features.llm.layers=[1, 2, 6, 7]", 2.0),
         ("fit", "features.llm.layers=[1, 2, 6, 7]", 2.0),
         ("extract", "features.llm.annotation=[story, speech]", 2.0),
     ],
@@ -207,3 +208,33 @@ def test_durations_read_well(seconds: float, text: str) -> None:
 )
 def test_sizes_read_well(size: float, text: str) -> None:
     assert bytes_text(size) == text
+
+
+@pytest.mark.parametrize(
+    ("samples", "block_trs", "count"),
+    [
+        (600, 50, 1000),
+        (7737, 10, 1000),
+        (7737, 100, 50),
+        (600, 1, 200),
+        (1000, 7, 20),
+        (700, 700, 3),
+    ],
+)
+def test_a_null_of_blocks_costs_what_the_cheaper_loop_does(samples, block_trs, count) -> None:
+    from d2b_ray.catalog.significance_tests import TESTS, CorrelationSizes
+    from d2b_ray.significance.blocks import fixed_blocks
+    from d2b_ray.significance.operations import ADDING, DIRECT, fourier_flops
+    from d2b_ray.significance.products import Permuted
+
+    blocks = fixed_blocks(samples, block_trs)
+    orders = np.tile(np.arange(len(blocks)), (count, 1))
+    sizes = CorrelationSizes(samples, 1, count, block_trs)
+    flops = TESTS["block"].flops
+    assert flops is not None
+    loop = flops(sizes) - fourier_flops(sizes)
+    anew = DIRECT * count * samples
+    if Permuted.of(orders, blocks, None).entries is None:
+        assert loop == anew
+    else:
+        assert ADDING * count * len(blocks) < loop <= anew

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from d2b_ray.catalog.significance_tests import DeviceNull, SignificanceTest
-from d2b_ray.significance.operations import null_flops
+from d2b_ray.significance.operations import block_flops
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,6 +70,6 @@ def null_on_device(
 TEST = SignificanceTest(
     null=null,
     on_device=DeviceNull(can, null_on_device),
-    flops=null_flops,
+    flops=block_flops,
     options=("seed", "null", "rng", "block_trs", "within_runs", "autocorrelation"),
 )
