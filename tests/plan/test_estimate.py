@@ -235,6 +235,6 @@ def test_a_null_of_blocks_costs_what_the_cheaper_loop_does(samples, block_trs, c
     loop = flops(sizes) - fourier_flops(sizes)
     anew = DIRECT * count * samples
     if Permuted.of(orders, blocks, None).entries is None:
-        assert loop == anew
+        assert loop == pytest.approx(anew)
     else:
-        assert ADDING * count * len(blocks) < loop <= anew
+        assert ADDING * count * len(blocks) < loop < anew * (1 + 1e-9)
