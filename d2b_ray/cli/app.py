@@ -46,6 +46,27 @@ IgnoreSpace = Annotated[
 
 
 @app.command()
+def init(
+    folder: Annotated[str, typer.Argument(help="Folder of a data set.", show_default=False)],
+    select: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=VALUE", help="Which images (BIDS): --select space=T1w"),
+    ] = None,
+    tr: Annotated[
+        float | None, typer.Option(help="Seconds from sample to sample, where no file says it.")
+    ] = None,
+) -> None:
+    """Print a first sweep for a data set, of what it finds there."""
+    from d2b_ray.cli.exporting import named
+    from d2b_ray.spec import parse
+    from d2b_ray.survey.drafting import draft
+
+    text = draft(folder, named("--select", select or []), tr)
+    parse(text)
+    typer.echo(text, nl=False)
+
+
+@app.command()
 def check(spec: Spec, overrides: Overrides = None) -> None:
     """Validate a sweep; touches neither data nor cluster."""
     from d2b_ray.spec import load
