@@ -5,6 +5,7 @@ What needs more than this machine has, `scripts/cluster-check` does.
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -67,6 +68,35 @@ def test_the_head_runs_no_units_and_workers_come_from_none(path):
         config_of.pop("scheduling", None)
     assert same[0] == same[1]  # but for the price
     assert config["docker"]["image"].startswith(f"rayproject/ray:{RAY}-py311")
+
+
+def test_google_cloud_takes_one_schedule_and_keeps_no_disk_of_a_reclaimed_node():
+    """Its API has one object there, where Ray's examples write a list (scripts/cluster/gcp.py)."""
+    types = yaml.safe_load((CLUSTER / "gcp-gpu.yaml").read_text())["available_node_types"]
+    for name in ("gpu_spot", "cpu_spot"):
+        assert types[name]["node_config"]["scheduling"] == {
+            "provisioningModel": "SPOT",
+            "instanceTerminationAction": "DELETE",
+        }
+    assert types["gpu_on_demand"]["node_config"]["scheduling"] == {"onHostMaintenance": "TERMINATE"}
+
+
+@pytest.mark.parametrize(
+    ("visible", "gpus"),
+    [("", "0"), ("0,1", "2"), ("NoDevFiles", "0"), ("GPU-1f,GPU-2e,GPU-3d", "3")],
+)
+def test_a_node_of_slurm_counts_the_gpus_it_was_given(visible, gpus):
+    (line,) = (
+        line for line in (CLUSTER / "slurm.sbatch").read_text().splitlines() if "gpus=$(" in line
+    )
+    told = subprocess.run(
+        ["bash", "-c", f"{line}\necho $gpus"],
+        env={"PATH": os.environ["PATH"], "CUDA_VISIBLE_DEVICES": visible},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert told.stdout.strip() == gpus
 
 
 def test_a_misspelt_key_would_be_noticed():

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # A Slurm of two nodes on this machine (network namespaces), and cluster/slurm.sbatch on it: a sweep over word
 # vectors; the job is requeued in the middle, as a preempted one is, and must end with the bytes of an
-# undisturbed run. Needs root and: apt-get install slurmctld slurmd slurm-client munge
+# undisturbed run; then a job of two parts (hetjob), a node each. Needs root and: apt-get install slurmctld slurmd slurm-client munge
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 repository=$PWD
@@ -97,10 +97,24 @@ from pathlib import Path
 from problems import write_words, words_yaml
 root = Path(sys.argv[1])
 data = write_words(root / "data")
-for name in ("slurm", "undisturbed"):
+for name in ("slurm", "mixed", "undisturbed"):
     (root / f"{name}.yaml").write_text(words_yaml(data, root / name))
 MAKE
 .venv/bin/d2b-ray run "$root/shared/undisturbed.yaml" --engine inline > "$root/log/inline.log"
+
+await_end() { # JOB: until Slurm knows it no more, or its end
+    for _ in $(seq 300); do
+        state=$(squeue -h -j "$1" -o %T 2> /dev/null | sort -u | tr '\n' ' ' || true)
+        case $state in "" | "COMPLETED " | "FAILED ") break ;; esac
+        [ "$state" != "PENDING " ] || scontrol update "JobId=$1" StartTime=now 2> /dev/null || true
+        sleep 1
+    done
+}
+same_bytes() { # FOLDER
+    PYTHONPATH=$repository/tests "$python" -c "
+import sys; from stores import assert_equal_stores; assert_equal_stores(sys.argv[1], sys.argv[2])" \
+        "$root/shared/undisturbed" "$root/shared/$1"
+}
 
 cd "$root/shared"
 export D2B_RAY_VENV=$repository/.venv
@@ -112,18 +126,29 @@ for _ in $(seq 240); do
     sleep 0.5
 done
 scontrol requeue "$job" && echo "requeued as a preempted job is"
-for _ in $(seq 300); do
-    state=$(squeue -h -j "$job" -o %T 2> /dev/null || true)
-    [ -z "$state" ] || [ "$state" = COMPLETED ] || [ "$state" = FAILED ] && break
-    [ "$state" != PENDING ] || scontrol update "JobId=$job" StartTime=now 2> /dev/null || true
-    sleep 1
-done
+await_end "$job"
 scontrol show job "$job" | grep -E "JobState|ExitCode|Restarts"
-tail -n 5 "d2b-ray-$job.log"
+grep -a "units" "d2b-ray-$job.log" | tail -n 2 | cut -c 1-160
 scontrol show job "$job" | grep -q "JobState=COMPLETED"
 scontrol show job "$job" | grep -q "Restarts=1"
-PYTHONPATH=$repository/tests "$python" -c "
-import sys; from stores import assert_equal_stores; assert_equal_stores(sys.argv[1], sys.argv[2])" \
-    "$root/shared/undisturbed" "$root/shared/slurm"
-compgen -G "$root/shared/.d2b-ray-*" > /dev/null && { echo "left behind a file"; exit 1; }
+same_bytes slurm
 echo "Slurm: two nodes, requeued once, the same bytes as undisturbed"
+
+# Nodes of two kinds: the lines that the file says to uncomment, and the sizes of the nodes here.
+sed -E 's/^##SBATCH/#SBATCH/; s/^(#SBATCH --nodes=)[0-9]+( --ntasks.*--cpus-per-task=)[0-9]+( --mem=).*/\11\21\34000/
+    s/^(#SBATCH --nodes=)2 .*/\11/; s/^(#SBATCH --cpus-per-task=)8 .*/\11/; s/^(#SBATCH --mem=)64G.*/\14000/
+    s/^#SBATCH --gres=.*//' "$repository/cluster/slurm.sbatch" > "$root/mixed.sbatch"
+grep -c '^#SBATCH hetjob' "$root/mixed.sbatch" > /dev/null || { echo "no second block of options"; exit 1; }
+job=$(sbatch --parsable "$root/mixed.sbatch" "$root/shared/mixed.yaml")
+echo "submitted job $job of two parts: $(squeue -h -j "$job" -o '%i %N' | tr '\n' ' ')"
+await_end "$job"
+scontrol show job "$job" | grep -E "JobState|HetJob|NodeList=n"
+grep -a "units" "d2b-ray-$job.log" | tail -n 2 | cut -c 1-160
+[ "$(scontrol show job "$job" | grep -c "JobState=COMPLETED")" = 2 ]
+same_bytes mixed
+took_part() { "$python" -c "
+import json, pathlib, sys
+print(*sorted({json.loads(p.read_text())['host'] for p in pathlib.Path(sys.argv[1]).glob('units/*/*.json')}))" "$1"; }
+[ "$(took_part "$root/shared/mixed")" = "n1 n2" ] || { echo "only $(took_part "$root/shared/mixed") computed"; exit 1; }
+compgen -G "$root/shared/.d2b-ray-*" > /dev/null && { echo "left behind a file"; exit 1; }
+echo "Slurm: a job of two parts, a node each, the same bytes as undisturbed"
