@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 __all__ = [
-    "BANDS", "COMPARISONS", "FITS", "TIMINGS", "TOP_TESTS", "TOP_VOXELS", "VOXELS", "table_of",
+    "BANDS", "COMPARISONS", "FITS", "PLACE", "TIMINGS", "TOP_TESTS", "TOP_VOXELS", "VOXELS", "table_of",
 ]  # fmt: skip
 
 FAMILY_WISE = (
@@ -36,6 +36,8 @@ _PLACE = [
     _column("split", WORD, "column of the run table with the roles of runs"),
     _column("label", WORD, "label of the fit in the sweep"),
 ]
+
+PLACE = tuple(field.name for field in _PLACE)  # by which fits of a subject are told apart
 
 VOXELS = pa.schema(
     [

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 __all__ = ["comparison_rows"]
 
@@ -67,7 +67,7 @@ def _over_subjects(summaries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any
             "subject": None,
             "roi": roi,
             **{
-                name: sum(summary["rois"][roi][name] for summary in summaries)
+                name: _sum(summary["rois"][roi][name] for summary in summaries)
                 for name in ("voxels", "better", "worse")
             },
             "mean_first": means[0, number],
@@ -80,3 +80,9 @@ def _over_subjects(summaries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any
         }
         for number, roi in enumerate(regions)
     ]
+
+
+def _sum(counts: Iterable[int | None]) -> int | None:
+    """Of counts; None where voxels were not tested."""
+    known = [count for count in counts if count is not None]
+    return sum(known) if known else None

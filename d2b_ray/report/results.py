@@ -5,6 +5,9 @@
     results.voxels(subject="DM01", annotation="story")      # a row a voxel and fit
     results.array("cc", subject="DM01", annotation="story", layer=4)
     results.image("r", subject="DM01", annotation="story", layer=4)     # nibabel
+    results.preferred("annotation", layer=4)                # a row a subject and voxel
+    results.compare("annotation", "story", "speech")        # a row a pair, subject and region
+    results.report()                                        # where the page is
 
 Words that choose are columns of the table of fits; a list allows several values. Needs pandas; no Ray.
 """
@@ -17,11 +20,13 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from d2b_ray.errors import DataError, SpecError
-from d2b_ray.report.columns import FITS
+from d2b_ray.report.columns import COMPARISONS, FITS, table_of
 from d2b_ray.report.maps import image_of, map_values, read_space
 from d2b_ray.store import Layout, Store
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from d2b_ray.arrays import Array
 
 __all__ = ["Results", "open_results"]
@@ -88,6 +93,41 @@ class Results:
         """A row a voxel and band of the banded fits that agree with `where`."""
         return self._of_fits(Layout.bands, {**where, "_banded": True})
 
+    def preferred(self, by: str, **where: Any) -> Any:
+        """A row a subject and voxel: the value of `by` (layer, delay_start_s ...) that predicts it best.
+
+        Of the fits that agree with `where`; by cv_r of the training runs, told with r. `lead` is how far
+        cv_r is above that of the best other value. A DataFrame; SpecError unless fits have two values.
+        """
+        from d2b_ray.report.preferred import preferred_rows
+
+        rows = self._chosen({**where})
+        values = sorted({_words(row[self._column(by)]) for row in rows})
+        if len(values) < 2:
+            raise SpecError(
+                f"{by}: fits must have two values to prefer one; they have {', '.join(values) or 'none'}"
+            )
+        return pa.Table.from_pylist(list(preferred_rows(rows, self._voxels_of, by))).to_pandas()
+
+    def compare(self, by: str, first: Any, second: Any, **where: Any) -> Any:
+        """r, and its difference, of fits that agree in all but `by`: `first` of one, `second` of the other.
+
+        A row a pair, subject and region (roi empty: all voxels), and, subject empty, the paired test over
+        subjects: columns of comparisons.parquet. Which voxels differ needs `compare` in the sweep.
+        """
+        from d2b_ray.report.pairs import pair_rows
+
+        self._column(by)
+        rows = self._chosen({**where, by: [first, second]})
+        pairs = pair_rows(rows, self._voxels_of, by, (first, second), _words)
+        return table_of(COMPARISONS, pairs).drop_columns(["better", "worse"]).to_pandas()
+
+    def report(self) -> str:
+        """Where the page of the sweep is; DataError where there is none."""
+        if not self._store.exists(Layout.REPORT):
+            raise DataError(f"{self._store.url}: no page; a run of its sweep makes it")
+        return self._store.address(Layout.REPORT)
+
     def array(self, name: str, **where: Any) -> Array:
         """An array of one fit by the stem of its file: `cc`, `cv_cc`, `coef`, `predictions` ...
 
@@ -136,11 +176,8 @@ class Results:
         return split + ([] if fit["label"] is None else [fit["label"]])
 
     def _chosen(self, where: dict[str, Any]) -> list[dict[str, Any]]:
-        strangers = [name for name in where if name not in FITS.names]
-        if strangers:
-            raise SpecError(
-                f"{strangers[0]}: is no column of the table of fits; allowed: {', '.join(FITS.names)}"
-            )
+        for name in where:
+            self._column(name)
         wanted = {
             name: {
                 _words(one) for one in (value if isinstance(value, list | tuple | set) else [value])
@@ -152,6 +189,16 @@ class Results:
             for row in self._table.to_pylist()
             if all(_words(row[name]) in some for name, some in wanted.items())
         ]
+
+    def _column(self, name: str) -> str:
+        if name not in FITS.names:
+            raise SpecError(
+                f"{name}: is no column of the table of fits; allowed: {', '.join(FITS.names)}"
+            )
+        return name
+
+    def _voxels_of(self, fit: Mapping[str, Any]) -> pa.Table:
+        return self._store.read_table(Layout.voxels(fit["subject"], fit["fit"]))
 
     def _of_fits(self, path: Any, where: dict[str, Any]) -> Any:
         banded = where.pop("_banded", False)
