@@ -36,7 +36,7 @@ def placed(monkeypatch):
 
 
 def assert_alike(one, other):
-    """The same files; counts of the null equal, all else but for a last bit of float32."""
+    """The same files; counts of the null equal, all else but for the last bits of float32 products."""
     first, second = contents(one), contents(other)
     assert first.keys() == second.keys()
     arrays = [path for path in first if path.endswith(".npy")]
@@ -44,7 +44,7 @@ def assert_alike(one, other):
     for path in arrays:
         mine, theirs = (np.load(root / path) for root in (one, other))
         exact = "_counts_" in path or "pvalues" in path or "alphas" in path
-        np.testing.assert_allclose(mine, theirs, rtol=0, atol=0 if exact else 1e-6, err_msg=path)
+        np.testing.assert_allclose(mine, theirs, rtol=0, atol=0 if exact else 5e-6, err_msg=path)
 
 
 def run(sweep):
