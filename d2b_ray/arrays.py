@@ -187,7 +187,8 @@ class Design:
     `train` (n, p) and `valid` (n_valid, p) float32, not centred; `groups` (n,) CV group of each training row,
     non-decreasing; `bands` cover the columns in order. `projections` a band: (k, p) matrix that
     reduced its features to k columns, None if it was not reduced; `shifts` how often the columns of
-    a band are repeated, for delays side by side.
+    a band are repeated, for delays side by side; `silent` numbers of bands that take part in the fit and
+    not in what is predicted from it (nuisance).
     """
 
     train: FloatArray
@@ -196,6 +197,7 @@ class Design:
     bands: tuple[Band, ...]
     projections: tuple[FloatArray | None, ...] = ()
     shifts: int = 1
+    silent: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -186,6 +186,7 @@ BANDED_SOLVERS: Table[Solver[BandedSolution]] = Table(
         "auto": "d2b_ray.encoding.solvers.banded_auto:SOLVER",
         "primal": "d2b_ray.encoding.solvers.banded_primal:SOLVER",
         "kernel": "d2b_ray.encoding.solvers.banded_kernel:SOLVER",
+        "stacking": "d2b_ray.encoding.solvers.banded_stacking:SOLVER",
         "himalaya": "d2b_ray.encoding.solvers.banded_himalaya:SOLVER",
     },
 )

@@ -26,13 +26,17 @@ QUOTED = re.compile(
     r'"((?:[^"]|"")*+)"([^\t]*)'
 )  # as CSV readers do, what follows the quotes is kept
 WHOLE = re.compile(r'"(?:[^"]|"")*+"(?=\t|\n|$)')
-NAME = re.compile(r"(?P<title>.+)_run(?P<part>\d+)_(?P<level>.+)_each1sec_en\.txt")
+NAME = re.compile(
+    r"(?P<title>.+)_run(?P<part>\d+)_(?P<level>.+)_each1sec_(?P<language>[a-z]{2,3})\.txt"
+)
+USUAL = "en"  # a level of another language is `<level>-<language>`
 
 
 class CaptionFolder:
     """The caption files `{title}_run{part}_{level}_each1sec_en.txt` of one folder.
 
-    Of runs that have a name only: `{stimulus}_{level}.txt`.
+    In another language `..._each1sec_ja.txt`, which is level `{level}-ja`. Of runs that have a name only:
+    `{stimulus}_{level}.txt`.
     """
 
     def __init__(self, folder: Path, runs: RunTable) -> None:
@@ -52,14 +56,23 @@ class CaptionFolder:
                 for n in names
                 if n.startswith(r)
             )
-            self._levels = tuple(sorted({*(match["level"] for match in found if match), *plain}))
+            levels = (
+                match["level"] + ("" if match["language"] == USUAL else f"-{match['language']}")
+                for match in found
+                if match
+            )
+            self._levels = tuple(sorted({*levels, *plain}))
         return self._levels
 
     def path(self, run: Run, level: str) -> Path:
         """File of a run and level."""
         if not run.part:
             return self.folder / f"{run.stimulus}_{level}.txt"
-        return self.folder / f"{run.title}_run{run.part}_{level}_each1sec_en.txt"
+        begins = f"{run.title}_run{run.part}_"
+        usual = self.folder / f"{begins}{level}_each1sec_{USUAL}.txt"
+        name, _, language = level.rpartition("-")
+        other = self.folder / f"{begins}{name}_each1sec_{language}.txt"
+        return other if name and not usual.exists() and other.exists() else usual
 
     def files(self, level: str) -> tuple[str, ...]:
         """Paths of a level's files, for the runs that have a role; DataError if one is missing."""

@@ -5,7 +5,7 @@
 <root>/fmri/raw/<subject>/<session>/<file>.mat      responses of a run, v7.3, dataDT (time, voxels)
 <root>/fmri/bbregister/<subject>/vset_099.mat       tvoxels: 1-based indices of the cortex
 <root>/fmri/bbregister/<subject>/fsROI.mat          regions of interest
-<root>/annotations/<title>_run<part>_<level>_each1sec_en.txt
+<root>/annotations/<title>_run<part>_<level>_each1sec_en.txt     of another language: <level>-ja is ..._ja.txt
 <root>/stim_features/...                            features that lie ready (optional)
 <root>/derivatives/feature/...                      features of the public release (optional)
 <root>/stimuli/...                                  frames, video, sound: see `media` (optional)

@@ -41,16 +41,20 @@ def fit_banded(
     unique: bool = False,
     without: bool = False,
     intercept: bool = True,
+    silent: Sequence[str] = (),
     wanted: Wanted = WHOLE,
 ) -> Fit:
     """Banded ridge on the bands of a design, named `names`; otherwise as `fit_ridge`.
 
     `parts` is what the solver prepared of the design, to share it between subjects; `unique` also fits
-    without each band in turn, and `without` keeps the predictions of these fits.
+    without each band in turn, and `without` keeps the predictions of these fits. `silent` bands
+    (nuisance) take part in the fit, but predict nothing: their columns of the validation rows are 0,
+    their own r too.
     """
     row = BANDED_SOLVERS[solver]
     if len(names) != len(design.bands):
         raise FitError(f"{len(names)} names for {len(design.bands)} bands of the design")
+    design = replace(design, silent=tuple(names.index(name) for name in silent))
     penalties = np.asarray(alphas, np.float64)
     check(design, train, valid, penalties)
     if unique and row.without is None:

@@ -1,4 +1,4 @@
-"""Responses less their mean over the training rows: a baseline costs no digits and moves no penalty."""
+"""Responses and rows less their mean in training: a baseline costs no digits and moves no penalty."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from d2b_ray.arrays import FloatArray
+    from d2b_ray.arrays import Design, FloatArray
     from d2b_ray.catalog.solvers import Responses
     from d2b_ray.encoding.folds import Fold
 
-__all__ = ["centred", "mean_response"]
+__all__ = ["centred", "held_out_rows", "mean_response"]
 
 ROWS = 64
 CONSTANT = 1e-6  # a deviation below this share of the mean is float32 rounding
@@ -33,6 +33,15 @@ def mean_response(response: Responses, folds: Sequence[Fold] | None = None) -> N
         total += response[start:stop].sum(0, dtype=np.float64)
     mean: NDArray[np.float64] = total / sum(stop - start for start, stop in rows)
     return mean
+
+
+def held_out_rows(design: Design) -> FloatArray:
+    """Validation rows (n_valid, p) less the training mean; 0, which is that mean, in silent bands."""
+    found: FloatArray = (design.valid - design.train.mean(0, dtype=np.float64)).astype(np.float32)
+    for number in design.silent:
+        band = design.bands[number]
+        found[:, band.start : band.stop] = 0
+    return found
 
 
 def centred(response: FloatArray, folds: Sequence[Fold], *, intercept: bool) -> FloatArray:

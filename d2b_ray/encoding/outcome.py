@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from d2b_ray.arrays import BandShares
+from d2b_ray.encoding.centring import held_out_rows
 from d2b_ray.encoding.on_device import DeviceResponses, Predictor, correlations, download, shares
 from d2b_ray.encoding.products import predicted
 from d2b_ray.encoding.scoring import correlation
@@ -70,7 +71,7 @@ def outcome(
     wanted: Wanted,
 ) -> Outcome:
     """What a solution predicts, and how well. Shapes as in `fit_ridge`."""
-    rows = _rows(design)
+    rows = held_out_rows(design)
     if isinstance(train, DeviceResponses):
         predict = _predictor(rows, solution, train)
         return Outcome(
@@ -104,7 +105,7 @@ def band_outcome(
         if wanted.prediction:
             split = np.stack([download(predict(slice(None), band)) for band in bands])
     else:
-        split = split_prediction(_rows(design), as_array(solution.coef), bands)
+        split = split_prediction(held_out_rows(design), as_array(solution.coef), bands)
         r = split_correlation(split, valid)
         own_r = np.stack([correlation(own, valid) for own in split])
     return BandShares(
@@ -122,12 +123,6 @@ def as_array(coef: FloatArray | torch.Tensor) -> FloatArray:
     if isinstance(coef, np.ndarray):
         return coef
     return download(coef) if coef.is_cuda else to_array(coef)
-
-
-def _rows(design: Design) -> FloatArray:
-    """Validation rows (n_valid, p), centred by the training mean."""
-    found: FloatArray = (design.valid - design.train.mean(0, dtype=np.float64)).astype(np.float32)
-    return found
 
 
 def _predictor(rows: FloatArray, solution: Solution, responses: DeviceResponses) -> Predictor:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from d2b_ray.arrays import Band
+from d2b_ray.encoding.centring import held_out_rows
 from d2b_ray.encoding.grams import Grams
 from d2b_ray.encoding.products import predicted
 from d2b_ray.encoding.scoring import correlation
@@ -45,11 +46,10 @@ def unique_variance(
     """
     out = np.empty((len(design.bands), valid.shape[1]), np.float32)
     kept = np.empty((len(design.bands), *valid.shape), np.float32) if keep else None
+    rows = held_out_rows(design)
     for number in range(len(design.bands)):
         solution = fit_without(number)
-        columns = _others_columns(design.bands, number)
-        rows = np.ascontiguousarray(design.train[:, columns])
-        held = (design.valid[:, columns] - rows.mean(0, dtype=np.float64)).astype(np.float32)
+        held = np.ascontiguousarray(rows[:, _others_columns(design.bands, number)])
         prediction = predicted(held, solution.coef, device)
         out[number] = signed_square(joint_r) - signed_square(correlation(prediction, valid))
         if kept is not None:

@@ -102,6 +102,8 @@ def _identity(sweep: Sweep, cell: Cell) -> dict[str, Any]:
         identity["search"] = cell.fit.search.model_dump(mode="json")
         identity["bands"] = [space.band for space in cell.spaces]
         identity["unique"] = cell.fit.unique
+        if silent := [name for name, band in cell.fit.bands.items() if band.nuisance]:
+            identity["nuisance"] = silent
         if cell.fit.unique and sweep.significance.bootstrap is not None:
             identity["without"] = True  # predictions without each band, for its intervals
     elif "predictions" in sweep.output.save and RIDGE_SOLVERS[cell.fit.solver].nested is not None:

@@ -78,7 +78,11 @@ BANDS = pa.schema(
         _column(
             "own_r", pa.float32(), "correlation of the band's own prediction; its p is of this"
         ),
-        _column("gamma", pa.float64(), "weight of the band; its penalty is alpha / gamma"),
+        _column(
+            "gamma",
+            pa.float64(),
+            "weight of the band; its penalty is alpha / gamma (solver stacking: its part in the stack)",
+        ),
         _column("unique", pa.float32(), "explained variance r|r| that is lost without the band"),
         _column("unique_low", pa.float32(), "lower end of the bootstrap interval of unique"),
         _column("unique_high", pa.float32(), "upper end of the bootstrap interval of unique"),

@@ -74,6 +74,14 @@ def _fits(sweep: Mapping[str, Any], fits: Sequence[Mapping[str, Any]]) -> Iterab
         )
         if kind == "banded":
             count = own[0]["search"]["n_iter"]
+            nuisance = {
+                n for fit in own for n, band in fit["bands"].items() if band.get("nuisance")
+            }
+            if nuisance:
+                yield (
+                    f"{'Bands' if len(nuisance) > 1 else 'Band'} {_list(sorted(nuisance))} took part in the "
+                    "fit as nuisance and were set to their mean in what was predicted."
+                )
             yield f"Weights of bands were searched among {count:,} draws of a Dirichlet distribution."
     yield "Scores r are correlations (Pearson) of prediction and response in the validation runs."
 

@@ -180,11 +180,18 @@ class BandSource(Closed):
     """Model(s); left out: those of the block."""
     layers: Layers | None = None
     """Layer(s); left out: those of the block."""
+    nuisance: bool = False
+    """Fitted with the others, but left out of what is predicted: r, p, intervals, saved predictions."""
 
     @model_serializer
     def as_plain(self) -> dict[str, Any]:
         """As it is written in YAML."""
-        given = {"annotation": self.annotation, "model": self.model, "layers": self.layers}
+        given: dict[str, Any] = {
+            "annotation": self.annotation,
+            "model": self.model,
+            "layers": self.layers,
+        }
+        given["nuisance"] = self.nuisance or None
         return {"from": self.source} | {k: v for k, v in given.items() if v is not None}
 
 
@@ -221,7 +228,8 @@ class BandedFit(Closed):
     unique: bool = False
     """Whether to fit without each band in turn, for its unique variance."""
     solver: Annotated[str, NameIn(BANDED_SOLVERS)] = "auto"
-    """`auto`: primal if samples >= columns, else kernels. `himalaya`: that library (slow)."""
+    """`auto`: primal if samples >= columns, else kernels. `stacking`: a ridge a band, weighted by held-out
+    predictions. `himalaya`: that library (slow)."""
     intercept: Intercept = "fold"
     """A constant a voxel, in each fold and in the fit of all rows; `none`: responses as they are."""
     coef_space: CoefSpace = "design"
@@ -233,6 +241,10 @@ class BandedFit(Closed):
     def _several(self) -> BandedFit:
         if len(self.bands) < 2:
             raise _refuse("a mapping with two bands or more (one band is kind: ridge)")
+        if all(band.nuisance for band in self.bands.values()):
+            raise _refuse(
+                "a mapping with a band that is no nuisance, so that something is predicted"
+            )
         return self
 
     @property

@@ -69,7 +69,8 @@ def fit(task: Task, values: Sequence[Any], cache: WorkerCache, device: str) -> F
         )
         found = fit_banded(
             made, given, valid, names=params["bands"], parts=shared, search=search,
-            unique=params["unique"], without=params.get("without", False), **options,
+            unique=params["unique"], without=params.get("without", False),
+            silent=params.get("nuisance", ()), **options,
         )  # fmt: skip
     else:
         nested = params.get("nested", False)

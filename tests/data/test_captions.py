@@ -165,7 +165,20 @@ def test_levels_are_those_of_which_a_file_exists_sorted(folder):
         put(folder, text_of(ROWS), level=level)
     (folder.folder / "notes_each1sec_en.txt").write_text("")
     (folder.folder / "A_run1_other_each1sec_de.txt").write_text("")
-    assert folder.levels() == ("eventContent", "story", "timePlace")
+    assert folder.levels() == ("eventContent", "other-de", "story", "timePlace")
+
+
+def test_another_language_is_a_level_of_its_own(folder):
+    put(folder, text_of(ROWS))
+    japanese = folder.folder / folder.path(FIRST, "story").name.replace("_en.txt", "_ja.txt")
+    japanese.write_text(text_of([["ねこ", "犬"], ["..", "犬"], ["犬", ".."]]), encoding="utf-8")
+    assert folder.levels() == ("story", "story-ja")
+    assert folder.path(FIRST, "story-ja") == japanese
+    assert folder.read(FIRST, "story-ja")[0] == ["ねこ", "犬"]
+    assert folder.read(FIRST, "story") == ROWS
+    own = folder.folder / folder.path(FIRST, "story").name.replace("_story_", "_story-ja_")
+    own.write_text(text_of(ROWS))  # a level that is called so comes first
+    assert folder.path(FIRST, "story-ja") == own
 
 
 def test_the_files_of_a_level_are_those_of_the_runs_with_a_role(folder):

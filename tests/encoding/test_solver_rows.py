@@ -43,10 +43,13 @@ def test_a_solution_fits_and_fills_its_shapes(kind, name, samples):
     assert coef.dtype == found.cv_r.dtype == np.float32
     assert found.alpha.shape == found.cv_r.shape == (VOXELS,)
     prediction = (given.train - given.train.mean(0)) @ coef
-    assert (correlation(prediction, given.response) > found.cv_r).all()  # it has seen these rows
+    told = 0.05 if name == "stacking" else 0  # its cv_r is a mean over folds, of few rows each
+    assert (
+        correlation(prediction, given.response) > found.cv_r - told
+    ).all()  # it has seen these rows
     if kind == "banded":
         np.testing.assert_allclose(found.gamma.sum(0), 1, rtol=1e-5)
-        assert found.history.shape == (4, VOXELS)
+        assert found.history.shape == (1 if name == "stacking" else 4, VOXELS)
         np.testing.assert_allclose(found.history.max(0), found.cv_r, atol=1e-6)
     else:
         assert np.isclose(found.alpha[:, None], ALPHAS, rtol=1e-5).any(1).all()

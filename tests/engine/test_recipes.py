@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ LEVELS = {  # of the small data set, for those of the paper
 EXPECTED = {  # of two subjects: fits, and what tells them apart
     "banded_levels": (2, "bands"), "unique_variance": (2, "bands"), "delays": (20, "delay_start_s"),
     "windows": (12, "folder"), "split_half": (4, "annotation"), "annotators": (6, "folder"),
+    "languages": (8, "annotation"),
 }  # fmt: skip
 
 
@@ -31,7 +33,7 @@ def small(name, root, out):
         f"features.llm.model={MODEL}", "significance.permutations=20",
     ]  # fmt: skip
     levels = raw["features"]["llm"]["annotation"]
-    used = list(dict.fromkeys(LEVELS[level] for level in levels))
+    used = list(dict.fromkeys(LEVELS.get(level, level) for level in levels))
     changes += [f"features.llm.annotation=[{', '.join(used)}]", "features.llm.layers=[1, 3]"]
     if name in ("delays", "windows", "annotators", "split_half"):
         changes.append("features.llm.layers=3")
@@ -50,12 +52,23 @@ def small(name, root, out):
     return load(JOBS / f"{name}.yaml", changes)
 
 
+@pytest.fixture(scope="module")
+def spoken_root(tiny_root, tmp_path_factory):
+    """The small data set with what was said in a second language too."""
+    root = tmp_path_factory.mktemp("spoken") / "data"
+    shutil.copytree(tiny_root, root, symlinks=True)
+    for path in (root / "annotations").glob("*_speechTranscription_each1sec_en.txt"):
+        said = path.read_text().upper()
+        path.with_name(path.name.replace("_en.txt", "_ja.txt")).write_text(said)
+    return root
+
+
 @pytest.mark.parametrize("name", EXPECTED)
-def test_a_recipe_runs_on_small_data(name, tiny_root, tmp_path):
+def test_a_recipe_runs_on_small_data(name, spoken_root, tmp_path):
     head = (JOBS / f"{name}.yaml").read_text().split("\nname:")[0]
     assert f"d2b-ray run jobs/{name}.yaml" in head
     assert "eeds the data" in head
-    summary = run_sweep(small(name, tiny_root, tmp_path / "out"), Quiet(), engine="inline")
+    summary = run_sweep(small(name, spoken_root, tmp_path / "out"), Quiet(), engine="inline")
     assert summary.ok, summary.failed
     fits = open_results(str(tmp_path / "out")).fits
     count, column = EXPECTED[name]
