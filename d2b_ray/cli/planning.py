@@ -18,6 +18,7 @@ from d2b_ray.errors import SpecError
 from d2b_ray.plan import (
     GPU,
     KINDS,
+    RESULTS,
     Kind,
     Machines,
     estimate,
@@ -181,9 +182,9 @@ def show_status(sweep: Sweep, *, as_json: bool = False) -> int:
     failed = control.pending("failed")
     code = 1 if failed else 0 if control.finished else 3
     units: dict[str, dict[str, int]] = {}
-    durable: tuple[Kind, ...] = ("shard", "extract", "commit", "compare", "gather")
+    durable: tuple[Kind, ...] = ("shard", "extract", *RESULTS)
     for kind in durable:
-        if kind in ("shard", "compare") and not sweep_run.plan.of(kind):
+        if kind in ("shard", "compare", "generalise", "weights") and not sweep_run.plan.of(kind):
             continue
         found = {state: counts[kind, state] for state in ("done", "failed", "skipped")}
         units[kind] = found | {"waiting": counts[kind, "waiting"] + counts[kind, "ready"]}

@@ -31,6 +31,8 @@ PHASES: dict[Kind, str] = {
     "ceiling": "ceilings",
     "commit": "results",
     "compare": "comparisons",
+    "generalise": "titles and others",
+    "weights": "components of weights",
     "gather": "report",
 }
 

@@ -54,7 +54,16 @@ def _columns() -> Iterator[str]:
     """Columns of the tables, with their units."""
     from d2b_ray.report import columns
 
-    for name in ("FITS", "VOXELS", "BANDS", "COMPARISONS", "TIMINGS"):
+    for name in (
+        "FITS",
+        "VOXELS",
+        "BANDS",
+        "COMPARISONS",
+        "GENERALISATION",
+        "WEIGHTS",
+        "MOMENTS",
+        "TIMINGS",
+    ):
         yield from ("", f"tables/{name.lower()}")
         for field in getattr(columns, name):
             about = {k.decode(): v.decode() for k, v in (field.metadata or {}).items()}

@@ -11,7 +11,7 @@ import numpy as np
 from d2b_ray.arrays import Fit
 from d2b_ray.catalog.solvers import BANDED_SOLVERS, Problem
 from d2b_ray.encoding.centring import mean_response
-from d2b_ray.encoding.fit import BUDGET_BYTES, check, prepared_for
+from d2b_ray.encoding.fit import BUDGET_BYTES, check, prepared_for, told
 from d2b_ray.encoding.outcome import WHOLE, band_outcome, outcome
 from d2b_ray.encoding.unique import unique_variance
 from d2b_ray.errors import FitError
@@ -78,12 +78,7 @@ def fit_banded(
         alpha=solution.alpha,
         coef=made.coef,
         prediction=made.prediction,
-        details={
-            "solver": solution.solver or solver,
-            "features": design.train.shape[1],
-            "samples": len(train),
-            "validation_samples": len(valid),
-        },
+        details=told(design, valid, solution.solver or solver),
         bands=shares,
         intercept=mean_response(train) if intercept else None,
     )

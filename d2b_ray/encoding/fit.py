@@ -31,6 +31,7 @@ __all__ = [
     "fit_ridge",
     "prepared_for",
     "solve",
+    "told",
 ]
 
 BUDGET_BYTES = 1 << 30
@@ -136,15 +137,20 @@ def fit_ridge(
         alpha=solution.alpha,
         coef=made.coef,
         prediction=made.prediction,
-        details={
-            "solver": solution.solver or solver,
-            "features": design.train.shape[1],
-            "samples": len(train),
-            "validation_samples": len(valid),
-        },
+        details=told(design, valid, solution.solver or solver),
         nested=row.nested(problem, prepared) if nested and row.nested is not None else None,
         intercept=mean_response(train) if intercept else None,
     )
+
+
+def told(design: Design, valid: FloatArray, solver: str) -> dict[str, Any]:
+    """What a fit says of itself: its solver and its sizes."""
+    return {
+        "solver": solver,
+        "features": design.train.shape[1],
+        "samples": len(design.train),
+        "validation_samples": len(valid),
+    }
 
 
 def check(design: Design, train: Responses, valid: FloatArray, alphas: NDArray[np.float64]) -> None:

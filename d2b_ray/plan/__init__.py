@@ -16,7 +16,7 @@ from d2b_ray.plan.machines import Machines, machines_of_cluster, machines_of_tex
 from d2b_ray.plan.measured import measured_factors
 from d2b_ray.plan.places import hparams, layer_word, space_words, stimulus
 from d2b_ray.plan.shards import by_runs, by_texts, reading_key, run_shards, text_shards
-from d2b_ray.plan.units import KINDS, NO_LAYER, Kind, Plan, Unit
+from d2b_ray.plan.units import KINDS, NO_LAYER, RESULTS, Kind, Plan, Unit
 from d2b_ray.plan.widths import value_bytes
 from d2b_ray.plan.world import FeatureLayer, Sizes, World, text_choice
 
@@ -25,6 +25,7 @@ __all__ = [
     "GPU",
     "KINDS",
     "NO_LAYER",
+    "RESULTS",
     "Estimate",
     "FeatureLayer",
     "Kind",

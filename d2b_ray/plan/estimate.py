@@ -44,6 +44,8 @@ FIXED_S: Mapping[str, float] = {
     "null": 0.08,
     "commit": 0.1,
     "compare": 0.4,
+    "generalise": 0.05,
+    "weights": 0.2,
     "gather": 1.5,
 }
 # What the first unit of a kind costs a worker beside: libraries are imported, compiled loops are fetched.
@@ -186,6 +188,13 @@ def _cost(
         blocks = sizes.n_valid / unit.params["block_trs"]
         swaps = 6.0 * blocks * unit.params["permutations"] * voxels
         return swaps, rates.null_flops, 2 * FLOAT32_BYTES * voxels
+    if unit.kind == "generalise":
+        others = unit.params["titles"] + len(unit.params["subjects"])
+        return 10.0 * sizes.n_valid * sizes.voxels[unit.subject or ""] * others, rates.null_flops, 0
+    if unit.kind == "weights":
+        p, taken = columns(plan[unit.params["design"]], sizes), unit.params["top_voxels"]
+        products = 2.0 * p**2 * taken * len(unit.params["commits"])
+        return products + EIGH_FLOPS * p**3, rates.float64_flops, 0
     if unit.kind == "ceiling":  # reads all, a pass over each
         shows = 1 + len(unit.params.get("others", ())) or 2
         size = FLOAT32_BYTES * sizes.n_valid * sizes.voxels[unit.subject or ""]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from d2b_ray.catalog.modalities import MODALITIES
 from d2b_ray.catalog.solvers import SOLVERS
+from d2b_ray.plan.analyses import generalise_units, weights_units
 from d2b_ray.plan.axes import chosen_subjects
 from d2b_ray.plan.block_lengths import with_block_lengths
 from d2b_ray.plan.comparisons import compare_units, pairs
@@ -65,8 +66,9 @@ def make_plan(sweep: Sweep, world: World) -> Plan:
     chosen = chosen_subjects(sweep, world.subjects)
     groups, variants, repeats = grouped(sweep, world)
     contrasts = pairs(sweep, [variant.place for variant in variants])
-    for number in {number for pair in contrasts for number in pair[:2]}:
-        variants[number].compared = True
+    read = {number for pair in contrasts for number in pair[:2]}
+    for number, variant in enumerate(variants):
+        variant.compared = sweep.generalise is not None or number in read
     extracts = [u for model, group in groups.items() for u in _extract_units(model, group)]
     shards = shards_of(extracts, world, sweep.resources.extract)
     index: dict[str, Unit] = {}
@@ -79,14 +81,18 @@ def make_plan(sweep: Sweep, world: World) -> Plan:
             index.setdefault(unit.key, unit)
     commits = tuple(key for key, unit in index.items() if unit.kind == "commit")
     places = [variant.place for variant in variants]
-    compares = compare_units(sweep, contrasts, places, chosen, [index[key] for key in commits])
-    index |= compares
+    written = [index[key] for key in commits]
+    compares = compare_units(sweep, contrasts, places, chosen, written)
+    more = {**generalise_units(sweep, written, world), **weights_units(sweep, written, index)}
+    index |= compares | more
     params: dict[str, Any] = {"commits": sorted(commits), "table": sweep.output.table}
     if compares:
         params["compares"] = sorted(compares)
+    if more:
+        params["analyses"] = sorted(more)
     if sweep.summary is not None:
         params["summary"] = sweep.summary.model_dump(mode="json")
-    needs = (*commits, *compares)
+    needs = (*commits, *compares, *more)
     gather = Unit("gather", unit_key("gather", params), params, needs, f"gather {sweep.name}")
     index[gather.key] = gather
     inputs = {**shards.inputs, **all_inputs(index, world)}

@@ -32,7 +32,7 @@ class Variant:
     cell: Cell
     params: dict[str, Any]  # of the fit unit, without the subject
     place: dict[str, Any]
-    compared: bool = False  # then its validation predictions are kept
+    compared: bool = False  # or read again otherwise: its validation predictions are kept
 
 
 @dataclass(slots=True)

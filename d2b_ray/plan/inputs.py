@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from d2b_ray.plan.keys import digest, feature_key
 from d2b_ray.plan.places import layer_word, stimulus
+from d2b_ray.plan.units import RESULTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +21,7 @@ __all__ = ["all_inputs"]
 
 
 def all_inputs(index: Mapping[str, Unit], world: World) -> dict[str, dict[str, str]]:
-    """Inputs of all commits, compares and gathers among the units of a plan (by key, needs first).
+    """Inputs of all that leave results among the units of a plan (by key, needs first).
 
     Units of whose needs the world knows nothing are left out.
     """
@@ -28,9 +29,15 @@ def all_inputs(index: Mapping[str, Unit], world: World) -> dict[str, dict[str, s
     for unit in index.values():
         if unit.kind == "commit" and unit.subject in world.responses:
             found[unit.key] = _of_commit(unit, index, world)
-        elif unit.kind in ("compare", "gather") and found.keys() >= set(unit.needs):
-            found[unit.key] = {key: digest(found[key]) for key in unit.needs}
+        elif unit.kind in RESULTS and found.keys() >= (needs := _durable(unit, index)):
+            found[unit.key] = {key: digest(found[key]) for key in unit.needs if key in needs}
+            for other in unit.params.get("subjects", ()):
+                found[unit.key][f"responses {other}"] = world.responses[other]
     return found
+
+
+def _durable(unit: Unit, index: Mapping[str, Unit]) -> set[str]:
+    return {need for need in unit.needs if index[need].durable}
 
 
 def _of_commit(unit: Unit, index: Mapping[str, Unit], world: World) -> dict[str, str]:

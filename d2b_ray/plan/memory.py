@@ -43,5 +43,11 @@ def own_bytes(plan: Plan, sizes: Sizes, budget_bytes: int) -> Mapping[str, int]:
             taken += series
         elif unit.kind == "compare":
             taken += 2 * series
+        elif unit.kind == "generalise":
+            taken += 3 * series
+        elif unit.kind == "weights":
+            made = columns(plan[unit.params["design"]], sizes)
+            taken = values[unit.params["design"]] + 3 * 8 * made**2
+            taken += 4 * FLOAT32_BYTES * made * unit.params["top_voxels"]
         found[unit.kind] = max(found.get(unit.kind, 0), BASE_BYTES + taken)
     return found

@@ -8,15 +8,22 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["KINDS", "NO_LAYER", "Kind", "Plan", "Unit"]
+__all__ = ["KINDS", "NO_LAYER", "RESULTS", "Kind", "Plan", "Unit"]
 
 Kind: TypeAlias = Literal[
     "shard", "extract", "design", "factorize", "fit", "null", "bootstrap", "ceiling", "commit",
-    "compare", "gather",
+    "compare", "generalise", "weights", "gather",
 ]  # fmt: skip
 KINDS: tuple[Kind, ...] = get_args(Kind)
 NO_LAYER = 0  # the one "layer" of a model without layers; drama2brain's folder is `layerNone`
-DURABLE = frozenset({"shard", "extract", "commit", "compare", "gather"})
+RESULTS: tuple[Kind, ...] = (
+    "commit",
+    "compare",
+    "generalise",
+    "weights",
+    "gather",
+)  # leave files of results
+DURABLE = frozenset({"shard", "extract", *RESULTS})
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +33,7 @@ class Unit:
     `params` hold exactly what changes the numbers, as JSON values; treat them as read-only. `needs`
     are the keys of the units whose results go in; all of them stand earlier in the plan. `layers`
     (extract and shard) are the layers wanted of the feature set, rising; they are no part of the key.
-    `place` says where the results belong (commit and compare), or the runs or texts of a shard;
+    `place` says where the results belong (of what leaves results), or the runs or texts of a shard;
     `kept` (commit) how many of its permutations lie counted in the store already.
     """
 

@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 __all__ = [
-    "BANDS", "COMPARISONS", "FITS", "PLACE", "TIMINGS", "TOP_TESTS", "TOP_VOXELS", "VOXELS", "table_of",
+    "BANDS", "COMPARISONS", "FITS", "GENERALISATION", "MOMENTS", "PLACE", "TIMINGS", "TOP_TESTS",
+    "TOP_VOXELS", "VOXELS", "WEIGHTS", "table_of",
 ]  # fmt: skip
 
 FAMILY_WISE = (
@@ -171,6 +172,54 @@ TOP_TESTS = pa.schema(
         _column("p", pa.float64(), "two-sided p of Student's paired t-test over subjects"),
         _column("p_flips", pa.float64(), "the same by flipping signs of differences"),
         _column("p_fdr", pa.float64(), "p corrected over all pairs of this `by` (BH)"),
+    ]
+)
+
+GENERALISATION = pa.schema(
+    [
+        _column("fit", pa.string(), "key of the fit, as in fits.parquet"),
+        _column("subject", WORD, "subject that it was fitted on"),
+        *(field for field in _PLACE if field.name not in ("modality", "bands", "split")),
+        _column("mean_cv_r", pa.float64(), "mean over voxels of cv_r of the fit"),
+        _column(
+            "over", WORD, "title: r within one; subject: r with the responses of another subject"
+        ),
+        _column("name", WORD, "the title, or the other subject"),
+        _column("roi", WORD, "region of interest; empty: all voxels"),
+        _column("samples", pa.int32(), "validation samples that r is of"),
+        _column("voxels", pa.int32(), "voxels that the mean is of"),
+        _column("mean_r", pa.float64(), "mean over voxels of r"),
+    ]
+)
+
+WEIGHTS = pa.schema(
+    [
+        _column("weights", pa.string(), "key of the unit; its arrays lie in weights/<key>/"),
+        _column("of", WORD, "the fit in words, all subjects together"),
+        _column("subjects", pa.int32(), "subjects whose weights these are"),
+        _column("voxels", pa.int32(), "voxels, those of the highest cv_r of each subject"),
+        _column("component", pa.int16(), "principal component, from 1"),
+        _column("explained", pa.float64(), "share of the variance of weights over voxels"),
+        _column("cumulated", pa.float64(), "the same of this and all before"),
+        _column("band", WORD, "band of a banded fit"),
+        _column("share", pa.float64(), "part of the band's columns in the component (squares)"),
+    ]
+)
+
+MOMENTS = pa.schema(
+    [
+        _column("weights", pa.string(), "key of the unit"),
+        _column("of", WORD, "the fit in words"),
+        _column("component", pa.int16(), "principal component, from 1"),
+        _column("end", WORD, "high or low: which end of the projections"),
+        _column("rank", pa.int16(), "1 is the farthest out"),
+        _column("score", pa.float64(), "projection of the delayed features on the component"),
+        _column("run", WORD, "training run"),
+        _column("time_s", pa.float64(), "time of the sample in the recording", "s"),
+        _column(
+            "stimulus_s", pa.float64(), "time in the stimulus: less the middle of the delays", "s"
+        ),
+        _column("text", pa.string(), "captions there, a level after the other"),
     ]
 )
 

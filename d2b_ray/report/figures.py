@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from d2b_ray.arrays import Array, FloatArray
 
 __all__ = [
-    "band_bars", "correlation_histogram", "layer_curves", "level_map", "region_dots", "volume_mosaic",
+    "band_bars", "component_bars", "correlation_histogram", "layer_curves", "level_map", "region_dots",
+    "volume_mosaic",
 ]  # fmt: skip
 
 DPI = 110
@@ -194,6 +195,33 @@ def band_bars(shares: Sequence[Mapping[str, Any]]) -> bytes:
     axes.axvline(0, color="#999999", linewidth=0.6)
     axes.set_xlabel("share of each band in the mean r (product measure)")
     axes.legend(frameon=False, fontsize=8, loc="lower right")
+    return _svg(figure)
+
+
+def component_bars(rows: Sequence[Mapping[str, Any]]) -> bytes:
+    """What each component of weights explains, in the colours of the bands. Rows of `component_rows`."""
+    units = list(dict.fromkeys(row["weights"] for row in rows))[:MOST_REGIONS]
+    bands = list(dict.fromkeys(row["band"] for row in rows))
+    figure = Figure(figsize=(7.5, 0.9 + 1.1 * len(units)), layout="constrained")
+    every = figure.subplots(len(units), 1, squeeze=False, sharex=True)[:, 0]
+    for axes, unit in zip(every, units, strict=True):
+        own = [row for row in rows if row["weights"] == unit]
+        left: dict[int, float] = {}
+        for row in own:
+            number = bands.index(row["band"])
+            value = row["explained"] * row["share"]
+            label = short(row["band"]) if row["band"] and row["component"] == 1 else None
+            colour = PALETTE[number % len(PALETTE)]
+            begin = left.get(row["component"], 0.0)
+            axes.barh(row["component"], value, 0.7, left=begin, color=colour, label=label)
+            left[row["component"]] = begin + value
+        axes.set_yticks(sorted(left))
+        axes.invert_yaxis()
+        axes.set_title(short(own[0]["of"], 60), fontsize=8, loc="left")
+        axes.set_ylabel("component", fontsize=7)
+    every[-1].set_xlabel("share of the variance of weights over voxels")
+    if len(bands) > 1:
+        every[0].legend(frameon=False, fontsize=8)
     return _svg(figure)
 
 

@@ -14,9 +14,30 @@ import yaml
 
 from d2b_ray import __version__
 from d2b_ray.errors import SpecError, StoreError
-from d2b_ray.report.columns import COMPARISONS, TOP_TESTS, TOP_VOXELS, table_of
+from d2b_ray.report.analyses import (
+    best_generalisation,
+    component_rows,
+    generalisation_rows,
+    moment_rows,
+)
+from d2b_ray.report.columns import (
+    COMPARISONS,
+    GENERALISATION,
+    MOMENTS,
+    TOP_TESTS,
+    TOP_VOXELS,
+    WEIGHTS,
+    table_of,
+)
 from d2b_ray.report.comparisons import comparison_rows
-from d2b_ray.report.figures import band_bars, layer_curves, level_map, region_dots, volume_mosaic
+from d2b_ray.report.figures import (
+    band_bars,
+    component_bars,
+    layer_curves,
+    level_map,
+    region_dots,
+    volume_mosaic,
+)
 from d2b_ray.report.maps import map_values, read_space, volume_of
 from d2b_ray.report.methods import methods
 from d2b_ray.report.overview import (
@@ -77,8 +98,9 @@ def gather(
         written[Layout.TIMINGS] = store.write_table(Layout.TIMINGS, timings_table(records))
     fits = fits_table(summaries).to_pylist()
     sweep = _sweep(store)
+    generalised, components, moments = _analyses(store, fits, written, tables=tables)
     tests = _top_voxels(store, fits, summary, written) if tables and summary else []
-    figures = _figures(fits, summaries)
+    figures = _figures(fits, summaries, components)
     for name, (content, rows) in figures.items():
         for path, made in (
             (Layout.figure(name), content),
@@ -102,9 +124,34 @@ def gather(
         figures={name: content for name, (content, _) in figures.items()},
         variants=max((row["variants"] for row in figures.get("layers", (b"", []))[1]), default=1),
         brains=[(content, words) for content, words in brains.values()],
+        generalised=best_generalisation(generalised), moments=moments,
     )  # fmt: skip
     written[Layout.REPORT] = store.write_bytes(Layout.REPORT, html.encode())
     return written
+
+
+def _analyses(
+    store: Store, fits: Sequence[Mapping[str, Any]], written: dict[str, Written], *, tables: bool
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[dict[str, Any]]]:
+    """Rows of generalisation, of components of weights and of their moments; writes their tables."""
+    paths = [p for p in store.list(Layout.GENERALISED) if p.endswith("/generalise.json")]
+    generalised = generalisation_rows(_read_all(store, paths, "fit", "subject", "rows"), fits)
+    paths = [p for p in store.list(Layout.WEIGHTS) if p.endswith("/weights.json")]
+    there = {fit["fit"] for fit in fits}
+    weighed = [
+        found
+        for found in _read_all(store, paths, "key", "fits", "words", "components", "moments")
+        if there.issuperset(found["fits"])
+    ]
+    components, moments = component_rows(weighed), moment_rows(weighed)
+    for path, schema, rows in (
+        (Layout.GENERALISATION, GENERALISATION, generalised),
+        (Layout.WEIGHTS_PCA, WEIGHTS, components),
+        (Layout.MOMENTS, MOMENTS, moments),
+    ):
+        if tables and rows:
+            written[path] = store.write_table(path, table_of(schema, rows))
+    return generalised, components, moments
 
 
 def _brains(store: Store, fits: Sequence[Mapping[str, Any]]) -> dict[str, tuple[bytes, str]]:
@@ -167,7 +214,9 @@ def _top_voxels(
 
 
 def _figures(
-    fits: Sequence[Mapping[str, Any]], summaries: Sequence[Mapping[str, Any]]
+    fits: Sequence[Mapping[str, Any]],
+    summaries: Sequence[Mapping[str, Any]],
+    components: Sequence[dict[str, Any]],
 ) -> dict[str, tuple[bytes, list[dict[str, Any]]]]:
     """Name -> SVG and the rows that it shows, of the figures that there is anything to show in."""
     profiles = layer_profiles(fits)
@@ -176,8 +225,12 @@ def _figures(
         "levels": best_layers(profiles),
         "regions": region_scores(summaries),
         "bands": band_shares(summaries),
+        "weights": list(components),
     }
-    draw = {"layers": layer_curves, "levels": level_map, "regions": region_dots, "bands": band_bars}
+    draw = {
+        "layers": layer_curves, "levels": level_map, "regions": region_dots, "bands": band_bars,
+        "weights": component_bars,
+    }  # fmt: skip
     return {name: (draw[name](found), found) for name, found in rows.items() if found}
 
 

@@ -46,11 +46,14 @@ def page(
     variants: int = 1,
     methods: Sequence[str] = (),
     brains: Sequence[tuple[bytes, str]] = (),
+    generalised: Sequence[Mapping[str, Any]] = (),
+    moments: Sequence[Mapping[str, Any]] = (),
 ) -> str:
     """HTML of the report. `fits` rows of fits.parquet; `failures` what was stored of failed units;
     `contrasts` rows of comparisons.parquet; `drawn` keys of fits that have a histogram; `name` of the sweep;
     `figures` name -> SVG; `variants` most fits that one line of the profiles was chosen of; `methods`
-    sentences; `brains` PNG and caption of maps; `top_tests` rows of top_voxels_tests.parquet.
+    sentences; `brains` PNG and caption of maps; `top_tests` rows of top_voxels_tests.parquet;
+    `generalised` rows of generalisation.parquet, `moments` of weights_pca_moments.parquet.
     """
     over_subjects = [row for row in contrasts if row["subject"] is None]
     shown = (over_subjects or list(contrasts))[:MOST_CONTRASTS]
@@ -68,6 +71,8 @@ def page(
         variants=variants,
         top_tests=top_tests[:MOST_CONTRASTS],
         methods=methods,
+        generalised=generalised[:MOST_CONTRASTS],
+        moments=moments[:MOST_CONTRASTS],
         brains=[(_data_uri(png, "image/png"), words) for png, words in brains],
         subjects=sorted({fit["subject"] for fit in fits}),
         models=sorted({fit["model"] for fit in fits}),

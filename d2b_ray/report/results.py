@@ -6,7 +6,7 @@
     results.array("cc", subject="DM01", annotation="story", layer=4)
     results.image("r", subject="DM01", annotation="story", layer=4)     # nibabel
     results.preferred("annotation", layer=4)                # a row a subject and voxel
-    results.compare("annotation", "story", "speech")        # a row a pair, subject and region
+    results.compare("annotation", "story", "speechTranscription")        # a row a pair, subject and region
     results.report()                                        # where the page is
 
 Words that choose are columns of the table of fits; a list allows several values. Needs pandas; no Ray.
@@ -80,9 +80,24 @@ class Results:
         """A row a pair of annotations, or models: tables/top_voxels_tests.parquet."""
         return self._summary(Layout.TOP_TESTS)
 
-    def _summary(self, path: str) -> Any:
+    @cached_property
+    def generalisation(self) -> Any:
+        """A row a fit, title or other subject, and region: tables/generalisation.parquet."""
+        return self._summary(Layout.GENERALISATION, "generalise")
+
+    @cached_property
+    def weights_pca(self) -> Any:
+        """A row a component of weights and band: tables/weights_pca.parquet."""
+        return self._summary(Layout.WEIGHTS_PCA, "weights_pca")
+
+    @cached_property
+    def weights_pca_moments(self) -> Any:
+        """A row a moment at an end of a component: tables/weights_pca_moments.parquet."""
+        return self._summary(Layout.MOMENTS, "weights_pca")
+
+    def _summary(self, path: str, block: str = "summary") -> Any:
         if not self._store.exists(path):
-            raise DataError(f"{self._store.url}: the sweep has no `summary`")
+            raise DataError(f"{self._store.url}: the sweep has no `{block}`")
         return self._store.read_table(path).to_pandas()
 
     def voxels(self, **where: Any) -> Any:

@@ -95,7 +95,7 @@ class EndWorker:
 
 
 READS_MODEL = frozenset({"shard", "extract"})
-READS_RESPONSES = frozenset({"fit", "null", "bootstrap", "ceiling", "compare"})
+READS_RESPONSES = frozenset({"fit", "null", "bootstrap", "ceiling", "compare", "generalise"})
 RECENT = 4  # subjects of the paper's size that 80 GB hold besides the present one
 
 

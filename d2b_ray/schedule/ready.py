@@ -18,8 +18,8 @@ __all__ = ["PRIORITY", "ReadyUnits", "order_for"]
 
 # What is nearest to a finished result goes first: it frees memory, and a killed sweep loses less.
 PRIORITY = (
-    "gather", "compare", "commit", "null", "bootstrap", "ceiling", "fit", "factorize", "design",
-    "join", "extract", "shard",
+    "gather", "weights", "generalise", "compare", "commit", "null", "bootstrap", "ceiling", "fit",
+    "factorize", "design", "join", "extract", "shard",
 )  # fmt: skip
 
 ANYONE = tuple((kind, False) for kind in PRIORITY)

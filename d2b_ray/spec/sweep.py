@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BeforeValidator, Field, model_validator
 
 from d2b_ray.catalog.modalities import MODALITIES
+from d2b_ray.spec.analyses import GeneraliseBlock, SummaryBlock, WeightsBlock
 from d2b_ray.spec.closed import Allowed, Axis, Closed, Name, Positive, as_axis, elsewhere
 from d2b_ray.spec.comparisons import Comparison
 from d2b_ray.spec.dataset import DatasetBlock
@@ -143,15 +144,6 @@ class ResourcesBlock(Closed):
     """Seconds after which a unit is taken for stuck, and tried once more elsewhere."""
 
 
-class SummaryBlock(Closed):
-    """The best voxels of every fit, the best layer of every subject, and tests over subjects."""
-
-    top_voxels: Positive = 5000
-    """How many voxels of a fit, those with the highest score of the training runs."""
-    by: Annotated[Literal["cv_r"], Allowed("cv_r: the score of the training runs")] = "cv_r"
-    """What voxels and layers are chosen by; r of the validation runs is told."""
-
-
 class Sweep(Closed):
     """Everything a study needs, in one file."""
 
@@ -171,6 +163,10 @@ class Sweep(Closed):
     """Fits that are set against each other, a pair or many pairs an entry."""
     summary: SummaryBlock | None = None
     """Tables of the best voxels of each fit, with tests over subjects; `null`: none."""
+    generalise: GeneraliseBlock | None = None
+    """r within each validation title, and of other subjects; keeps predictions. `null`: none."""
+    weights_pca: WeightsBlock | None = None
+    """Principal components of the weights over voxels of all subjects; `null`: none."""
     output: OutputBlock
     """Results."""
     resources: ResourcesBlock = ResourcesBlock()
@@ -188,6 +184,19 @@ class Sweep(Closed):
                 if name not in self.features:
                     words = f"the name of a feature block: {known}"
                     raise elsewhere(f"fits.{place}.{where}", name, words)
+        return self
+
+    @model_validator(mode="after")
+    def _weights_are_kept(self) -> "Sweep":
+        if self.weights_pca is None:
+            return self
+        if "coef" not in self.output.save:
+            words = "a list with coef, which weights_pca reads"
+            raise elsewhere("output.save", list(self.output.save), words)
+        for place, fit in enumerate(self.fits):
+            if fit.coef_space != "design":
+                words = "design, for weights_pca sets weights against the design's columns"
+                raise elsewhere(f"fits.{place}.coef_space", fit.coef_space, words)
         return self
 
     @model_validator(mode="after")

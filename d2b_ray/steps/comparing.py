@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from d2b_ray.steps.worker_cache import WorkerCache
     from d2b_ray.store import Store, Written
 
-__all__ = ["compare"]
+__all__ = ["compare", "read_predictions"]
 
 
 def compare(task: Task, values: Sequence[Any], cache: WorkerCache, device: str) -> None:
@@ -33,7 +33,7 @@ def compare(task: Task, values: Sequence[Any], cache: WorkerCache, device: str) 
     watch = Stopwatch()
     params, place, key = task.unit.params, task.unit.place, task.unit.key
     store = cache.store(cache.settings.results)
-    first, second = (_predictions(store, FitPlace.of(one)) for one in place["places"])
+    first, second = (read_predictions(store, FitPlace.of(one)) for one in place["places"])
     kept = _fitted(first, second)
     voxels_there = first.shape[1]
     if kept is not None:
@@ -70,11 +70,11 @@ def compare(task: Task, values: Sequence[Any], cache: WorkerCache, device: str) 
     record(task, store, written, watch, device, commit=cache.settings.commit)
 
 
-def _predictions(store: Store, place: FitPlace) -> FloatArray:
+def read_predictions(store: Store, place: FitPlace) -> FloatArray:
     """Validation predictions (n, V) of a finished fit."""
     if not store.exists(place.predictions):
         raise DataError(
-            f"{store.url}/{place.predictions} is gone, which a comparison reads; remove "
+            f"{store.url}/{place.predictions} is gone, which this unit reads; remove "
             f"{store.url}/{place.folder} and the fit's record (units/commit), and run again"
         )
     found: FloatArray = store.read_array(place.predictions)

@@ -14,7 +14,7 @@ from d2b_ray.steps.recording import Stopwatch
 from d2b_ray.steps.task import Readers
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from d2b_ray.arrays import Fit, Role
     from d2b_ray.steps.task import Task
@@ -27,7 +27,7 @@ ROLES: tuple[Role, Role] = ("TRAIN", "VALID")
 
 def fit(task: Task, values: Sequence[Any], cache: WorkerCache, device: str) -> Fit:
     """One subject's responses on one design."""
-    from d2b_ray.encoding import Search, fit_banded, fit_ridge
+    from d2b_ray.encoding import fit_banded, fit_ridge
     from d2b_ray.encoding.outcome import Wanted
 
     watch = Stopwatch()
@@ -64,14 +64,7 @@ def fit(task: Task, values: Sequence[Any], cache: WorkerCache, device: str) -> F
     }
     given = train if placed is None else placed
     if params["kind"] == "banded":
-        search = Search(
-            **{**params["search"], "concentration": tuple(params["search"]["concentration"])}
-        )
-        found = fit_banded(
-            made, given, valid, names=params["bands"], parts=shared, search=search,
-            unique=params["unique"], without=params.get("without", False),
-            silent=params.get("nuisance", ()), **options,
-        )  # fmt: skip
+        found = fit_banded(made, given, valid, parts=shared, **_of_bands(params), **options)
     else:
         nested = params.get("nested", False)
         found = fit_ridge(made, given, valid, factorization=shared, nested=nested, **options)
@@ -86,3 +79,17 @@ def fit(task: Task, values: Sequence[Any], cache: WorkerCache, device: str) -> F
     timing = {"seconds": watch.seconds, "host": socket.gethostname(), "at_ends": at_ends}
     timing["device"] = device.partition(":")[0]
     return replace(found, details={**found.details, **timing}, kept=kept, drawn=drawing.counts)
+
+
+def _of_bands(params: Mapping[str, Any]) -> dict[str, Any]:
+    """What a banded fit is told beside what every fit is."""
+    from d2b_ray.encoding import Search
+
+    searched = {**params["search"], "concentration": tuple(params["search"]["concentration"])}
+    return {
+        "names": params["bands"],
+        "search": Search(**searched),
+        "unique": params["unique"],
+        "without": params.get("without", False),
+        "silent": params.get("nuisance", ()),
+    }

@@ -12,6 +12,8 @@
 | ceiling   | responses of all subjects      | ceiling (V,)           |                               |
 | commit    | Fit, NullCounts ...            |                        | .npy, .png, Parquet, fit.json |
 | compare   | two commits' files, responses  |                        | .npy, compare.json            |
+| generalise | a commit's predictions, responses |                  | .npy, generalise.json         |
+| weights   | Design, commits' coefficients  |                        | .npy, weights.json            |
 | gather    | the store                      |                        | tables, figures, report       |
 
 What writes ends with a record; what returns is made again if it is lost.
@@ -28,7 +30,9 @@ from d2b_ray.steps.designing import design, factorize
 from d2b_ray.steps.extracting import extract, shard
 from d2b_ray.steps.fitting import fit
 from d2b_ray.steps.gathering import gather
+from d2b_ray.steps.generalising import generalise
 from d2b_ray.steps.testing import null
+from d2b_ray.steps.weighing import weights
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -51,5 +55,7 @@ STEPS: dict[str, Step] = {
     "ceiling": ceiling,
     "commit": commit,
     "compare": compare,
+    "generalise": generalise,
+    "weights": weights,
     "gather": gather,
 }

@@ -140,7 +140,7 @@ class WorkerCache:
         kept = self._usable[1]
         if kept is not None and not len(kept):
             for role in roles:
-                _check(self.responses(subject, role), self._runs(role), subject, role)
+                _check(self.responses(subject, role), self.runs(role), subject, role)
         return kept
 
     def bad_voxels(self, subject: str, role: Role) -> NDArray[np.bool_]:
@@ -157,7 +157,7 @@ class WorkerCache:
         whole = self._mapped.get((subject, role))
         if whole is not None and kept is None:
             return whole
-        runs, settings = self._runs(role), self.settings
+        runs, settings = self.runs(role), self.settings
         about = {
             "responses": settings.responses[subject],
             "layout": settings.layout,
@@ -251,7 +251,7 @@ class WorkerCache:
         return rows, unusable(rows)
 
     def _read(self, subject: str, role: Role) -> FloatArray:
-        runs = self._runs(role)
+        runs = self.runs(role)
         rows = np.concatenate([self._as_read(subject, run) for run in runs])
         self._treat(rows, subject, runs)
         if self.settings.bad_voxels == "error":
@@ -260,14 +260,15 @@ class WorkerCache:
 
     def run_lengths(self, role: Role) -> tuple[int, ...]:
         """Lengths in TRs of the runs of the split's role, in the order of the rows of `responses`."""
-        return tuple(run.samples for run in self._runs(role))
+        return tuple(run.samples for run in self.runs(role))
 
     @property
     def folds(self) -> int:
         """CV groups of the training runs of the split."""
-        return len({run.cv_group for run in self._runs("TRAIN")})
+        return len({run.cv_group for run in self.runs("TRAIN")})
 
-    def _runs(self, role: Role) -> tuple[Run, ...]:
+    def runs(self, role: Role) -> tuple[Run, ...]:
+        """Runs of the split's role, in the order of the rows of `responses`."""
         split: Split = self.settings.split  # type: ignore[assignment]  # checked by the spec
         table = self.dataset.runs
         return table.train(split) if role == "TRAIN" else table.valid(split)

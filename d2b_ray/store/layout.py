@@ -18,13 +18,20 @@
     ├── comparisons/{subject}/{key}/
     │   └── difference.npy  pvalues_corrected.npy  compare.json
     │                                       W compare               R gather, people
+    ├── generalisation/{subject}/{key}/
+    │   └── titles.npy  subjects.npy  generalise.json
+    │                                       W generalise            R gather, people
+    ├── weights/{key}/
+    │   └── components.npy  explained.npy  projections.npy  weights.json
+    │                                       W weights               R gather, people
     ├── tables/
     │   ├── voxels/{subject}/{key}.parquet   W commit                R people
     │   ├── bands/{subject}/{key}.parquet    W commit of a banded fit   R people
-    │   └── fits.parquet, timings.parquet, comparisons.parquet, top_voxels{,_tests}.parquet
+    │   └── fits.parquet, timings.parquet, comparisons.parquet, top_voxels{,_tests}.parquet,
+    │       generalisation.parquet, weights_pca{,_moments}.parquet
     │                                       W gather                R people
     ├── space/{subject}.npz                 W gather                R export
-    ├── report/index.html  {layers,levels,regions,bands}.{svg,csv}   W gather   R people
+    ├── report/index.html  {layers,levels,regions,bands,weights}.{svg,csv}   W gather   R people
     ├── units/
     │   ├── {kind}/{key}.{inputs}.json      W whoever ran the unit, last   R ledger
     │   └── failed/{key}.json               W driver                R ledger, report
@@ -70,10 +77,15 @@ class Layout:
     FITS = "tables/fits.parquet"
     TIMINGS = "tables/timings.parquet"
     COMPARED = "comparisons/"
+    GENERALISED = "generalisation/"
+    WEIGHTS = "weights/"
     SPACE = "space/"
     COMPARISONS = "tables/comparisons.parquet"
     TOP_VOXELS = "tables/top_voxels.parquet"
     TOP_TESTS = "tables/top_voxels_tests.parquet"
+    GENERALISATION = "tables/generalisation.parquet"
+    WEIGHTS_PCA = "tables/weights_pca.parquet"
+    MOMENTS = "tables/weights_pca_moments.parquet"
     TEXTS = "stim_features/texts/"
     UNITS = "units/"
     REPORT = "report/index.html"
@@ -150,6 +162,16 @@ class Layout:
     def comparison(subject: str, key: str, name: str) -> str:
         """A file of the comparison of two fits of a subject."""
         return f"{Layout.COMPARED}{component(subject)}/{component(key)}/{component(name)}"
+
+    @staticmethod
+    def generalised(subject: str, key: str, name: str) -> str:
+        """A file of how a fit does on titles and other subjects."""
+        return f"{Layout.GENERALISED}{component(subject)}/{component(key)}/{component(name)}"
+
+    @staticmethod
+    def weights(key: str, name: str) -> str:
+        """A file of the components of the weights of fits."""
+        return f"{Layout.WEIGHTS}{component(key)}/{component(name)}"
 
     @staticmethod
     def record(kind: str, key: str, inputs: str) -> str:

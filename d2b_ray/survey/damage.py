@@ -9,6 +9,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from d2b_ray.errors import StoreError
+from d2b_ray.plan import RESULTS
 from d2b_ray.store import Layout
 
 if TYPE_CHECKING:
@@ -18,15 +19,22 @@ if TYPE_CHECKING:
 
 __all__ = ["damaged_layers", "damaged_results"]
 
-RESULTS = ("commit", "compare", "gather")
 NEEDLESS = (
     Layout.TIMINGS,
 )  # is of the last gather alone, which another sweep in this root may have written
 
 
 def damaged_results(store: Store, ledger: Ledger) -> dict[str, str]:
-    """Keys of finished fits, comparisons and gathers -> what is wrong with their files, in words."""
-    prefixes = ("encoding/", Layout.COMPARED, Layout.SPACE, "tables/", "report/")
+    """Keys of finished units that leave results -> what is wrong with their files, in words."""
+    prefixes = (
+        "encoding/",
+        Layout.COMPARED,
+        Layout.GENERALISED,
+        Layout.WEIGHTS,
+        Layout.SPACE,
+        "tables/",
+        "report/",
+    )
     there = {path: size for prefix in prefixes for path, size in store.sizes(prefix).items()}
     return _damaged(ledger, RESULTS, there)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from d2b_ray.plan import digest, feature_key, missing_layers
+from d2b_ray.plan import RESULTS, digest, feature_key, missing_layers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,7 +46,7 @@ def store_state(plan: Plan, world: World, ledger: Ledger) -> StoreState:
                 note_if_stale(key, f"{unit.label} layer{layer}", world.features[key].inputs)
         if _is_done(unit, plan, ledger, missing):
             done.add(unit.key)
-        elif unit.kind in ("commit", "compare", "gather"):
+        elif unit.kind in RESULTS:
             note_if_stale(unit.key, unit.label, plan.inputs[unit.key])
     failed = frozenset(ledger.failures()) & plan.index.keys()
     return StoreState(frozenset(done), stale, failed - done, missing)

@@ -9,6 +9,7 @@ import pytest
 import yaml
 from problems import MODEL, Quiet
 
+from d2b_ray.data import open_dataset
 from d2b_ray.engine.session import run_sweep
 from d2b_ray.report.results import open_results
 from d2b_ray.spec import load
@@ -21,7 +22,7 @@ LEVELS = {  # of the small data set, for those of the paper
 EXPECTED = {  # of two subjects: fits, and what tells them apart
     "banded_levels": (2, "bands"), "unique_variance": (2, "bands"), "delays": (20, "delay_start_s"),
     "windows": (12, "folder"), "split_half": (4, "annotation"), "annotators": (6, "folder"),
-    "languages": (8, "annotation"),
+    "languages": (8, "annotation"), "weights_pca": (2, "bands"), "titles": (4, "annotation"),
 }  # fmt: skip
 
 
@@ -35,7 +36,7 @@ def small(name, root, out):
     levels = raw["features"]["llm"]["annotation"]
     used = list(dict.fromkeys(LEVELS.get(level, level) for level in levels))
     changes += [f"features.llm.annotation=[{', '.join(used)}]", "features.llm.layers=[1, 3]"]
-    if name in ("delays", "windows", "annotators", "split_half"):
+    if name in ("delays", "windows", "annotators", "split_half", "titles"):
         changes.append("features.llm.layers=3")
     if name == "annotators":
         changes.append("features.llm.annotation=story")
@@ -74,6 +75,17 @@ def test_a_recipe_runs_on_small_data(name, spoken_root, tmp_path):
     count, column = EXPECTED[name]
     assert len(fits) == count
     assert fits[column].nunique() > 1 or column == "bands"
+    if name == "weights_pca":
+        results = open_results(str(tmp_path / "out"))
+        assert results.weights_pca.band.nunique() == 4
+        dataset = open_dataset("drama2brain", str(spoken_root))
+        runs = {run.name: run for run in dataset.runs.train("all")}
+        for row in results.weights_pca_moments.itertuples():
+            said, plot = (
+                dataset.captions(runs[row.run], level)[int(row.stimulus_s)]
+                for level in ("speechTranscription", "story")
+            )
+            assert row.text is None or set(row.text.split(" | ")) <= {*said, *plot, ""}
     if name == "unique_variance":
         bands = open_results(str(tmp_path / "out")).bands()
         assert (bands["unique_low"] <= bands["unique_high"]).all()

@@ -1,0 +1,146 @@
+"""`generalise` and `weights_pca`: from the sweep to tables and page, against the arrays of the fits."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from problems import Quiet, common_sweep, tiny_sweep
+from sklearn.decomposition import PCA
+
+import d2b_ray
+from d2b_ray.data import open_dataset
+from d2b_ray.engine.session import run_sweep
+from d2b_ray.errors import PlanError, SpecError
+
+MORE = (
+    "generalise={titles: true, subjects: true}",
+    "weights_pca={components: 2, top_voxels: 10, ends: 3}",
+    "output.save=[scores,pvalues,coef]",
+)
+GONE = ("components.npy", "titles.npy")
+ONE = {"subject": "S2", "annotation": "story", "layer": 2}
+
+
+@pytest.fixture(scope="module")
+def out(common_root, tmp_path_factory):
+    root = tmp_path_factory.mktemp("analyses") / "out"
+    summary = run_sweep(common_sweep(common_root, root, *MORE), Quiet(), engine="inline")
+    assert summary.ok, summary.failed
+    return root
+
+
+@pytest.fixture(scope="module")
+def results(out):
+    return d2b_ray.open_results(str(out))
+
+
+@pytest.fixture(scope="module")
+def dataset(common_root):
+    return open_dataset("arrays", str(common_root))
+
+
+def r_of(one, other):
+    return np.array([np.corrcoef(a, b)[0, 1] for a, b in zip(one.T, other.T, strict=True)])
+
+
+def told(results, over):
+    table = results.generalisation
+    fit = results.fit(**ONE)["fit"]
+    own = table[(table.fit == fit) & (table.over == over) & table.roi.isna()]
+    return own.set_index("name").mean_r
+
+
+def test_r_within_each_title(results, dataset):
+    predicted, start = results.array("predictions", **ONE), 0
+    found = told(results, "title")
+    by_title: dict[str, list] = {}
+    for run in dataset.runs.valid("all"):
+        rows = slice(start, start + run.samples)
+        by_title.setdefault(run.title, []).append((predicted[rows], dataset.responses("S2", [run])))
+        start += run.samples
+    assert set(found.index) == set(by_title)
+    for title, pairs in by_title.items():
+        one, other = (np.concatenate(side) for side in zip(*pairs, strict=True))
+        np.testing.assert_allclose(found[title], r_of(one, other).mean(), rtol=1e-5)
+
+
+def test_r_with_the_responses_of_others(results, dataset):
+    predicted, found = results.array("predictions", **ONE), told(results, "subject")
+    assert sorted(found.index) == ["S1", "S3", "S4"]
+    for other, mean in found.items():
+        theirs = dataset.responses(other, dataset.runs.valid("all"))
+        np.testing.assert_allclose(mean, r_of(predicted, theirs).mean(), rtol=1e-5)
+
+
+def test_components_are_those_of_the_best_voxels_of_all_subjects(results, out):
+    table = results.weights_pca
+    (key,) = {
+        row.weights
+        for row in table.itertuples()
+        if row.of.startswith("story") and "layer2" in row.of
+    }
+    weights = []
+    for subject in ("S1", "S2", "S3", "S4"):
+        one = {**ONE, "subject": subject}
+        best = np.argsort(-results.array("cv_cc", **one), kind="stable")[:10]
+        weights.append(results.array("coef", **one)[:, best])
+    peer = PCA(2).fit(np.concatenate(weights, 1).T.astype(float))
+    own = table[table.weights == key]
+    np.testing.assert_allclose(own.explained, peer.explained_variance_ratio_, rtol=1e-4)
+    found = np.load(out / "weights" / key / "components.npy")
+    assert np.abs((found * peer.components_).sum(1)) == pytest.approx(1, abs=1e-4)
+    assert set(own.subjects) == {4}
+    assert set(own.voxels) == {40}
+
+
+def test_moments_are_the_ends_of_the_projections(results, out):
+    moments = results.weights_pca_moments
+    key = moments.weights.iloc[0]
+    scores = np.load(out / "weights" / key / "projections.npy")
+    own = moments[(moments.weights == key) & (moments.component == 1)]
+    assert own[own.end == "high"].score.tolist() == sorted(scores[:, 0].tolist())[::-1][:3]
+    assert own[own.end == "low"].score.tolist() == sorted(scores[:, 0].tolist())[:3]
+    assert own.text.isna().all()  # this data set has features, and no captions
+
+
+def test_the_page_shows_them(out):
+    html = (out / "report" / "index.html").read_text()
+    assert "Does it generalise?" in html
+    assert "Along what do voxels differ?" in html
+
+
+def test_nothing_is_done_twice_and_what_is_gone_is_made_again(common_root, out):
+    sweep = common_sweep(common_root, out, *MORE)
+    before = {path: path.read_bytes() for path in out.rglob("*.npy")}
+    assert not run_sweep(sweep, Quiet(), engine="inline").executed
+    gone = [next(path for path in before if path.name == name) for name in GONE]
+    for path in gone:
+        path.unlink()
+    summary = run_sweep(sweep, Quiet(), engine="inline")
+    assert summary.ok, summary.failed
+    assert summary.executed["generalise"] == summary.executed["weights"] == 1
+    assert {path: path.read_bytes() for path in out.rglob("*.npy")} == before
+
+
+def test_other_subjects_must_lie_in_one_space(common_root, tiny_root, tmp_path):
+    sweep = tiny_sweep(
+        tiny_root, tmp_path / "one", "generalise={subjects: true}", "dataset.subjects=[DM01]"
+    )
+    with pytest.raises(PlanError, match="needs two subjects or more; the sweep has DM01"):
+        run_sweep(sweep, Quiet(), engine="inline")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("generalise={titles: false}", "titles: true, subjects: true or both"),
+        (
+            "weights_pca={components: 101}",
+            "got 101; must be an integer between 1 and 100",
+        ),
+        ("weights_pca={components: 2}", "a list with coef, which weights_pca reads"),
+    ],
+)
+def test_what_does_not_fit_is_one_line(common_root, tmp_path, change, words):
+    with pytest.raises(SpecError, match=words):
+        common_sweep(common_root, tmp_path, "output.save=[scores]", change)
