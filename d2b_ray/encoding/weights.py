@@ -1,8 +1,10 @@
 """Principal components of the weights of encoding models over voxels (Huth et al., 2012).
 
-With the weights C (p, V) of all voxels, one column a voxel, and their mean m (p,), components are the
-eigenvectors of C C' / V - m m' of the highest eigenvalues: directions in feature space along which
-voxels differ most. The projection of a row x of features on a component is (x - mean x)' c.
+With the weights C (p, V) of all voxels, one column a voxel, of features that are measured in their standard
+deviations s (C = diag(s) B of coefficients B: else a band of small numbers would have all the weight), and
+their mean m (p,), components are the eigenvectors of C C' / V - m m' of the highest eigenvalues:
+directions in feature space along which voxels differ most. The projection of a row x of features on a
+component c is ((x - mean x) / s)' c.
 """
 
 from __future__ import annotations
@@ -19,9 +21,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from d2b_ray.arrays import Band, FloatArray
+    from d2b_ray.arrays import Array, Band, FloatArray
 
-__all__ = ["WeightComponents", "band_shares", "ends_of", "projections", "weight_components"]
+__all__ = [
+    "WeightComponents", "band_shares", "ends_of", "projections", "spread", "weight_components",
+]  # fmt: skip
+
+CONSTANT = 1e-6  # of the largest value: float32 rounding
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +71,19 @@ def weight_components(parts: Iterable[FloatArray], components: int) -> WeightCom
     )
 
 
+def spread(rows: FloatArray) -> NDArray[np.float64]:
+    """Standard deviation (p,) of each feature over rows (n, p); 0 where rounding alone varies."""
+    found = rows.std(0, dtype=np.float64)
+    constant = found <= CONSTANT * np.abs(rows).max(0, initial=0)
+    deviation: NDArray[np.float64] = np.where(constant, 0, found)
+    return deviation
+
+
 def projections(rows: FloatArray, found: WeightComponents) -> FloatArray:
-    """(n, k) float32: rows (n, p) less their mean, on the components."""
-    centred = rows - rows.mean(0, dtype=np.float64)
+    """(n, k) float32: z-scored rows (n, p) on the components."""
+    deviation = spread(rows)
+    inverse = np.divide(1, deviation, out=np.zeros_like(deviation), where=deviation > 0)
+    centred = (rows - rows.mean(0, dtype=np.float64)) * inverse
     scores: FloatArray = (centred @ found.directions.T).astype(np.float32)
     return scores
 
@@ -78,8 +94,21 @@ def band_shares(found: WeightComponents, bands: Sequence[Band]) -> NDArray[np.fl
     return np.stack([squared[:, band.start : band.stop].sum(1) for band in bands], 1)
 
 
-def ends_of(scores: FloatArray, count: int) -> tuple[list[int], list[int]]:
-    """Rows of the highest scores (n,), the highest first, and of the lowest, the lowest first."""
+def ends_of(scores: FloatArray, count: int, apart: int = 1) -> tuple[list[int], list[int]]:
+    """Rows of the highest scores (n,), the highest first, and of the lowest, the lowest first.
+
+    `count` of each, fewer of a short series, at least `apart` rows from each other: what lasts is told once.
+    """
     order = np.argsort(scores, kind="stable")
     few = min(count, len(order) // 2)
-    return order[::-1][:few].tolist(), order[:few].tolist()
+    return _apart(order[::-1], few, apart), _apart(order, few, apart)
+
+
+def _apart(rows: Array, count: int, apart: int) -> list[int]:
+    chosen: list[int] = []
+    for row in rows.tolist():
+        if len(chosen) == count:
+            break
+        if all(abs(row - other) >= apart for other in chosen):
+            chosen.append(row)
+    return chosen

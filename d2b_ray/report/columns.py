@@ -213,7 +213,9 @@ MOMENTS = pa.schema(
         _column("component", pa.int16(), "principal component, from 1"),
         _column("end", WORD, "high or low: which end of the projections"),
         _column("rank", pa.int16(), "1 is the farthest out"),
-        _column("score", pa.float64(), "projection of the delayed features on the component"),
+        _column(
+            "score", pa.float64(), "projection of the delayed, z-scored features on the component"
+        ),
         _column("run", WORD, "training run"),
         _column("time_s", pa.float64(), "time of the sample in the recording", "s"),
         _column(

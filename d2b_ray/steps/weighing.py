@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["weights"]
 
+APART_S = 10.0  # of moments at one end: a scene is told once
+
 
 def weights(task: Task, values: Sequence[Any], cache: WorkerCache, device: str) -> None:
     """Write components (k, p), the projection of training rows on them (n, k), and what they are of."""
@@ -64,7 +66,9 @@ def weights(task: Task, values: Sequence[Any], cache: WorkerCache, device: str) 
 
 
 def _best_weights(store: Store, fit: FitPlace, top: int, made: Design) -> FloatArray:
-    """Weights (p, v) of the voxels of the highest cv_r of a fit."""
+    """Weights (p, v) of z-scored features, of the voxels of the highest cv_r of a fit."""
+    from d2b_ray.encoding.weights import spread
+
     for path in (fit.coef, fit.cv_cc):
         if not store.exists(path):
             raise DataError(
@@ -78,7 +82,7 @@ def _best_weights(store: Store, fit: FitPlace, top: int, made: Design) -> FloatA
         )
     there = np.flatnonzero(np.isfinite(by) & np.isfinite(coef[0]))
     best = there[np.argsort(-by[there], kind="stable")[:top]]
-    chosen: FloatArray = coef[:, np.sort(best)]
+    chosen: FloatArray = (coef[:, np.sort(best)] * spread(made.train)[:, None]).astype(np.float32)
     return chosen
 
 
@@ -93,10 +97,10 @@ def _moments(
     sample = np.concatenate([np.arange(run.scans)[run.kept] for run in runs])
     delays = task.unit.place["delays"]
     shift = (delays["start"] + delays["end"]) / 2  # samples: the middle of what was averaged
+    apart, count = max(1, round(APART_S / runs[0].tr_s)), task.unit.params["ends"]
     for component in range(len(found.directions)):
-        for end, rows in zip(
-            ("high", "low"), ends_of(scores[:, component], task.unit.params["ends"]), strict=True
-        ):
+        ends = ends_of(scores[:, component], count, apart)
+        for end, rows in zip(("high", "low"), ends, strict=True):
             for rank, row in enumerate(rows, start=1):
                 run = runs[where[row]]
                 shown = max(0.0, (float(sample[row]) - shift) * run.tr_s)

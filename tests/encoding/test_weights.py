@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from sklearn.decomposition import PCA
+from sklearn.preprocessing import StandardScaler
 
 from d2b_ray.arrays import Band
 from d2b_ray.encoding.weights import (
@@ -12,6 +13,7 @@ from d2b_ray.encoding.weights import (
     band_shares,
     ends_of,
     projections,
+    spread,
     weight_components,
 )
 from d2b_ray.errors import FitError
@@ -49,13 +51,22 @@ def test_the_sign_does_not_depend_on_the_order_of_voxels(parts):
     assert (np.take_along_axis(one.directions, largest[:, None], 1) > 0).all()
 
 
-def test_projections_are_of_centred_rows(parts, rng):
+def test_projections_are_of_z_scored_rows(parts, rng):
     found = weight_components(parts, 2)
     rows = (rng.standard_normal((30, 12)) + 100).astype(np.float32)
     scores = projections(rows, found)
     assert scores.dtype == np.float32
     np.testing.assert_allclose(scores.mean(0), 0, atol=1e-5)
-    np.testing.assert_allclose(scores, (rows - rows.mean(0)) @ found.directions.T, atol=1e-3)
+    scaled = StandardScaler().fit_transform(rows.astype(float))
+    np.testing.assert_allclose(scores, scaled @ found.directions.T, atol=1e-3)
+
+
+def test_a_feature_that_does_not_vary_takes_no_part(parts, rng):
+    rows = rng.standard_normal((30, 12)).astype(np.float32)
+    rows[:, 4] = 1e4 + rng.random(30) * 1e-3
+    assert spread(rows)[4] == 0
+    np.testing.assert_allclose(np.delete(spread(rows), 4), np.delete(rows.std(0), 4), rtol=1e-5)
+    assert np.isfinite(projections(rows, weight_components(parts, 2))).all()
 
 
 def test_parts_of_bands_add_up():
@@ -69,6 +80,7 @@ def test_ends_are_apart():
     high, low = ends_of(np.array([3.0, 1, 2, 5, 4]), 2)
     assert (high, low) == ([3, 4], [1, 2])
     assert ends_of(np.array([1.0, 2, 3]), 9) == ([2], [0])
+    assert ends_of(np.array([9.0, 8, 7, 1, 0, 5]), 2, apart=2) == ([0, 2], [4, 2])
 
 
 def test_fewer_dimensions_give_fewer_components(rng):
