@@ -38,6 +38,7 @@ def results_verbs(app: typer.Typer) -> None:
         context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
     )(from_drama2brain)
     app.command(name="import-results")(import_results)
+    app.command(name="import-features")(import_features)
     app.command(name="help")(help_)
 
 
@@ -138,6 +139,17 @@ def import_results(
     from d2b_ray.cli.importing import import_tree
 
     import_tree(old, new, root, layout)
+
+
+def import_features(
+    old: Annotated[str, typer.Argument(help="Folder with old features.", show_default=False)],
+    root: Annotated[str, typer.Option(help="Folder of the data.")] = "data/drama",
+    layout: Annotated[str, typer.Option(help="Layout of the data.")] = "drama2brain",
+) -> None:
+    """Check features that drama2brain has made, and copy them to the data."""
+    from d2b_ray.cli.importing import import_feature_tree
+
+    raise typer.Exit(import_feature_tree(old, root, layout))
 
 
 def help_(

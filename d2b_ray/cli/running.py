@@ -54,10 +54,10 @@ def run_and_tell(
         return 130
     finally:
         display.close()
-    return tell(summary, sweep.output.table == "parquet")
+    return tell(summary, tables=sweep.output.table == "parquet", fits=bool(sweep.fits))
 
 
-def tell(summary: Summary, tables: bool) -> int:
+def tell(summary: Summary, *, tables: bool, fits: bool) -> int:
     """Print how a run ended and what to open; returns the exit status."""
     done = sum(summary.executed.values())
     for label, message in list(summary.failed.items())[:SHOWN]:
@@ -81,11 +81,11 @@ def tell(summary: Summary, tables: bool) -> int:
             f"Stopped: {summary.stopped}. What is finished is kept: the same command goes on."
         )
     typer.echo(f"Results: {summary.results}")
-    if tables and not summary.stopped:
+    if fits and tables and not summary.stopped:
         typer.echo(
             f"Tables:  {summary.results}/tables/fits.parquet, {summary.results}/tables/voxels"
         )
-    if not summary.stopped:
+    if fits and not summary.stopped:
         typer.echo(f"Report:  {summary.results}/report/index.html")
     if summary.log:
         typer.echo(f"Log:     {summary.results}/{summary.log}")

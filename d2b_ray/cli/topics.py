@@ -86,13 +86,14 @@ def _faults() -> Iterator[str]:
 
 
 def _drama2brain() -> Iterator[str]:
-    """Arguments of drama2brain's run_training_encoder, and the keys of a sweep that they are."""
-    from d2b_ray.spec import drama2brain_command
+    """Arguments of drama2brain's programs, and the keys of a sweep that they are."""
+    from d2b_ray.spec import drama2brain_command, drama2brain_features
 
-    for line in (drama2brain_command.__doc__ or "").splitlines():
-        cells = [cell.strip() for cell in line.strip("| ").split("|")]
-        if len(cells) == 2 and not cells[0].startswith("-" * 3):
-            yield from _entry(cells[0], cells[1])
+    for module in (drama2brain_command, drama2brain_features):
+        for line in (module.__doc__ or "").splitlines():
+            cells = [cell.strip() for cell in line.strip("| ").split("|")]
+            if len(cells) == 2 and not cells[0].startswith("-" * 3):
+                yield from _entry(cells[0], cells[1])
     yield from ("", "`d2b-ray from-drama2brain ...` prints the sweep of such a command line.")
 
 

@@ -96,7 +96,8 @@ def prepare(sweep: Sweep, observer: Observer, *, retry_failed: bool = False) -> 
     world = survey(*look)
     plan = make_plan(sweep, world)
     state = store_state(plan, world, ledger)
-    wanted_features = any(unit.key not in state.done for unit in plan.of("commit"))
+    readers = plan.of("commit") or plan.of("extract")
+    wanted_features = any(unit.key not in state.done for unit in readers)
     if wanted_features and (lost := damaged_layers(made, ledger)):
         ledger.mark_damaged(lost)  # features that nothing reads any more may be removed by hand
         world = survey(*look)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Cell",
     "Space",
+    "bare_spaces",
     "cells",
     "chosen_subjects",
     "feature_sets",
@@ -137,7 +138,9 @@ def wanted_layers(name: str, block: AnyFeatures, model: str, count: int) -> tupl
 
 
 def used_blocks(sweep: Sweep) -> Iterator[AnyFeatures]:
-    """Feature blocks that a fit names, as the fit narrows them; some more than once."""
+    """Feature blocks that a fit names, as the fit narrows them; some more than once. Without fits, all."""
+    if not sweep.fits:
+        yield from sweep.features.values()
     for fit in sweep.fits:
         if isinstance(fit, BandedFit):
             for band in fit.bands.values():
@@ -147,21 +150,31 @@ def used_blocks(sweep: Sweep) -> Iterator[AnyFeatures]:
                 yield sweep.features[name]
 
 
+def bare_spaces(sweep: Sweep, world: World) -> Iterator[Space]:
+    """Feature spaces of a sweep without fits: those of every block."""
+    for name, block in sweep.features.items() if not sweep.fits else ():
+        subjects = chosen_subjects(sweep, world.subjects) if block.personal else (None,)
+        for subject in subjects:
+            yield from _spaces_of(sweep, world, subject)(name, block, None)
+
+
+def _spaces_of(
+    sweep: Sweep, world: World, subject: str | None
+) -> Callable[[str, AnyFeatures, str | None], Iterator[Space]]:
+    def spaces(name: str, block: AnyFeatures, band: str | None) -> Iterator[Space]:
+        how = sampling_of(sweep, block, world.tr_s)
+        for plain in feature_sets(block, world):
+            feature_set = plain | ({"subject": subject} if block.personal else {})
+            model = (block.modality, feature_set["model"])
+            count = world.layers(*model) if MODALITIES[block.modality].layered else 0
+            for layer in wanted_layers(name, block, model[1], count):
+                yield Space(feature_set, layer, band, how)
+
+    return spaces
+
+
 def cells(sweep: Sweep, world: World) -> Iterator[Cell]:
     """Every cell the sweep asks for, repeats included, in the order of its axes."""
-
-    def spaces_of(subject: str | None) -> Callable[[str, AnyFeatures, str | None], Iterator[Space]]:
-        def spaces(name: str, block: AnyFeatures, band: str | None) -> Iterator[Space]:
-            how = sampling_of(sweep, block, world.tr_s)
-            for plain in feature_sets(block, world):
-                feature_set = plain | ({"subject": subject} if block.personal else {})
-                model = (block.modality, feature_set["model"])
-                count = world.layers(*model) if MODALITIES[block.modality].layered else 0
-                for layer in wanted_layers(name, block, model[1], count):
-                    yield Space(feature_set, layer, band, how)
-
-        return spaces
-
     for place, fit in enumerate(sweep.fits):
         delays = [_in_samples(f"fits.{place}.delays", entry, world.tr_s) for entry in fit.delays]
         plain = [entry.as_plain() for entry in fit.reduce]
@@ -169,7 +182,7 @@ def cells(sweep: Sweep, world: World) -> Iterator[Cell]:
         personal = any(sweep.features[name].personal for name in fit.features)
         everybody: tuple[str | None, ...] = (None,)
         for subject in chosen_subjects(sweep, world.subjects) if personal else everybody:
-            for chosen in _combinations(sweep, fit, spaces_of(subject)):
+            for chosen in _combinations(sweep, fit, _spaces_of(sweep, world, subject)):
                 for delay, reduce in product(delays, reductions):
                     yield Cell(f"fits.{place}", chosen, delay, reduce, fit, world.tr_s, subject)
 

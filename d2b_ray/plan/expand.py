@@ -32,7 +32,7 @@ from d2b_ray.plan.tests import (
 from d2b_ray.plan.units import Plan, Unit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
     from d2b_ray.plan.grouping import ModelGroup, Variant
     from d2b_ray.plan.world import World
@@ -85,6 +85,17 @@ def make_plan(sweep: Sweep, world: World) -> Plan:
     compares = compare_units(sweep, contrasts, places, chosen, written)
     more = {**generalise_units(sweep, written, world), **weights_units(sweep, written, index)}
     index |= compares | more
+    if commits:
+        gather = _gather(sweep, commits, compares, more)
+        index[gather.key] = gather
+    inputs = {**shards.inputs, **all_inputs(index, world)}
+    return Plan(tuple(index.values()), index, repeats, inputs)
+
+
+def _gather(
+    sweep: Sweep, commits: Sequence[str], compares: Mapping[str, Unit], more: Mapping[str, Unit]
+) -> Unit:
+    """What ends a sweep that fits anything."""
     params: dict[str, Any] = {"commits": sorted(commits), "table": sweep.output.table}
     if compares:
         params["compares"] = sorted(compares)
@@ -93,10 +104,7 @@ def make_plan(sweep: Sweep, world: World) -> Plan:
     if sweep.summary is not None:
         params["summary"] = sweep.summary.model_dump(mode="json")
     needs = (*commits, *compares, *more)
-    gather = Unit("gather", unit_key("gather", params), params, needs, f"gather {sweep.name}")
-    index[gather.key] = gather
-    inputs = {**shards.inputs, **all_inputs(index, world)}
-    return Plan(tuple(index.values()), index, repeats, inputs)
+    return Unit("gather", unit_key("gather", params), params, needs, f"gather {sweep.name}")
 
 
 def _extract_units(model: str, group: ModelGroup) -> Iterator[Unit]:

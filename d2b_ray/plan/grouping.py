@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from d2b_ray.catalog.solvers import RIDGE_SOLVERS
-from d2b_ray.plan.axes import cells, chosen_subjects
+from d2b_ray.plan.axes import bare_spaces, cells, chosen_subjects
 from d2b_ray.plan.feasible import check_reduction
 from d2b_ray.plan.keys import unit_key
 from d2b_ray.plan.places import Places, cell_place, delay_words, space_words
@@ -18,7 +18,7 @@ from d2b_ray.plan.units import Unit
 from d2b_ray.spec.fits import BandedFit
 
 if TYPE_CHECKING:
-    from d2b_ray.plan.axes import Cell
+    from d2b_ray.plan.axes import Cell, Space
     from d2b_ray.plan.world import World
     from d2b_ray.spec import Sweep
 
@@ -57,16 +57,21 @@ def grouped(sweep: Sweep, world: World) -> tuple[dict[str, ModelGroup], list[Var
     everything: list[Variant] = []
     groups: dict[str, ModelGroup] = {}
     repeats, subjects = 0, len(chosen_subjects(sweep, world.subjects))
+
+    def claimed(space: Space) -> str:
+        sets = groups.setdefault(space.feature_set["model"], ModelGroup()).sets
+        key = unit_key("extract", space.feature_set)
+        if key not in sets:
+            places.claim_features(space.feature_set)
+            sets[key] = (space.feature_set, set())
+        sets[key][1].add(space.layer)
+        return key
+
+    for space in bare_spaces(sweep, world):
+        claimed(space)
     for cell in cells(sweep, world):
         check_reduction(cell, world.sizes)
-        keys = []
-        for space in cell.spaces:
-            sets = groups.setdefault(space.feature_set["model"], ModelGroup()).sets
-            keys.append(unit_key("extract", space.feature_set))
-            if keys[-1] not in sets:
-                places.claim_features(space.feature_set)
-                sets[keys[-1]] = (space.feature_set, set())
-            sets[keys[-1]][1].add(space.layer)
+        keys = [claimed(space) for space in cell.spaces]
         place = cell_place(cell, sweep.dataset.split)
         if cell.subject:
             place["only"] = cell.subject

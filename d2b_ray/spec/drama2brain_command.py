@@ -31,7 +31,7 @@ from d2b_ray.errors import SpecError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["Target", "sweep_text"]
+__all__ = ["OldParser", "Target", "reduced", "sweep_text"]
 
 TOKENS = {"avgToken": "avg", "flatToken": "flat", "lastToken": "last"}
 WINDOW = re.compile(r"cw(\d+)")
@@ -52,13 +52,29 @@ class Target:
     aliases: Mapping[str, str] | None = None
 
 
-class _Parser(argparse.ArgumentParser):
+class OldParser(argparse.ArgumentParser):
+    """Arguments of an old program; SpecError, one line, instead of an exit."""
+
     def error(self, message: str) -> NoReturn:
         raise SpecError(f"from-drama2brain: {message}")
 
 
 def sweep_text(words: Sequence[str], target: Target) -> str:
-    """YAML of the sweep that an old command line stands for. SpecError, one line, for what is not known."""
+    """YAML of the sweep that an old command line stands for. SpecError, one line, for what is not known.
+
+    Of the commands that made features: a sweep without fits.
+    """
+    from d2b_ray.spec.drama2brain_features import MAKERS, features_text
+
+    words = [word for word in words if word not in ("python", "python3", "-m")]
+    program = words[0].rpartition(".")[2] if words and not words[0].startswith("-") else ""
+    if program in MAKERS:
+        return features_text(program, words[1:], target)
+    return _fits_text(words, target)
+
+
+def _fits_text(words: Sequence[str], target: Target) -> str:
+    """That of `run_training_encoder`."""
     given = _parsed(words)
     names = {
         "--modalities": given.modalities,
@@ -112,7 +128,7 @@ def sweep_text(words: Sequence[str], target: Target) -> str:
 
 
 def _parsed(words: Sequence[str]) -> Any:
-    parser = _Parser(add_help=False, allow_abbrev=False)
+    parser = OldParser(add_help=False, allow_abbrev=False)
     several = {"nargs": "+", "required": True}
     for name in ("--subject_name", "--modalities", "--modality_hparams", "--feat_names"):
         parser.add_argument(name, **several)  # type: ignore[arg-type]  # as argparse has them
@@ -125,7 +141,7 @@ def _parsed(words: Sequence[str]) -> Any:
     parser.add_argument("--reduce_dim", nargs="+", default=["default", "None"])
     parser.add_argument("--save_pred", nargs="?", const=True, default=False)
     parser.add_argument("--dataset", choices=("all", "splitA", "splitB"), default="all")
-    plain = [word for word in words if word not in ("python", "python3", "-m")]
+    plain = list(words)
     if plain and "run_training_encoder" in plain[0]:
         plain = plain[1:]
     return parser.parse_args(plain)
@@ -193,10 +209,13 @@ def _block(
         f"{name}: {kept[name]}  # --modality_hparams" for name in allowed[modality] if name in kept
     ]
     if kept.get("tokens") == "flat" and modality not in ("semantic", "wordvectors"):
-        lines.append(
-            f"reduce: {{components: {WIDE}}}  # flattened rows, of 10^5 columns, are never written whole"
-        )
+        lines.append(f"reduce: {reduced()}")
     return lines
+
+
+def reduced() -> str:
+    """Reduction of flattened pictures and sound, as YAML with its reason."""
+    return f"{{components: {WIDE}}}  # flattened rows, of 10^5 columns, are never written whole"
 
 
 def _reduction(words: Sequence[str]) -> str:

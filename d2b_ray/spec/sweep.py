@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from d2b_ray.catalog.modalities import MODALITIES
 from d2b_ray.spec.analyses import GeneraliseBlock, SummaryBlock, WeightsBlock
-from d2b_ray.spec.closed import Allowed, Axis, Closed, Name, Positive, as_axis, elsewhere
+from d2b_ray.spec.closed import Allowed, Closed, Name, Positive, as_axis, elsewhere
 from d2b_ray.spec.comparisons import Comparison
 from d2b_ray.spec.dataset import DatasetBlock
 from d2b_ray.spec.features import AnyFeatures, Text
@@ -155,8 +155,8 @@ class Sweep(Closed):
     """The measured data."""
     features: Annotated[dict[Name, AnyFeatures], Field(min_length=1)]
     """Feature blocks by name."""
-    fits: Axis[AnyFit]
-    """Encoding models."""
+    fits: Annotated[tuple[AnyFit, ...], BeforeValidator(_entries)]
+    """Encoding models; an empty list: features are extracted, all of them, and nothing is fitted."""
     significance: SignificanceBlock = SignificanceBlock()
     """Test of the correlations."""
     compare: Annotated[tuple[Comparison, ...], BeforeValidator(_entries)] = ()

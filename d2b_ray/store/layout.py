@@ -86,6 +86,7 @@ class Layout:
     GENERALISATION = "tables/generalisation.parquet"
     WEIGHTS_PCA = "tables/weights_pca.parquet"
     MOMENTS = "tables/weights_pca_moments.parquet"
+    FEATURES = "stim_features/"
     TEXTS = "stim_features/texts/"
     UNITS = "units/"
     REPORT = "report/index.html"

@@ -94,7 +94,7 @@ def test_a_sweep_from_a_mapping(common_root, common_store, tmp_path, capsys):
     d2b_ray.run(str(tmp_path / "sweep.yaml"), engine="inline", quiet=True)
     assert capsys.readouterr().out == ""
     with pytest.raises(SpecError, match="fits"):
-        d2b_ray.run({**sweep, "fits": []}, engine="inline")
+        d2b_ray.run({**sweep, "fits": 3}, engine="inline")
     with pytest.raises(SpecError, match="is of type object; must be text, a number"):
         d2b_ray.run({**sweep, "name": object()}, engine="inline")
 

@@ -124,3 +124,80 @@ def test_the_verb_prints_a_sweep_that_leaves_the_old_files(tiny_root, tmp_path):
         text=True,
     )
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+
+
+TEXTS = (
+    "python3 -m drama2brain.make_features_multiLevel --device 1 --annot_type story "
+    "--annotators_split_method all --avg_token"
+)
+PICTURES = (
+    "python3 -m drama2brain.make_features_multimodal --modality vision-semantic "
+    "--modality_hparam default-story --model_source transformers --devices 0 --n_windows 1 "
+    "--token_type avgToken"
+)
+
+
+def test_the_commands_that_made_features_are_sweeps_without_fits():
+    texts, pictures = sweep(TEXTS), sweep(PICTURES)
+    assert texts.fits == pictures.fits == ()
+    (block,) = texts.features.values()
+    assert (block.modality, block.annotation, block.tokens) == ("semantic", ("story",), "avg")
+    assert (block.window, block.annotators, block.layers) == ((1,), ("ALL",), "all")
+    assert block.model == ("BERT", "GPT2", "Llama2", "OPT", "Vicuna-v1.5")
+    assert (block.join, block.dtype) == ("sorted", "float16")  # the preset's
+    (block,) = pictures.features.values()
+    assert (block.modality, block.annotation) == ("vision_language", ("story",))
+    assert block.model == ("GIT", "BridgeTower", "LLaVA-v1.5")
+
+
+@pytest.mark.parametrize(
+    ("command", "key", "value"),
+    [
+        (TEXTS.replace("method all", "method split_1v1"), "annotators", ("splitA", "splitB")),
+        (TEXTS.replace(" --avg_token", ""), "tokens", "flat"),
+        (TEXTS.replace("--avg_token", "--model_sourse gensim"), "model", ("GloVe", "Word2Vec")),
+        (TEXTS + " --n_windows 5", "window", (5,)),
+        (PICTURES.replace("vision-semantic", "audio"), "model", ("AST", "MMS")),
+        (PICTURES.replace("vision-semantic", "audio"), "window", (1,)),
+        (PICTURES.replace("vision-semantic", "vision"), "model", ("DeiT", "ResNet", "CLIP")),
+    ],
+)
+def test_arguments_of_the_commands_that_made_features(command, key, value):
+    (block,) = sweep(command).features.values()
+    assert getattr(block, key) == value
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (TEXTS.replace("--annot_type story ", ""), "required: --annot_type"),
+        (
+            TEXTS.replace("method all", "method split_3v2"),
+            "is of objectiveAnnot50chara, not of story",
+        ),
+        (PICTURES.replace(" default-story", ""), "must name a level, as default-story"),
+        (PICTURES.replace("vision-semantic", "smell"), "invalid choice"),
+    ],
+)
+def test_what_those_do_not_take_is_one_line(command, words):
+    with pytest.raises(SpecError, match=words) as told:
+        sweep(command)
+    assert "\n" not in str(told.value)
+
+
+def test_features_are_extracted_and_a_later_sweep_finds_them(tiny_root, tmp_path):
+    more = {name: str(MODEL) for name in ("BERT", "GPT2", "Llama2", "OPT", "Vicuna-v1.5")}
+    target = Target(str(tiny_root), str(tmp_path / "out"), more)
+    text = sweep_text(shlex.split(TEXTS), target)
+    summary = run_sweep(parse(text), Quiet(), engine="inline")
+    assert summary.ok, summary.failed
+    assert set(summary.executed) == {"shard", "extract"}
+    found = list((tmp_path / "out" / "stim_features" / "semantic").rglob("*.npy"))
+    assert {path.parts[-4] for path in found} == {"story_cw1_avgToken_ALL"}
+    assert len({path.parent for path in found}) == 3  # layers
+    assert not run_sweep(parse(text), Quiet(), engine="inline").executed
+    fits = "fits:\n  - {kind: ridge, features: semantic, delays: {start: 3, end: 5}}\n"
+    later = parse(text.replace(text[text.index("fits:") : text.index("\n\noutput")], fits))
+    summary = run_sweep(later, Quiet(), engine="inline")
+    assert summary.ok
+    assert "extract" not in summary.executed
