@@ -2,8 +2,8 @@
 
 A fit is a file `cc_<suffix>.npy` with a `cv_cc_<suffix>.npy` beside it, in a folder
 `encoding/<subject>/scores/TR<start>_<end>s/<modality>/<hparams>/<model>/layer<N>`; `pvalues_corrected_*`,
-`coef_*` and `preds_*` come along. What the tree does not tell (samples, folds, penalties, permutations)
-stays empty.
+`coef_*`, `preds_val_*` and `preds_trn_*` come along. What the tree does not tell (samples, folds,
+penalties, permutations) stays empty.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ SCORES = re.compile(
     r"(?P<modality>[^/]+)/(?P<hparams>[^/]+)/(?P<model>[^/]+)/layer(?P<layer>[^/]+))/cc_(?P<suffix>[^/]+)\.npy"
 )
 SUFFIX = re.compile(r"(raw|\d+PCs|[\d.]+eps)(?:_(split[AB]))?(?:_(.+))?")
-COPIED = ("cc", "cv_cc", "pvalues_corrected", "coef", "preds")
+COPIED = ("cc", "cv_cc", "pvalues_corrected", "coef", "preds_val", "preds_trn")
 LEVEL = 0.05  # drama2brain's
 METHODS = (
     "Correlations, cross-validated correlations and corrected p-values were computed by drama2brain "

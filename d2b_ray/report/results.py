@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Results", "open_results"]
 
+ALSO = {
+    "predictions": "preds_val",
+    "predictions_nested": "preds_trn",
+}  # their files are drama2brain's
 MOST_VALUES = 8  # of a column, in a message
 
 
@@ -144,7 +148,7 @@ class Results:
         return self._store.address(Layout.REPORT)
 
     def array(self, name: str, **where: Any) -> Array:
-        """An array of one fit by the stem of its file: `cc`, `cv_cc`, `coef`, `predictions` ...
+        """An array of one fit by the stem of its file: `cc`, `cv_cc`, `coef`, `preds_val` (`predictions`) ...
 
         SpecError unless `where` leaves one fit, or for an array that it has not.
         """
@@ -152,7 +156,7 @@ class Results:
         paths = [p for p in self._store.list(f"{fit['folder']}/") if p.endswith(".npy")]
         there = {path.rpartition("/")[2].removesuffix(".npy"): path for path in paths}
         suffix = "_".join([fit["reduction"], *self._endings(fit)])
-        found = there.get(f"{name}_{suffix}")
+        found = there.get(f"{ALSO.get(name, name)}_{suffix}")
         if found is None:
             own = sorted(stem.removesuffix(f"_{suffix}") for stem in there if stem.endswith(suffix))
             raise SpecError(

@@ -143,7 +143,7 @@ class FitPlace:
     @property
     def predictions(self) -> str:
         """Predictions of the validation rows (n_valid, V)."""
-        return self.array("predictions")
+        return self.array("preds_val")
 
     @property
     def band_scores(self) -> str:
@@ -178,12 +178,12 @@ class FitPlace:
     @property
     def band_predictions(self) -> str:
         """Prediction of each band (bands, n_valid, V)."""
-        return self.array("predictions_bands")
+        return self.array("preds_val_bands")
 
     @property
     def nested_predictions(self) -> str:
         """Predictions of the training rows (n, V) by models that did not see their group."""
-        return self.array("predictions_nested")
+        return self.array("preds_trn")
 
     @property
     def figure(self) -> str:

@@ -9,11 +9,11 @@
     ├── encoding/{subject}/scores/TR{start}_{end}s/{modality}/{hparams}/{model}/layer{n}/
     │   ├── cc_{suffix}.npy  cv_cc_{suffix}.npy  alphas_{suffix}.npy  coef_{suffix}.npy
     │   ├── with coef or predictions: intercept_{suffix}.npy
-    │   ├── pvalues_corrected_{suffix}.npy  predictions[_nested]_{suffix}.npy  dist_{suffix}.png
+    │   ├── pvalues_corrected_{suffix}.npy  preds_val_{suffix}.npy  preds_trn_{suffix}.npy  dist_{suffix}.png
     │   ├── null{N}_counts_{suffix}.npy  null{N}_maxima_{suffix}.npy   R commit with more permutations
     │   ├── with a bootstrap: cc_low, cc_high, unique_bands_low, unique_bands_high
     │   ├── with a ceiling: noise_ceiling, cc_normalised
-    │   ├── banded: cc_bands, unique_bands, pvalues_corrected_bands, gammas, predictions_bands
+    │   ├── banded: cc_bands, unique_bands, pvalues_corrected_bands, gammas, preds_val_bands
     │   └── fit.json                        W commit, the last of the folder   R gather, people
     ├── comparisons/{subject}/{key}/
     │   └── difference.npy  pvalues_corrected.npy  compare.json

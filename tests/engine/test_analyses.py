@@ -44,6 +44,12 @@ def r_of(one, other):
     return np.array([np.corrcoef(a, b)[0, 1] for a, b in zip(one.T, other.T, strict=True)])
 
 
+def test_predictions_have_two_names(results):
+    np.testing.assert_array_equal(
+        results.array("predictions", **ONE), results.array("preds_val", **ONE)
+    )
+
+
 def told(results, over):
     table = results.generalisation
     fit = results.fit(**ONE)["fit"]

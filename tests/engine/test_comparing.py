@@ -66,7 +66,7 @@ def test_p_values_are_those_of_swaps_done_row_by_row(common_root, common_store, 
         fit["fit"]: fit["folder"] for fit in store.read_table("tables/fits.parquet").to_pylist()
     }
     x, z = (
-        stats.zscore(store.read_array(f"{folders[key]}/predictions_raw.npy"))
+        stats.zscore(store.read_array(f"{folders[key]}/preds_val_raw.npy"))
         for key in summary["fits"]
     )
     null = np.abs(slow_swaps(x, z, y, 10, 1000, rng))
@@ -132,7 +132,7 @@ def test_a_comparison_added_later_costs_itself_and_the_predictions(
 def test_predictions_that_were_removed_are_made_again(common_root, common_store, tmp_path):
     out = tmp_path / "out"
     shutil.copytree(common_store, out)
-    (gone,) = out.glob("encoding/S1/**/story*/*/layer1/predictions_raw.npy")
+    (gone,) = out.glob("encoding/S1/**/story*/*/layer1/preds_val_raw.npy")
     gone.unlink()
     more = common_sweep(common_root, out, "compare.0.permutations=7")
     summary = run_sweep(more, Quiet(), engine="inline")

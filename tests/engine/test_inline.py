@@ -43,7 +43,7 @@ def test_the_tree_of_results(inline_store):
         names = {p.rsplit("/", 1)[1] for p in store.list(f"{folder}/")}
         assert names == {
             "cc_raw.npy", "cv_cc_raw.npy", "pvalues_corrected_raw.npy", "coef_raw.npy",
-            "alphas_raw.npy", "predictions_raw.npy", "predictions_nested_raw.npy", "intercept_raw.npy",
+            "alphas_raw.npy", "preds_val_raw.npy", "preds_trn_raw.npy", "intercept_raw.npy",
             "fit.json",
             "null40_counts_raw.npy", "null40_maxima_raw.npy",
         }  # fmt: skip
@@ -84,7 +84,7 @@ def test_tables_say_what_the_arrays_say(inline_store):
             store.read_array(f"{fit['folder']}/pvalues_corrected_raw.npy"),
         )
         assert fit["mean_r"] == pytest.approx(cc.mean(), abs=1e-6)
-        predictions = store.read_array(f"{fit['folder']}/predictions_raw.npy")
+        predictions = store.read_array(f"{fit['folder']}/preds_val_raw.npy")
         assert predictions.shape == (600, 40)
 
 
@@ -291,8 +291,8 @@ def test_banded_fits(tiny_root, tmp_path):
         np.testing.assert_allclose(shares.sum(0), joint, atol=1e-5)
         gammas = store.read_array(f"{folder}/gammas_raw.npy")
         np.testing.assert_allclose(gammas.sum(0), 1)
-        parts = store.read_array(f"{folder}/predictions_bands_raw.npy")
-        whole = store.read_array(f"{folder}/predictions_raw.npy")
+        parts = store.read_array(f"{folder}/preds_val_bands_raw.npy")
+        whole = store.read_array(f"{folder}/preds_val_raw.npy")
         np.testing.assert_allclose(parts.sum(0), whole, atol=1e-4 * np.abs(whole).max())
         assert store.read_array(f"{folder}/pvalues_corrected_bands_raw.npy").shape == shares.shape
         rows = store.read_table(f"tables/bands/{fit['subject']}/{fit['fit']}.parquet")

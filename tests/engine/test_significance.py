@@ -53,8 +53,8 @@ def test_a_parametric_test_tells_p_of_every_voxel_and_band(tiny_root, tmp_path):
         )
     )  # fmt: skip
     measured = responses(tiny_root, "DM01")
-    joint = store.read_array(f"{fit['folder']}/predictions_raw.npy")
-    parts = store.read_array(f"{fit['folder']}/predictions_bands_raw.npy")
+    joint = store.read_array(f"{fit['folder']}/preds_val_raw.npy")
+    parts = store.read_array(f"{fit['folder']}/preds_val_bands_raw.npy")
     bands = table(store, fit, "bands")
     voxels = len(joint.T)
     tested = [(joint, table(store, fit))]
@@ -115,7 +115,7 @@ def test_intervals_are_those_of_series_of_drawn_blocks(tiny_root, bootstrapped, 
         lengths = [
             run.samples for run in open_dataset("drama2brain", str(tiny_root)).runs.valid("all")
         ]
-        joint = store.read_array(f"{fit['folder']}/predictions_raw.npy")
+        joint = store.read_array(f"{fit['folder']}/preds_val_raw.npy")
         scores = drawn_scores(joint, measured, lengths, 20, 2000, rng)
         low, high = np.quantile(scores, [0.05, 0.95], axis=0)
         rows = table(store, fit)

@@ -65,7 +65,7 @@ class Lab:
         (fit,) = [row for row in table if row["subject"] == "S1"]
         arrays = {
             name: store.read_array(f"{fit['folder']}/{name}_raw.npy")
-            for name in ("coef", "predictions", "intercept", "cc")
+            for name in ("coef", "preds_val", "intercept", "cc")
         }
         return fit, arrays, store.read_table(f"tables/voxels/S1/{fit['fit']}.parquet")
 
@@ -86,14 +86,14 @@ def test_a_sweep_with_a_solver_and_a_null_of_a_lab(lab):
     model = Ridge(alpha=ALPHA, fit_intercept=False).fit(x - centre, y)
     np.testing.assert_allclose(arrays["coef"], model.coef_.T, rtol=1e-4, atol=1e-5)
     expected = model.predict(held - centre)
-    np.testing.assert_allclose(arrays["predictions"], expected, atol=1e-4)
+    np.testing.assert_allclose(arrays["preds_val"], expected, atol=1e-4)
     np.testing.assert_allclose(arrays["intercept"], y.mean(0, dtype=float), atol=1e-9)
-    r = [pearsonr(a, b)[0] for a, b in zip(arrays["predictions"].T, measured.T, strict=True)]
+    r = [pearsonr(a, b)[0] for a, b in zip(arrays["preds_val"].T, measured.T, strict=True)]
     np.testing.assert_allclose(arrays["cc"], r, atol=1e-6)
     assert (table["alpha"].to_numpy() == ALPHA).all()
     assert '"solver": "fixed"' in (lab.out / fit["folder"] / "fit.json").read_text()
 
-    a, b = (s - s.mean(0, dtype=float) for s in (arrays["predictions"], measured))
+    a, b = (s - s.mean(0, dtype=float) for s in (arrays["preds_val"], measured))
     a, b = a / a.std(0), b / b.std(0)
     flips = [np.random.default_rng([SEED, n]).choice([-1, 1], (320, 1)) for n in range(40)]
     null = np.stack([(a * flip * b).mean(0) for flip in flips])
@@ -108,7 +108,7 @@ def test_a_sweep_with_a_formula_of_a_lab(lab):
     assert "null" not in lab.run("significance.test=student")
     _, arrays, table = lab.found()
     measured = lab.rows((5, 6))[1]
-    pairs = zip(arrays["predictions"].T.astype(float), measured.T.astype(float), strict=True)
+    pairs = zip(arrays["preds_val"].T.astype(float), measured.T.astype(float), strict=True)
     wanted = [pearsonr(a, b, alternative="greater").pvalue for a, b in pairs]
     np.testing.assert_allclose(table["p"].to_numpy(), wanted, rtol=1e-5, atol=1e-30)
 

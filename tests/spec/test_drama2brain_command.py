@@ -116,7 +116,7 @@ def test_the_verb_prints_a_sweep_that_leaves_the_old_files(tiny_root, tmp_path):
     )
     assert folder.name == "layer2"
     names = {path.name for path in folder.iterdir()}
-    arrays = ("cc", "cv_cc", "coef", "pvalues_corrected", "predictions")
+    arrays = ("cc", "cv_cc", "coef", "pvalues_corrected", "preds_val", "preds_trn")
     assert names >= {"dist_raw.png", *(f"{name}_raw.npy" for name in arrays)}
     done = subprocess.run(
         [sys.executable, "-m", "d2b_ray.cli", "from-drama2brain", "--subject_name", "DM01"],

@@ -74,8 +74,8 @@ def test_concat_and_the_other_arrays():
     place = FitPlace.of(PLACE | {"combine": "concat"})
     folder = FOLDER.replace("TR3_5s", "TR3_5s_concat")
     assert place.alphas == f"{folder}/alphas_raw.npy"
-    assert place.predictions == f"{folder}/predictions_raw.npy"
-    assert place.array("predictions_nested") == f"{folder}/predictions_nested_raw.npy"
+    assert place.predictions == f"{folder}/preds_val_raw.npy"
+    assert place.array("preds_trn") == f"{folder}/preds_trn_raw.npy"
 
 
 def test_a_dash_beside_the_slash_is_told_apart():
