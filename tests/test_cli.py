@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from problems import tiny_yaml, words_yaml
@@ -42,6 +43,14 @@ def test_plan_of_a_new_sweep(spec):
     counts = {kind: table[kind][1] for kind in ("extract", "design", "fit", "null", "commit")}
     assert counts == {"extract": "2", "design": "4", "fit": "8", "null": "16", "commit": "8"}
     assert not (spec.parent / "out").exists()  # looking changes nothing
+
+
+def test_a_shell_completes_verbs():
+    found = subprocess.run(
+        [Path(sys.executable).with_name("d2b-ray")], capture_output=True, text=True, check=False,
+        env=plain_environment(_D2B_RAY_COMPLETE="complete_bash", COMP_WORDS="d2b-ray pl", COMP_CWORD="1"),
+    )  # fmt: skip
+    assert found.stdout.split() == ["plan", "plot"], found.stderr
 
 
 def test_every_kind_of_unit_has_a_word_for_progress():

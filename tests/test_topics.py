@@ -58,4 +58,4 @@ def test_columns_faults_and_old_arguments():
 @pytest.mark.parametrize("topic", ["nothing", "Sweep"])
 def test_what_is_no_topic_is_refused(topic):
     found = CliRunner().invoke(app, ["help", topic])
-    assert "must be one of: sweep, columns" in str(found.exception)
+    assert "must be one of: sweep, models, significance" in str(found.exception)

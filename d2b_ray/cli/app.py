@@ -27,7 +27,7 @@ app = typer.Typer(
     name="d2b-ray",
     help="Brain encoding models: one YAML sweep becomes a grid of voxelwise fits on Ray.",
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )

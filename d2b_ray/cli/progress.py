@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TextIO
 
+from d2b_ray.cli.underway import Underway
 from d2b_ray.plan import KINDS, Kind
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ class PlainProgress:
         self.out = out or sys.stdout
         self.began = time.monotonic()
         self._last = self.began
+        self._underway = Underway()
 
     def message(self, line: str) -> None:
         """Write a line with the time since the start."""
@@ -85,6 +87,7 @@ class PlainProgress:
     def progressed(self, sweep_run: SweepRun) -> None:
         """Write how far the run is, if ten seconds have passed."""
         now = time.monotonic()
+        running = self._underway.look(sweep_run)
         if now - self._last < EVERY_S and not sweep_run.control.finished:
             return
         self._last = now
@@ -94,6 +97,8 @@ class PlainProgress:
         )
         left = sweep_run.seconds_left()
         ending = f"; about {clock(left)} left" if left is not None and left >= 1 else ""
+        words = self._underway.words(running, clock)
+        ending += f"; {words}" if words else ""
         self.message(phases + f"; {sweep_run.rate():.1f} units/s" + ending)
 
     def close(self) -> None:
@@ -113,6 +118,7 @@ class LiveProgress:
             TextColumn("{task.fields[note]}"),
         )
         self._tasks: dict[str, TaskID] = {}
+        self._underway = Underway()
         self._bars.start()
 
     def message(self, line: str) -> None:
@@ -126,16 +132,22 @@ class LiveProgress:
         note = f"{sweep_run.rate():.1f} units/s"
         if left is not None and left >= 1:
             note += f", about {clock(left)} left"
+        running = self._underway.look(sweep_run)
         for kind, count in found.items():
+            begun = sum(work.share for work in running if work.kind == kind)
             if kind not in self._tasks:
                 self._tasks[kind] = self._bars.add_task(PHASES[kind], total=count.total, note="")
             bad = f"{count.bad} failed or skipped" if count.bad else ""
             self._bars.update(
-                self._tasks[kind], completed=count.done + count.bad, total=count.total, note=bad
+                self._tasks[kind],
+                completed=min(count.done + count.bad + begun, count.total),
+                total=count.total,
+                note=bad,
             )
         if found:
             last = self._tasks[list(found)[-1]]
-            self._bars.update(last, note=note)
+            words = self._underway.words(running, clock)
+            self._bars.update(last, note=f"{note}; {words}" if words else note)
 
     def close(self) -> None:
         """Leave the terminal as it was."""

@@ -155,10 +155,12 @@ def import_features(
 def help_(
     topic: Annotated[
         str | None,
-        typer.Argument(help="sweep, columns, faults or drama2brain.", show_default=False),
+        typer.Argument(
+            help="sweep, models, significance, columns, faults or drama2brain.", show_default=False
+        ),
     ] = None,
 ) -> None:
-    """Tell all keys of a sweep, columns of tables, faults, arguments of drama2brain."""
+    """Tell all keys of a sweep, models, tests, columns of tables, faults, arguments of drama2brain."""
     from d2b_ray.cli.topics import show_topic
 
     show_topic(topic)

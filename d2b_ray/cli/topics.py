@@ -6,6 +6,7 @@ import ast
 import inspect
 import textwrap
 from functools import cache
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any, get_args
 
 import typer
@@ -26,7 +27,7 @@ def show_topic(name: str | None) -> None:
     """Print a topic, or which there are."""
     if name is None:
         for topic, make in TOPICS.items():
-            typer.echo(f"{topic:12}{(make.__doc__ or '').splitlines()[0]}")
+            typer.echo(f"{topic:14}{(make.__doc__ or '').splitlines()[0]}")
         typer.echo("\nd2b-ray help TOPIC, such as: d2b-ray help sweep")
         return
     if name not in TOPICS:
@@ -97,8 +98,24 @@ def _drama2brain() -> Iterator[str]:
     yield from ("", "`d2b-ray from-drama2brain ...` prints the sweep of such a command line.")
 
 
+def _guide(name: str) -> Iterator[str]:
+    text = (files("d2b_ray.cli") / "guides" / f"{name}.md").read_text(encoding="utf-8")
+    yield from text.splitlines()
+
+
+def _models() -> Iterator[str]:
+    """Modalities with their options, models, captions, words, media, features that lie ready."""
+    yield from _guide("models")
+
+
+def _significance() -> Iterator[str]:
+    """Tests, nulls, blocks, intervals, ceilings, comparisons: what they do and rest on."""
+    yield from _guide("significance")
+
+
 TOPICS: dict[str, Callable[[], Iterator[str]]] = {
-    "sweep": _sweep, "columns": _columns, "faults": _faults, "drama2brain": _drama2brain,
+    "sweep": _sweep, "models": _models, "significance": _significance, "columns": _columns,
+    "faults": _faults, "drama2brain": _drama2brain,
 }  # fmt: skip
 
 

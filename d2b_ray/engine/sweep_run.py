@@ -202,7 +202,7 @@ class SweepRun:
 
     def workers(self, count: int, gpus: int, *, asked: bool = False) -> None:
         """A cluster stands ready; or so many workers are `asked` of it, and more as they come."""
-        self.throughput.workers = max(1, count)
+        self.throughput.workers, self.throughput.gpus = max(1, count), gpus
         of_these = f", {gpus} with a GPU" if gpus else ""
         grows = "the cluster grows as work needs it: first " if asked else ""
         self.observer.message(f"{grows}{count} workers{of_these}")

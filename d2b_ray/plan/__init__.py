@@ -8,6 +8,7 @@ from d2b_ray.plan.estimate import (
     Rates,
     estimate,
     reading_seconds,
+    unit_seconds,
 )
 from d2b_ray.plan.expand import feature_units, make_plan
 from d2b_ray.plan.extraction import inputs_of_set, missing_layers, model_input, readings
@@ -61,5 +62,6 @@ __all__ = [
     "text_choice",
     "text_shards",
     "unit_key",
+    "unit_seconds",
     "value_bytes",
 ]

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from d2b_ray import __version__
-from d2b_ray.errors import SpecError, StoreError
+from d2b_ray.errors import DataError, SpecError, StoreError
 from d2b_ray.report.analyses import (
     best_generalisation,
     component_rows,
     generalisation_rows,
     moment_rows,
 )
+from d2b_ray.report.brains import brain_picture
 from d2b_ray.report.columns import (
     COMPARISONS,
     GENERALISATION,
@@ -36,9 +37,8 @@ from d2b_ray.report.figures import (
     layer_curves,
     level_map,
     region_dots,
-    volume_mosaic,
 )
-from d2b_ray.report.maps import map_values, read_space, volume_of
+from d2b_ray.report.maps import map_values, read_space
 from d2b_ray.report.methods import methods
 from d2b_ray.report.overview import (
     band_shares,
@@ -47,9 +47,10 @@ from d2b_ray.report.overview import (
     layer_profiles,
     region_scores,
 )
-from d2b_ray.report.page import page
+from d2b_ray.report.page import Brain, page
 from d2b_ray.report.tables import fits_table, timings_table
 from d2b_ray.report.top_voxels import best_rows, paired_rows, top_rows
+from d2b_ray.report.turnable import turnable
 from d2b_ray.spec import parse
 from d2b_ray.store import Layout, Ledger
 from d2b_ray.store.formats import json_from_bytes
@@ -88,10 +89,10 @@ def gather(
     comparisons = _read_all(store, compared, "key", "fits", "rois", "subject")
     contrasts = comparison_rows(comparisons, [s["fit"] for s in summaries])
     written: dict[str, Written] = {}
+    records = _records(store, [p for p in units if Layout.parse_record(p)])
+    records.sort(key=lambda record: (record["started"], record["key"]))
     if tables:
-        records = _records(store, [p for p in units if Layout.parse_record(p)])
         written[Layout.FITS] = store.write_table(Layout.FITS, fits_table(summaries))
-        records.sort(key=lambda record: (record["started"], record["key"]))
         if contrasts:
             table = table_of(COMPARISONS, contrasts)
             written[Layout.COMPARISONS] = store.write_table(Layout.COMPARISONS, table)
@@ -117,14 +118,14 @@ def gather(
         else methods(sweep.model_dump(mode="json"), fits, __version__)
     )
     brains = _brains(store, fits)
-    for path, (content, _) in brains.items():
-        written[path] = store.write_bytes(path, content)
+    for path, brain in brains.items():
+        written[path] = store.write_bytes(path, brain.picture)
     html = page(
         fits, failures, contrasts, drawn=drawn, methods=told, name=_name(store), top_tests=tests,
         figures={name: content for name, (content, _) in figures.items()},
         variants=max((row["variants"] for row in figures.get("layers", (b"", []))[1]), default=1),
-        brains=[(content, words) for content, words in brains.values()],
-        generalised=best_generalisation(generalised), moments=moments,
+        brains=list(brains.values()),
+        generalised=best_generalisation(generalised), moments=moments, records=records,
     )  # fmt: skip
     written[Layout.REPORT] = store.write_bytes(Layout.REPORT, html.encode())
     return written
@@ -154,8 +155,8 @@ def _analyses(
     return generalised, components, moments
 
 
-def _brains(store: Store, fits: Sequence[Mapping[str, Any]]) -> dict[str, tuple[bytes, str]]:
-    """Path -> picture and caption of the best fit of each subject by cv_r, where it lies in a volume."""
+def _brains(store: Store, fits: Sequence[Mapping[str, Any]]) -> dict[str, Brain]:
+    """Path -> the best fit of each subject by cv_r as a picture, where it is known where voxels lie."""
     best: dict[str, Mapping[str, Any]] = {}
     for fit in sorted(fits, key=lambda one: (-one["mean_cv_r"], one["folder"])):
         best.setdefault(fit["subject"], fit)
@@ -164,14 +165,16 @@ def _brains(store: Store, fits: Sequence[Mapping[str, Any]]) -> dict[str, tuple[
         path = Layout.voxels(subject, fit["fit"])
         if not (store.exists(path) and store.exists(Layout.space(subject))):
             continue
-        space = read_space(store, subject)
-        if not len(space["shape"]):
-            continue
         words = " ".join(dict.fromkeys(str(fit[n]) for n in ("annotation", "model") if fit[n]))
         layer = f" layer {fit['layer']}" if fit["layer"] else ""
         caption = f"{subject}: r of {words}{layer}, the fit of the highest mean cv_r"
-        picture = volume_mosaic(volume_of(map_values(store, fit, "r"), space), caption)
-        found[Layout.brain(subject)] = (picture, caption)
+        values, space = map_values(store, fit, "r"), read_space(store, subject)
+        try:
+            picture = brain_picture(values, space, caption)
+        except DataError as error:  # parcels without a volume, surfaces of another mesh, no nilearn
+            log.info("no picture of %s: %s", subject, error)
+            continue
+        found[Layout.brain(subject)] = Brain(picture, caption, turnable(values, space, subject))
     return found
 
 

@@ -8,21 +8,30 @@ from __future__ import annotations
 from base64 import b64encode
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
+from d2b_ray.report.costs import cost_rows, when_and_where
 from d2b_ray.report.notes import notes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
-__all__ = ["page"]
+__all__ = ["Brain", "page"]
 
 FEW_FITS = 20  # that are read at a glance
 MOST_CONTRASTS = 300  # more would not be read; all are in the table
+
+
+class Brain(NamedTuple):
+    """A map: PNG, what it shows, and an HTML document to walk through it, if there is one."""
+
+    picture: bytes
+    caption: str
+    document: str | None
 
 
 @cache
@@ -45,15 +54,17 @@ def page(
     figures: Mapping[str, bytes] | None = None,
     variants: int = 1,
     methods: Sequence[str] = (),
-    brains: Sequence[tuple[bytes, str]] = (),
+    brains: Sequence[Brain] = (),
     generalised: Sequence[Mapping[str, Any]] = (),
     moments: Sequence[Mapping[str, Any]] = (),
+    records: Sequence[Mapping[str, Any]] = (),
 ) -> str:
     """HTML of the report. `fits` rows of fits.parquet; `failures` what was stored of failed units;
     `contrasts` rows of comparisons.parquet; `drawn` keys of fits that have a histogram; `name` of the sweep;
     `figures` name -> SVG; `variants` most fits that one line of the profiles was chosen of; `methods`
-    sentences; `brains` PNG and caption of maps; `top_tests` rows of top_voxels_tests.parquet;
-    `generalised` rows of generalisation.parquet, `moments` of weights_pca_moments.parquet.
+    sentences; `brains` maps; `top_tests` rows of top_voxels_tests.parquet;
+    `generalised` rows of generalisation.parquet, `moments` of weights_pca_moments.parquet;
+    `records` of units, for what it cost.
     """
     over_subjects = [row for row in contrasts if row["subject"] is None]
     shown = (over_subjects or list(contrasts))[:MOST_CONTRASTS]
@@ -73,7 +84,9 @@ def page(
         methods=methods,
         generalised=generalised[:MOST_CONTRASTS],
         moments=moments[:MOST_CONTRASTS],
-        brains=[(_data_uri(png, "image/png"), words) for png, words in brains],
+        ran=when_and_where(records),
+        costs=cost_rows(records)[:MOST_CONTRASTS],
+        brains=[(_data_uri(b.picture, "image/png"), b.caption, b.document) for b in brains],
         subjects=sorted({fit["subject"] for fit in fits}),
         models=sorted({fit["model"] for fit in fits}),
         annotations=sorted({fit["annotation"] for fit in fits}),

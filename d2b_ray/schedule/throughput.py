@@ -16,13 +16,16 @@ __all__ = ["Throughput"]
 
 
 class Throughput:
-    """Units ended and their seconds, by kind; `workers` that share what is left. `clock` tells seconds."""
+    """Units ended and their seconds, by kind; `workers` that share what is left, `gpus` of these with one.
+
+    `clock` tells seconds.
+    """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self.began = clock()
         self.executed: dict[str, int] = {}
-        self.workers = 1
+        self.workers, self.gpus = 1, 0
         self._seconds: dict[str, float] = {}
 
     def ended(self, kind: str, seconds: float) -> None:

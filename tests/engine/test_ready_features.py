@@ -15,7 +15,7 @@ from d2b_ray.errors import D2BError
 from d2b_ray.spec import parse
 from d2b_ray.store import Layout
 
-README = (Path(__file__).resolve().parents[2] / "README.md").read_text()
+GUIDE = (Path(__file__).resolve().parents[2] / "d2b_ray/cli/guides/models.md").read_text()
 SWEEP = """
 name: own
 dataset: {{layout: drama2brain, root: {root}, subjects: [DM01]}}
@@ -61,7 +61,7 @@ def save(root, features, folder=FOLDER):
 
 def test_a_tree_of_features_is_read_as_it_is(root, features):
     folder = root / "stim_features/semantic/story_cw1_avgToken_ALL/my-features/layer1"
-    assert str(folder).removeprefix(f"{root}/") in README.replace("<model>", "my-features")
+    assert str(folder).removeprefix(f"{root}/") in GUIDE.replace("<model>", "my-features")
     folder.mkdir(parents=True)
     for run, rows in features.items():
         np.save(folder / f"{run}.npy", rows)
