@@ -168,7 +168,7 @@ def region_dots(scores: Sequence[Mapping[str, Any]]) -> bytes:
     axes.grid(axis="y", color="#eeeeee")
     axes.axvline(0, color="#999999", linewidth=0.6)
     axes.set_xlabel("mean r over the region's voxels, fit of the best CV score there")
-    axes.legend(frameon=False, fontsize=8, loc="lower right")
+    axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return _svg(figure)
 
 
@@ -194,7 +194,7 @@ def band_bars(shares: Sequence[Mapping[str, Any]]) -> bytes:
     axes.invert_yaxis()
     axes.axvline(0, color="#999999", linewidth=0.6)
     axes.set_xlabel("share of each band in the mean r (product measure)")
-    axes.legend(frameon=False, fontsize=8, loc="lower right")
+    axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return _svg(figure)
 
 
@@ -249,7 +249,8 @@ def volume_mosaic(volume: Array, title: str) -> bytes:
     colours = colormaps["RdBu_r"].with_extremes(bad="#dddddd")  # 0 is white
     figure = Figure(figsize=(1.5 * columns + 1, 1.6 * rows + 0.5))
     panels = figure.subplots(rows, columns, squeeze=False)
-    figure.subplots_adjust(0.01, 0.02, 0.88, 0.86, 0.05, 0.15)
+    head = 0.45 / figure.get_size_inches()[1]  # of the title, in inches whatever the rows
+    figure.subplots_adjust(0.01, 0.02, 0.88, 1 - head, 0.05, 0.15)
     for axes in panels.flat:
         axes.set_axis_off()
     for axes, k in zip(panels.flat, shown, strict=False):
