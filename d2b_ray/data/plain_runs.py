@@ -109,8 +109,8 @@ def _run(
     tr = _number(path, number, row, "tr_s", tr_s or told.tr_s or 0, whole=False, least=0)
     if not tr:
         raise DataError(
-            f"{path}:{number}: the TR of run {name} is not known; say dataset.tr_s, or give the table a "
-            "column tr_s (seconds)"
+            f"{path}:{number}: the TR of run {name} is not known; say dataset.tr_s (init: --tr), or give "
+            "the table a column tr_s (seconds)"
         )
     if told.tr_s is not None and abs(told.tr_s - tr) > 1e-3 * tr:
         raise DataError(

@@ -56,6 +56,11 @@ def read_rows(path: Path) -> tuple[tuple[str, ...], list[tuple[int, dict[str, st
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
+        if isinstance(error, FileNotFoundError):
+            raise DataError(
+                f"{path}: there is no run table; `d2b-ray data init {path.parent}` writes one of the runs "
+                "that are there, to be edited"
+            ) from error
         raise DataError(f"{path}: the run table cannot be read ({error.strerror})") from error
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: the run table cannot be read; it must be UTF-8") from error

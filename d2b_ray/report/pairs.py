@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["pair_rows"]
 
+DELAYS = ("delay_start_s", "delay_end_s")  # two columns of one thing
+
 
 def pair_rows(
     fits: Sequence[Mapping[str, Any]],
@@ -31,15 +33,21 @@ def pair_rows(
 ) -> list[dict[str, Any]]:
     """Rows as in comparisons.parquet of fits that agree in all but `by`, which is `sides` of them.
 
-    `read(fit)` is the fit's table of voxels; means are over the voxels that both fits have a score of.
+    Fits that differ in one end of the delays may differ in the other too. `read(fit)` is the fit's table of
+    voxels; means are over the voxels that both fits have a score of.
     SpecError for a `by` that fits are not told apart by, and where no two fits are a pair.
     """
     if by not in PLACE:
         raise SpecError(f"{by!r}: fits are compared by {', '.join(PLACE)}")
-    rest = [name for name in PLACE if name != by]
+    rest = [name for name in PLACE if name != by and not {name, by} <= set(DELAYS)]
     pairs: dict[tuple[str, ...], dict[str, Mapping[str, Any]]] = defaultdict(dict)
     for fit in fits:
-        pairs[(*(words(fit[name]) for name in rest), fit["subject"])][words(fit[by])] = fit
+        one = pairs[(*(words(fit[name]) for name in rest), fit["subject"])]
+        if words(fit[by]) in one:  # delays that begin alike and end apart
+            raise SpecError(
+                f"several fits have {by} {words(fit[by])} and agree in all else: say {DELAYS}"
+            )
+        one[words(fit[by])] = fit
     first, second = (words(side) for side in sides)
     varying = [n for n, name in enumerate(rest) if len({key[n] for key in pairs}) > 1]
     summaries = []

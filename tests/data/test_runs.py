@@ -206,7 +206,7 @@ def test_tables_that_are_empty_absent_or_no_text_are_told_by_file(tmp_path):
     binary.write_bytes(b"\xff\xfe\x00\x80")
     for path, told in [
         (write(tmp_path / "empty.csv"), "the run table is empty"),
-        (absent, "the run table cannot be read"),
+        (absent, "there is no run table; `d2b-ray data init "),
         (binary, "the run table cannot be read"),
     ]:
         with pytest.raises(DataError) as error:

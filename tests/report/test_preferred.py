@@ -10,6 +10,8 @@ from scipy import stats
 
 import d2b_ray
 from d2b_ray.errors import DataError, SpecError
+from d2b_ray.report.columns import PLACE
+from d2b_ray.report.pairs import pair_rows
 from d2b_ray.report.preferred import preferred_rows
 
 
@@ -96,6 +98,22 @@ def test_layers_are_paired_where_they_are_not_chosen(results):
 def test_a_wrong_question_is_one_line(results, ask, words):
     with pytest.raises(SpecError, match=words):
         ask(results)
+
+
+def delayed(start, end, key):
+    """A row of the table of fits."""
+    row = {"fit": key, "subject": "S", "delay_start_s": start, "delay_end_s": end}
+    return {**dict.fromkeys(PLACE), **row}
+
+
+def test_fits_of_other_delays_are_a_pair_though_both_ends_differ():
+    table = pa.table({"r": [0.5, 0.25], "roi": [None, None]})
+    fits = [delayed(2.0, 2.0, "a"), delayed(4.0, 4.0, "b")]
+    (row,) = pair_rows(fits, lambda fit: table, "delay_start_s", (4.0, 2.0), str)
+    assert (row["first_fit"], row["second_fit"], row["difference"]) == ("b", "a", 0)
+    more = [*fits, delayed(2.0, 6.0, "c")]
+    with pytest.raises(SpecError, match=r"several fits have delay_start_s 2\.0 .*delay_end_s"):
+        pair_rows(more, lambda fit: table, "delay_start_s", (4.0, 2.0), str)
 
 
 def test_the_page(results, common_store, tmp_path):
