@@ -11,8 +11,10 @@ from itertools import product
 
 import numpy as np
 import pytest
+from problems import Quiet, banded_sweep, common_sweep
 from report_cases import place_of, summary
 
+from d2b_ray.engine.session import run_sweep
 from d2b_ray.report.gather import gather
 from d2b_ray.store import Layout, Store
 
@@ -44,6 +46,24 @@ box.dispatchEvent(new Event("input", {bubbles: true}));
 await wait(600);
 told.found = document.querySelector(".dt-info").textContent;
 told.rows = [...new Set(cells(1))];
+told.wide = document.documentElement.scrollWidth > window.innerWidth;
+told.asked = performance.getEntriesByType("resource").map((entry) => entry.name.slice(0, 40));
+const out = document.createElement("pre");
+out.id = "told";
+out.textContent = JSON.stringify(told);
+document.body.append(out);
+</script>
+"""
+HEADINGS = """
+<script type="module">
+await new Promise((done) => setTimeout(done, 500));
+for (const one of document.querySelectorAll("details")) one.open = true;
+await new Promise((done) => setTimeout(done, 2000));
+const told = {errors: window.errors};
+told.headings = [...document.querySelectorAll("h2")].map((one) => one.textContent);
+told.pictures = [...document.querySelectorAll("figure > img")].map((one) => one.naturalWidth);
+told.walks = document.querySelectorAll("iframe").length;
+told.means = [...document.querySelectorAll("#fits tbody tr")].map((row) => row.cells[8].textContent);
 told.wide = document.documentElement.scrollWidth > window.innerWidth;
 told.asked = performance.getEntriesByType("resource").map((entry) => entry.name.slice(0, 40));
 const out = document.createElement("pre");
@@ -91,28 +111,80 @@ def test_a_page_of_thousands_of_fits_is_small_and_whole(report):
     assert text.count("<svg") == 3
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium")
-@pytest.mark.parametrize("width", [360, 1600])
-def test_the_table_sorts_and_searches_in_a_browser(report, tmp_path, width):
-    text = report.read_text().replace("<head>", f"<head>{ERRORS}", 1)
-    page = report.parent / f"probed{width}.html"
-    page.write_text(text.replace("</body>", f"{PROBE}</body>"))
+def looked_at(page, probe, width, tmp_path):
+    """What `probe` tells of a page in a browser; errors of scripts come with it."""
+    text = page.read_text().replace("<head>", f"<head>{ERRORS}", 1)
+    probed = page.parent / f"probed{width}.html"
+    probed.write_text(text.replace("</body>", f"{probe}</body>"))
     done = subprocess.run(
         [
             CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync",
             "--disable-background-networking", "--disable-component-update", f"--user-data-dir={tmp_path}",
-            f"--window-size={width},2000", "--virtual-time-budget=60000", "--dump-dom", page.as_uri(),
+            f"--window-size={width},2000", "--virtual-time-budget=60000", "--dump-dom", probed.as_uri(),
         ],
         capture_output=True, text=True, check=False, timeout=600,
         env={**os.environ, "HOME": str(tmp_path)},
     )  # fmt: skip
+    probed.unlink()
     match = re.search(r'<pre id="told">(.*?)</pre>', done.stdout, re.DOTALL)
     assert match, done.stderr[-2000:]
-    told = json.loads(match[1].replace("&amp;", "&"))
+    told = json.loads(match[1].replace("&amp;", "&").replace("&gt;", ">").replace("&lt;", "<"))
     assert told["errors"] == []
+    assert not told["wide"]  # nothing but tables and figures is scrolled
+    assert all(name.startswith(("data:", "file:", "about:")) for name in told["asked"])
+    return told
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium")
+@pytest.mark.parametrize("width", [360, 1600])
+def test_the_table_sorts_and_searches_in_a_browser(report, tmp_path, width):
+    told = looked_at(report, PROBE, width, tmp_path)
     assert told["shown"] == 25
     assert told["layers"] == ["1"] * 5
     assert told["found"].startswith("Showing 1 to 25 of 25 entries")
     assert told["rows"] == ["story"]
-    assert not told["wide"]  # nothing but the table itself is scrolled
-    assert all(name.startswith(("data:", "file:")) for name in told["asked"])
+
+
+@pytest.fixture(scope="module")
+def pages(common_root, tiny_root, tmp_path_factory):
+    """Pages of ridge fits with all that is made of them, and of banded ones."""
+    folder = tmp_path_factory.mktemp("pages")
+    more = (
+        "generalise={subjects: true}",
+        "weights_pca={top_voxels: 10}",
+        "output.save=[scores,coef]",
+    )
+    sweeps = {
+        "ridge": common_sweep(common_root, folder / "ridge", *more, "summary={top_voxels: 9}"),
+        "banded": banded_sweep(tiny_root, folder / "banded", more=", refine: 0"),
+    }
+    for sweep in sweeps.values():
+        assert run_sweep(sweep, Quiet(), engine="inline").ok
+    return folder
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium")
+@pytest.mark.parametrize("width", [360, 1600])
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        (
+            "ridge",
+            (
+                "Methods",
+                "Where in the brain?",
+                "Is it better?",
+                "Does it generalise?",
+                "What did it cost?",
+            ),
+        ),
+        ("banded", ("Methods", "How much of it is each band's?", "What did it cost?")),
+    ],
+)
+def test_a_page_stands_in_a_browser_as_its_tables_say(pages, tmp_path, name, wanted, width):
+    root = pages / name
+    told = looked_at(root / Layout.REPORT, HEADINGS, width, tmp_path)
+    assert set(wanted) <= set(told["headings"])
+    assert told["walks"] == (len(told["pictures"]) if name == "ridge" else told["walks"])
+    fits = Store(str(root)).read_table(Layout.FITS).to_pylist()
+    assert sorted(told["means"]) == sorted(f"{fit['mean_r']:.4f}" for fit in fits)
