@@ -12,12 +12,12 @@ import json
 import platform
 import shutil
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
 import torch
 import transformers
+from turns import in_turns, timed
 
 from d2b_ray.catalog import MODALITIES
 from d2b_ray.features import resolve
@@ -102,17 +102,6 @@ def gemm_floor(model, rows: list[list[str]]) -> float:
     return float(operations / (2 * left.shape[0] * width * inner / best))
 
 
-def timed(act) -> tuple[object, float]:
-    """What `act` returns, and its seconds."""
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-    began = time.perf_counter()
-    made = act()
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-    return made, time.perf_counter() - began
-
-
 def fast_bfloat16() -> bool:
     """Whether the processor multiplies bfloat16 itself (AMX or AVX512)."""
     info = Path("/proc/cpuinfo")
@@ -141,14 +130,12 @@ def main() -> None:
         plain = transformers.AutoModel.from_pretrained(source.location).to(wanted.device).eval()
         old_way(plain, model.tokenizer, rows[:10])  # threads and libraries are warm for both
         our_way(model, rows[:10], wanted.batch_tokens)
-        ours, seconds = min(
-            (timed(lambda: our_way(model, rows, wanted.batch_tokens)) for _ in range(REPEATS)),
-            key=lambda run: run[1],
+        ours, theirs, figures = in_turns(
+            lambda: our_way(model, rows, wanted.batch_tokens),
+            lambda: old_way(plain, model.tokenizer, rows),
+            device=wanted.device,
         )
-        theirs, old_seconds = min(
-            (timed(lambda: old_way(plain, model.tokenizer, rows)) for _ in range(2)),
-            key=lambda run: run[1],
-        )
+        seconds = figures["seconds"]
         floor = gemm_floor(model, rows)
         half = None
         if wanted.device != "cpu" or fast_bfloat16():
@@ -162,9 +149,8 @@ def main() -> None:
             {
                 "bench": "extract",
                 "shape": vars(wanted),
-                "seconds": round(seconds, 3),
-                "old_seconds": round(old_seconds, 3),
-                "ratio": round(old_seconds / seconds, 1),
+                **figures,
+                "peer": "a forward pass a second and annotator",
                 "forwards_old": wanted.seconds * wanted.annotators,
                 "distinct_texts": len({text for row in rows for text in row}),
                 "max_difference": float(np.abs(ours - theirs).max()),

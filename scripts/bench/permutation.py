@@ -12,12 +12,14 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from statistics import median
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import torch
 from himalaya.backend import set_backend
 from himalaya.scoring import correlation_score
+from turns import product_rates, spread
 
 from d2b_ray.significance import block_null, block_orders, row_orders
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from multiprocessing.synchronize import Barrier
 
+Seconds = TypeVar("Seconds", float, list[float])
 REFERENCE = 20  # permutations that himalaya is timed on: its time is proportional to their number
 ORDER = 2048  # of the matrices that the peak is measured with
 _together: Barrier | None = None
@@ -37,8 +40,8 @@ def series(samples: int, voxels: int, seed: int) -> tuple[np.ndarray, np.ndarray
     return response + 5 * rng.standard_normal((samples, voxels), np.float32), response
 
 
-def ours(shape: tuple[int, int, int, int], seed: int = 0) -> float:
-    """Median seconds of all permutations, two seconds long; everything that a null unit does is in them."""
+def ours(shape: tuple[int, int, int, int], seed: int = 0) -> list[float]:
+    """Seconds of all permutations, five times at least, for two seconds; all of a null unit is in them."""
     samples, voxels, permutations, block = shape
     prediction, response = series(samples, voxels, seed)
     options = {"start": 0, "seed": 1, "block_trs": block}
@@ -46,11 +49,11 @@ def ours(shape: tuple[int, int, int, int], seed: int = 0) -> float:
     if _together is not None:
         _together.wait()
     taken: list[float] = []
-    while sum(taken) < 2 or len(taken) < 3:
+    while sum(taken) < 2 or len(taken) < 5:
         began = time.perf_counter()
         block_null(prediction, response, stop=permutations, **options)
         taken.append(time.perf_counter() - began)
-    return float(np.median(taken))
+    return taken
 
 
 def begin_together(barrier: Barrier) -> None:
@@ -60,8 +63,10 @@ def begin_together(barrier: Barrier) -> None:
 
 
 def workers(
-    act: Callable[[tuple[int, int, int, int], int], float], shape: tuple[int, int, int, int], n: int
-) -> list[float]:
+    act: Callable[[tuple[int, int, int, int], int], Seconds],
+    shape: tuple[int, int, int, int],
+    n: int,
+) -> list[Seconds]:
     """Seconds of `act` in each of n processes at the same time."""
     barrier = multiprocessing.Barrier(n)
     with ProcessPoolExecutor(n, initializer=begin_together, initargs=(barrier,)) as pool:
@@ -147,7 +152,9 @@ def main() -> None:
         return
     shape = (wanted.samples, wanted.voxels, wanted.permutations, wanted.block)
     torch.set_num_threads(1)
-    (seconds,) = workers(ours, shape, 1)
+    before = product_rates()
+    (taken,) = workers(ours, shape, 1)
+    seconds = median(taken)
     reference, backend = himalaya_seconds(shape)
     both = workers(ours, shape, 2)
     (alone,) = workers(product, shape, 1)
@@ -163,14 +170,15 @@ def main() -> None:
                 "bench": "permutation",
                 "machine": platform.machine(),
                 "shape": vars(wanted),
-                "seconds": round(seconds, 3),
+                **spread(taken),
+                "gflops": [before, product_rates()],
                 "voxel_permutations_per_second": round(rate),
-                "himalaya_seconds": round(reference * wanted.permutations, 1),
-                "himalaya_backend": backend,
-                "himalaya_timed_permutations": REFERENCE,
+                "peer_seconds": round(reference * wanted.permutations, 1),
+                "peer": f"himalaya, {backend}",
+                "peer_timed_permutations": REFERENCE,
                 "ratio": round(reference * wanted.permutations / seconds, 1),
                 "share_of_peak": round(rate * wanted.samples / peak, 3),
-                "two_workers": round(2 * seconds / max(both), 2),
+                "two_workers": round(2 * seconds / max(map(median, both)), 2),
                 "two_matrix_products": round(2 * alone / max(workers(product, shape, 2)), 2),
                 "four_tasks_over_one": round(four, 3),
                 "extra_memory_over_input": round(extra, 3),

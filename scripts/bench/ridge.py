@@ -7,13 +7,18 @@ import json
 import platform
 import resource
 import time
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from turns import in_turns
 
 from d2b_ray.encoding import factorize
 from d2b_ray.encoding.fit import solve
 from d2b_ray.encoding.outcome import as_array
+
+if TYPE_CHECKING:
+    from d2b_ray.catalog.solvers import Solution
 
 SUBJECTS = 6
 
@@ -122,22 +127,24 @@ def main() -> None:
     x, y, groups = problem(wanted.n, wanted.p, wanted.voxels, wanted.folds)
     alphas = np.logspace(-12, 12, wanted.alphas)
 
-    def timed(solver: str, voxels: int) -> tuple[object, float]:
-        began = time.perf_counter()
-        found, _ = solve(
+    measured = wanted.reference_voxels or wanted.voxels
+
+    def found_by(solver: str, voxels: int) -> Solution:
+        return solve(
             x, y[:, :voxels], groups, factorization=None, alphas=alphas, solver=solver,
             device=wanted.device, memory_budget_bytes=wanted.budget_mb * 10**6,
-        )  # fmt: skip
-        return found, time.perf_counter() - began
+        )[0]  # fmt: skip
 
-    timed(wanted.solver, 256)  # threads and libraries are warm for both
-    runs = [timed(wanted.solver, wanted.voxels) for _ in range(3)]
-    mine, seconds = min(runs, key=lambda run: run[1])
+    found_by(wanted.solver, 256)  # threads and libraries are warm for both
+    mine, theirs, figures = in_turns(
+        lambda: found_by(wanted.solver, wanted.voxels),
+        lambda: found_by("himalaya", measured),
+        device=wanted.device,
+    )
+    seconds = figures["seconds"]
     six = six_subjects(x, y, groups, alphas, wanted)
     floor = gemm_floor(wanted)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    measured = wanted.reference_voxels or wanted.voxels
-    theirs, reference = timed("himalaya", measured)
     exact = exact_cv_scores(x, y[:, : wanted.exact_voxels], groups, alphas)
     same = np.isclose(mine.alpha[:measured], theirs.alpha, rtol=1e-3, atol=0)
     difference = np.abs(mine.cv_r[:measured] - theirs.cv_r)
@@ -150,9 +157,8 @@ def main() -> None:
             {
                 "bench": wanted.solver,
                 "shape": vars(wanted),
-                "seconds": round(seconds, 3),
-                "himalaya_seconds": round(reference, 3),
-                "ratio": round(reference / seconds, 1),
+                **figures,
+                "peer": "himalaya",
                 "alphas_equal": round(float(same.mean()), 6),
                 "alphas_equal_or_tied": round(float((same | tied).mean()), 6),
                 "cv_score_max_difference": float(difference.max()),
