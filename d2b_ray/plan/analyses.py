@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from d2b_ray.errors import PlanError
+from d2b_ray.plan.axes import used_blocks
 from d2b_ray.plan.keys import canonical, unit_key
 from d2b_ray.plan.units import Unit
 
@@ -25,6 +26,11 @@ def generalise_units(sweep: Sweep, commits: Sequence[Unit], world: World) -> dic
     subjects = list(dict.fromkeys(str(unit.subject) for unit in commits))
     if wanted.subjects:
         _check_spaces(subjects, world)
+        if own := sorted({block.modality for block in used_blocks(sweep) if block.personal}):
+            raise PlanError(
+                f"generalise.subjects: features of modality {own[0]} are each subject's own, so that a "
+                "model says nothing of another subject; must be false"
+            )
     found = {}
     for commit in commits:
         others = [s for s in subjects if s != commit.subject] if wanted.subjects else []

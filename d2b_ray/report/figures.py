@@ -24,6 +24,7 @@ DPI = 110
 MOST_SLICES = 18
 MOST_PANELS = 12
 MOST_LETTERS = 28  # of a name in a figure; the numbers beside it have all of it
+LEAST = 3  # subjects of an interval of their mean
 MOST_REGIONS = 40  # more would not be read; all are in the tables
 PALETTE = ("#3366aa", "#cc6633", "#449966", "#aa4477", "#887722", "#555555", "#22aabb", "#dd4444")
 
@@ -72,8 +73,9 @@ def layer_curves(profiles: Sequence[Mapping[str, Any]]) -> bytes:
                 )
             middle = _mean_line(lines)
             if middle:
-                line = zip(*middle, strict=True)
-                axes.plot(*line, color=colour, linewidth=2, label=short(model))
+                layers, means, widths = (np.array(one) for one in zip(*middle, strict=True))
+                axes.plot(layers, means, color=colour, linewidth=2, label=short(model))
+                axes.fill_between(layers, means - widths, means + widths, color=colour, alpha=0.12)
         axes.set_title(short(name), fontsize=9)
         axes.axhline(0, color="#999999", linewidth=0.6)
         axes.set_xlabel("layer")
@@ -98,11 +100,24 @@ def _lines(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[tuple[int, float
     return found
 
 
-def _mean_line(lines: Mapping[str, Sequence[tuple[int, float]]]) -> list[tuple[int, float]]:
-    """The mean over subjects at layers that all of them have."""
+def _mean_line(
+    lines: Mapping[str, Sequence[tuple[int, float]]],
+) -> list[tuple[int, float, float]]:
+    """Mean over subjects, and half its interval, at layers that all of them have."""
     values = [dict(points) for points in lines.values()]
     common = sorted(set.intersection(*map(set, values))) if values else []
-    return [(layer, sum(one[layer] for one in values) / len(values)) for layer in common]
+    return [(n, *mean_and_half([one[n] for one in values])) for n in common]
+
+
+def mean_and_half(values: Sequence[float]) -> tuple[float, float]:
+    """Mean over subjects, and half of its 95 % interval by Student's t; 0 of fewer than three."""
+    count = len(values)
+    if count < LEAST:
+        return float(np.mean(values)), 0.0
+    from scipy.stats import t
+
+    half = t.ppf(0.975, count - 1) * np.std(values, ddof=1) / np.sqrt(count)
+    return float(np.mean(values)), float(half)
 
 
 def _legend(figure: Figure) -> tuple[list[Any], list[str]]:
@@ -140,7 +155,9 @@ def level_map(best: Sequence[Mapping[str, Any]]) -> bytes:
 
 
 def region_dots(scores: Sequence[Mapping[str, Any]]) -> bytes:
-    """Mean r in each region: a small dot a subject, a large one their mean, a colour an annotation.
+    """Mean r in each region: a small dot a subject, a large one their mean with its interval.
+
+    A colour an annotation.
 
     `scores` rows of `region_scores`; of more than MOST_REGIONS those with the largest means.
     """
@@ -160,8 +177,10 @@ def region_dots(scores: Sequence[Mapping[str, Any]]) -> bytes:
             if values:
                 label = short(level) if place == _first_with(regions, means, level) else None
                 axes.plot(values, [place + shift] * len(values), ".", color=colour, markersize=3)
+                mean, half = mean_and_half(values)
+                axes.plot(mean, place + shift, "o", color=colour, markersize=5, label=label)
                 axes.plot(
-                    np.mean(values), place + shift, "o", color=colour, markersize=5, label=label
+                    [mean - half, mean + half], [place + shift] * 2, color=colour, linewidth=1
                 )
     axes.set_yticks(range(len(regions)), map(short, regions), fontsize=7)
     axes.invert_yaxis()

@@ -61,10 +61,10 @@ def _titles(
     titles = np.repeat(
         [run.title for run in cache.runs("VALID")], [run.samples for run in cache.runs("VALID")]
     )
-    response = cache.responses(subject, "VALID")
+    response, bad = cache.responses(subject, "VALID"), cache.bad_voxels(subject, "VALID")
     for title in dict.fromkeys(titles.tolist()):
         rows = np.flatnonzero(titles == title)
-        yield title, len(rows), _r(prediction[rows], response[rows])
+        yield title, len(rows), _r(prediction[rows], response[rows], bad)
 
 
 def _subjects(
@@ -75,23 +75,21 @@ def _subjects(
     for other in others:
         theirs = cache.dataset.voxels(other)
         same = np.array_equal(own.index, theirs.index) and own.shape == theirs.shape
-        if not (same and own.surface == theirs.surface):
+        if not (same and own.surface == theirs.surface and own.axes == theirs.axes):
             raise DataError(
                 f"generalise.subjects: the voxels of {other} are not those of {subject}: they must lie in "
                 "one space"
             )
         response, bad = cache.responses_of_other(other, "VALID")
-        r = _r(prediction, response)
-        r[bad] = np.nan
-        yield other, len(response), r
+        yield other, len(response), _r(prediction, response, bad)
 
 
-def _r(prediction: FloatArray, response: FloatArray) -> FloatArray:
-    """Correlations (V,); not a number where nothing was fitted."""
+def _r(prediction: FloatArray, response: FloatArray, bad: Array) -> FloatArray:
+    """Correlations (V,); not a number where nothing was fitted, and where the response is `bad`."""
     from d2b_ray.encoding import correlation
 
-    missing = np.isnan(prediction[0])
-    r = correlation(np.where(missing, 0, prediction), response)
+    missing = np.isnan(prediction[0]) | bad
+    r = correlation(np.where(missing, 0, prediction), np.where(missing, 0, response))
     r[missing] = np.nan
     return r
 

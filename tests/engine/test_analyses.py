@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 from problems import Quiet, common_sweep, tiny_sweep
 from sklearn.decomposition import PCA
+from worlds import plan_of
 
 import d2b_ray
 from d2b_ray.data import open_dataset
@@ -168,3 +171,41 @@ def test_other_subjects_must_lie_in_one_space(common_root, tiny_root, tmp_path):
 def test_what_does_not_fit_is_one_line(common_root, tmp_path, change, words):
     with pytest.raises(SpecError, match=words):
         common_sweep(common_root, tmp_path, "output.save=[scores]", change)
+
+
+def test_voxels_that_hold_no_numbers_are_left_out(common_root, tmp_path):
+    """Of the subject itself, and of another one."""
+    root = tmp_path / "data"
+    shutil.copytree(common_root, root)
+    for subject, voxel in (("S1", 2), ("S2", 5)):
+        path = root / "responses" / subject / "Play_005.npy"
+        rows = np.load(path)
+        rows[3, voxel] = np.inf
+        np.save(path, rows)
+    sweep = common_sweep(
+        root,
+        tmp_path / "out",
+        *MORE,
+        "significance.ceiling=none",
+        "compare=[]",
+        "features.llm.layers=1",
+    )
+    summary = run_sweep(sweep, Quiet(), engine="inline")
+    assert summary.ok, summary.failed
+    table = d2b_ray.open_results(str(tmp_path / "out")).generalisation
+    whole = table[table.roi.isna() & (table.annotation == "story")]
+    voxels = whole.groupby(["subject", "over", "name"], observed=True).voxels.first()
+    assert voxels["S1", "title", "Play"] == 23
+    assert voxels["S1", "subject", "S2"] == 22
+    assert voxels["S3", "subject", "S2"] == 23
+
+
+def test_features_of_each_subject_do_not_speak_of_another(common_root, tmp_path):
+    change = (
+        "features.llm={modality: confounds, columns: [a]}",
+        "compare=[]",
+        "significance.ceiling=none",
+    )
+    sweep = common_sweep(common_root, tmp_path, "generalise={subjects: true}", *change)
+    with pytest.raises(PlanError, match="features of modality confounds are each subject's own"):
+        plan_of(sweep)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from report_cases import summary
+from scipy import stats
 
 from d2b_ray.report import figures
 from d2b_ray.report.figures import (
@@ -16,6 +17,7 @@ from d2b_ray.report.figures import (
     correlation_histogram,
     layer_curves,
     level_map,
+    mean_and_half,
     region_dots,
 )
 from d2b_ray.report.overview import best_layers, layer_profiles, region_scores
@@ -240,3 +242,11 @@ def test_of_a_long_name_both_ends_are_shown():
     assert len(short) == figures.MOST_LETTERS
     assert "/" not in short
     assert figures.short("story") == "story"
+
+
+def test_the_interval_of_a_mean_is_students():
+    values = [0.1, 0.3, 0.2, 0.25]
+    mean, half = mean_and_half(values)
+    low, high = stats.t.interval(0.95, 3, loc=np.mean(values), scale=stats.sem(values))
+    assert (mean - half, mean + half) == pytest.approx((low, high))
+    assert mean_and_half([0.1, 0.3]) == (pytest.approx(0.2), 0.0)  # two tell no interval
