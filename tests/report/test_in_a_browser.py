@@ -30,6 +30,14 @@ LAYERS = {
     "Vicuna": 45,
 }  # 149 in all, as in jobs/levels.yaml
 LEVELS = ("speechTranscription", "objectiveAnnot50chara", "story", "eventContent", "timePlace")
+TELL = """told.wide = document.documentElement.scrollWidth > window.innerWidth;
+told.asked = performance.getEntriesByType("resource").map((entry) => entry.name.slice(0, 40));
+const out = document.createElement("pre");
+out.id = "told";
+out.textContent = JSON.stringify(told);
+document.body.append(out);
+</script>
+"""
 PROBE = """
 <script type="module">
 const wait = (ms) => new Promise((done) => setTimeout(done, ms));
@@ -46,13 +54,6 @@ box.dispatchEvent(new Event("input", {bubbles: true}));
 await wait(600);
 told.found = document.querySelector(".dt-info").textContent;
 told.rows = [...new Set(cells(1))];
-told.wide = document.documentElement.scrollWidth > window.innerWidth;
-told.asked = performance.getEntriesByType("resource").map((entry) => entry.name.slice(0, 40));
-const out = document.createElement("pre");
-out.id = "told";
-out.textContent = JSON.stringify(told);
-document.body.append(out);
-</script>
 """
 HEADINGS = """
 <script type="module">
@@ -64,13 +65,6 @@ told.headings = [...document.querySelectorAll("h2")].map((one) => one.textConten
 told.pictures = [...document.querySelectorAll("figure > img")].map((one) => one.naturalWidth);
 told.walks = document.querySelectorAll("iframe").length;
 told.means = [...document.querySelectorAll("#fits tbody tr")].map((row) => row.cells[8].textContent);
-told.wide = document.documentElement.scrollWidth > window.innerWidth;
-told.asked = performance.getEntriesByType("resource").map((entry) => entry.name.slice(0, 40));
-const out = document.createElement("pre");
-out.id = "told";
-out.textContent = JSON.stringify(told);
-document.body.append(out);
-</script>
 """
 ERRORS = """<script>
 window.errors = [];
@@ -115,7 +109,7 @@ def looked_at(page, probe, width, tmp_path):
     """What `probe` tells of a page in a browser; errors of scripts come with it."""
     text = page.read_text().replace("<head>", f"<head>{ERRORS}", 1)
     probed = page.parent / f"probed{width}.html"
-    probed.write_text(text.replace("</body>", f"{probe}</body>"))
+    probed.write_text(text.replace("</body>", f"{probe}{TELL}</body>"))
     done = subprocess.run(
         [
             CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync",
