@@ -45,7 +45,9 @@ def import_feature_tree(old: str, root: str, layout: str) -> int:
     dataset = open_dataset(layout, address_of(root))
     found = import_features(Path(old), dataset)
     _tell(found.left_out)
-    typer.echo(f"Imported {len(found.folders):,} layers into {dataset.feature_root}/stim_features.")
+    typer.echo(
+        f"Imported {len(found.folders):,} layers into {dataset.feature_root}/{Layout.FEATURES}"
+    )
     if found.passed_over:
         typer.echo(
             f"Passed over {found.passed_over:,} files that are no features of a run (reduced copies, say)."

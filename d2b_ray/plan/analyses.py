@@ -90,7 +90,6 @@ def weights_units(
                 "words": words,
                 "spaces": list(index[design].params["spaces"]),
                 "delays": dict(index[design].params["delays"]),
-                "split": sweep.dataset.split,
             },
         )  # fmt: skip
     return found

@@ -15,9 +15,12 @@ WORDS = ("annotation", "model", "layer", "delay_start_s", "delay_end_s", "reduct
 def generalisation_rows(
     summaries: Iterable[Mapping[str, Any]], fits: Sequence[Mapping[str, Any]]
 ) -> list[dict[str, Any]]:
-    """A row a fit, title or other subject, and region; of `fits` (rows of fits.parquet) alone."""
+    """A row a fit, title or other subject, and region; of `fits` (rows of fits.parquet) alone.
+
+    What two units tell of one fit (subjects were asked for later, say) is told once.
+    """
     known = {fit["fit"]: fit for fit in fits}
-    rows = []
+    rows: dict[tuple[str, ...], dict[str, Any]] = {}
     for summary in sorted(summaries, key=lambda one: (one["subject"], one["fit"])):
         fit = known.get(summary["fit"])
         if fit is None:
@@ -29,8 +32,10 @@ def generalisation_rows(
             **words,
             "mean_cv_r": fit["mean_cv_r"],
         }
-        rows += [{**same, **row, "roi": row["roi"] or None} for row in summary["rows"]]
-    return rows
+        for row in summary["rows"]:
+            place = (fit["fit"], row["over"], row["name"], row["roi"])
+            rows[place] = {**same, **row, "roi": row["roi"] or None}
+    return list(rows.values())
 
 
 def best_generalisation(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -45,7 +45,7 @@ def pair_rows(
         one = pairs[(*(words(fit[name]) for name in rest), fit["subject"])]
         if words(fit[by]) in one:  # delays that begin alike and end apart
             raise SpecError(
-                f"several fits have {by} {words(fit[by])} and agree in all else: say {DELAYS}"
+                f"several fits have {by} {words(fit[by])} and agree in all else: say {' and '.join(DELAYS)}"
             )
         one[words(fit[by])] = fit
     first, second = (words(side) for side in sides)

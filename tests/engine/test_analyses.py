@@ -130,6 +130,22 @@ def test_moments_are_the_ends_of_the_projections(results, out):
     assert own.text.isna().all()  # this data set has features, and no captions
 
 
+def test_what_is_asked_in_two_steps_is_told_once(common_root, tmp_path):
+    """Titles first, other subjects later: two units tell of the titles of a fit."""
+    few = (
+        "compare=[]",
+        "significance.ceiling=none",
+        "features.llm.layers=1",
+        "output.save=[scores]",
+    )
+    for wanted in ("generalise={titles: true}", "generalise={titles: true, subjects: true}"):
+        sweep = common_sweep(common_root, tmp_path, *few, wanted)
+        assert run_sweep(sweep, Quiet(), engine="inline").ok
+    table = d2b_ray.open_results(str(tmp_path)).generalisation
+    assert not table.duplicated(["fit", "over", "name", "roi"]).any()
+    assert set(table.over) == {"title", "subject"}
+
+
 def test_the_page_shows_them(out):
     html = (out / "report" / "index.html").read_text()
     assert "Does it generalise?" in html

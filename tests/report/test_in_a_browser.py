@@ -179,6 +179,7 @@ def test_a_page_stands_in_a_browser_as_its_tables_say(pages, tmp_path, name, wan
     root = pages / name
     told = looked_at(root / Layout.REPORT, HEADINGS, width, tmp_path)
     assert set(wanted) <= set(told["headings"])
-    assert told["walks"] == (len(told["pictures"]) if name == "ridge" else told["walks"])
     fits = Store(str(root)).read_table(Layout.FITS).to_pylist()
+    assert told["walks"] == len(told["pictures"]) == len({fit["subject"] for fit in fits})
+    assert all(told["pictures"])  # they have a width: they were drawn
     assert sorted(told["means"]) == sorted(f"{fit['mean_r']:.4f}" for fit in fits)
