@@ -159,7 +159,8 @@ class Voxels:
     each voxel, `""` outside all ROIs; `affine` (4, 4) from i, j, k to millimetres, if known.
     Of surfaces: `surface` vertices of the left and right hemisphere, in this order; of CIFTI, `axes` the XML
     that says where grayordinates lie. Of parcels: `parcels` (Z, Y, X) the label of each voxel of the volume,
-    and `index` the labels of the columns.
+    and `index` the labels of the columns. `template` that a volume is aligned to, such as
+    MNI152NLin2009cAsym; empty if it is not known.
     """
 
     index: IntArray
@@ -169,6 +170,7 @@ class Voxels:
     surface: tuple[int, ...] = ()
     axes: str = ""
     parcels: IntArray | None = None
+    template: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import typer
 
@@ -19,7 +19,15 @@ if TYPE_CHECKING:
 
     from d2b_ray.arrays import Array
 
-__all__ = ["draw_map", "named", "write_map"]
+__all__ = ["Drawn", "draw_map", "named", "write_map"]
+
+
+class Drawn(NamedTuple):
+    """How a map is drawn: a view, or on a flat map SUBJECT/TRANSFORM of a pycortex data base."""
+
+    view: str | None = None
+    cortex: str | None = None
+    data_base: Path | None = None
 
 
 def named(option: str, entries: Sequence[str]) -> dict[str, str]:
@@ -52,17 +60,44 @@ def draw_map(
     column: str,
     where: Sequence[str],
     surface: str | None = None,
+    drawn: Drawn = Drawn(),  # noqa: B008  # it is frozen
 ) -> None:
     """Draw one column of one fit, and say what it is."""
     from d2b_ray.report.brains import brain_picture
 
-    if out.suffix != ".png":
-        raise SpecError(f"{out}: must end in .png")
+    if out.suffix not in (".png", ".html"):
+        raise SpecError(f"{out}: must end in .png, or in .html")
+    if drawn.cortex and (drawn.view or surface or out.suffix == ".html"):
+        raise SpecError("--cortex draws a flat map as .png: leave out --view and --surface")
+    if drawn.data_base is not None and not drawn.cortex:
+        raise SpecError("--cortex-db: needs --cortex SUBJECT/TRANSFORM")
+    if drawn.view and out.suffix == ".html":
+        raise SpecError("--view is of pictures: leave it out, or let the file end in .png")
     if not out.absolute().parent.is_dir():
         raise SpecError(f"{out}: there is no folder {out.absolute().parent}; make it first")
     values, space, words = _map(target, subject, column, where, surface)
-    out.write_bytes(brain_picture(values, space, f"{subject}: {column} of {words}"))
+    title = f"{subject}: {column} of {words}"
+    if drawn.cortex:
+        from d2b_ray.report.flat_maps import flat_map
+
+        out.write_bytes(flat_map(values, space, title, drawn.cortex, drawn.data_base))
+    elif out.suffix == ".html":
+        out.write_text(_document(values, space, title), encoding="utf-8")
+    else:
+        out.write_bytes(brain_picture(values, space, title, drawn.view))
     typer.echo(f"{out}: {column} of {subject} {words}")
+
+
+def _document(values: Array, space: Mapping[str, Array], title: str) -> str:
+    from d2b_ray.report.turnable import turnable
+
+    found = turnable(values, space, title)
+    if found is None:
+        raise SpecError(
+            "a map to walk through is made of volumes and of fsaverage5, by nilearn (pip install "
+            "'d2b-ray[imaging]'); use .png, or `d2b-ray export` and a viewer of its own"
+        )
+    return found
 
 
 def _map(

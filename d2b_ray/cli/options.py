@@ -18,6 +18,15 @@ class Engine(StrEnum):
     inline = "inline"
 
 
+class View(StrEnum):
+    """Ways to draw a map."""
+
+    slices = "slices"
+    glass = "glass"
+    inflated = "inflated"
+    flat = "flat"
+
+
 class Surface(StrEnum):
     """Surfaces that come with nilearn."""
 

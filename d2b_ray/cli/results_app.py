@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from d2b_ray.cli.options import AsJson, Engine, Surface
+from d2b_ray.cli.options import AsJson, Engine, Surface, View
 
 __all__ = ["results_verbs"]
 
@@ -73,16 +73,35 @@ def export(
 
 def plot(
     target: Target,
-    out: Annotated[Path, typer.Argument(help="Picture: .png.", show_default=False)],
+    out: Annotated[
+        Path,
+        typer.Argument(help="Picture: .png; or .html, to walk through it.", show_default=False),
+    ],
     subject: Subject,
     column: Column = "r",
     where: Where = None,
     surface: OnSurface = None,
+    view: Annotated[
+        View | None,
+        typer.Option(
+            help="slices or glass (MNI space) of a volume; inflated or flat of fsaverage5."
+        ),
+    ] = None,
+    cortex: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SUBJECT/TRANSFORM", help="A volume on the subject's own flat map, by pycortex."
+        ),
+    ] = None,
+    cortex_db: Annotated[
+        Path | None, typer.Option(help="Folder of pycortex's data base; default: its own.")
+    ] = None,
 ) -> None:
-    """Draw a map of a finished fit: slices of a volume, or surfaces from both sides."""
-    from d2b_ray.cli.exporting import draw_map
+    """Draw a map of a finished fit: a volume's slices, surfaces from both sides, a flat map."""
+    from d2b_ray.cli.exporting import Drawn, draw_map
 
-    draw_map(target, out, subject, column, where or [], surface and surface.value)
+    drawn = Drawn(view and view.value, cortex, cortex_db)
+    draw_map(target, out, subject, column, where or [], surface and surface.value, drawn)
 
 
 def demo_data(

@@ -142,8 +142,10 @@ class BidsDataset(DataFolder):
                 np.array([f"parcel {n}" for n in names]),
                 mask.affine,
                 parcels=flat.reshape(shape[::-1]),
+                template=file.template,
             )
-        return Voxels(index, shape[::-1], np.full(len(index), "", np.str_), mask.affine)
+        none = np.full(len(index), "", np.str_)
+        return Voxels(index, shape[::-1], none, mask.affine, template=file.template)
 
     def _of_parcels(self, rows: FloatArray, mask: Mask) -> tuple[FloatArray, IntArray, IntArray]:
         """Means over parcels (n, parcels), the labels of these, and the label of each voxel in the mask."""

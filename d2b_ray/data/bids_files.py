@@ -49,6 +49,11 @@ class BoldFile:
         return self.paths[0].parent
 
     @property
+    def template(self) -> str:
+        """The space that the images are said to be in; empty if their name does not tell."""
+        return str(dict(ENTITY.findall(self.paths[0].name)).get("space", ""))
+
+    @property
     def mask(self) -> Path:
         """The brain mask of a volume."""
         name = self.paths[0].name

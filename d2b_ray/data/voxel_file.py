@@ -6,7 +6,8 @@
                                         `numpy.flatnonzero`; "F": i fastest, as MATLAB's `find` less 1
     index (V,)                          numbers of the columns, which lie nowhere
 
-and, if you like, roi (V,) labels, and affine (4, 4) from i, j, k to millimetres.
+and, if you like, roi (V,) labels, affine (4, 4) from i, j, k to millimetres, and template, the space that the
+volume is aligned to (such as MNI152NLin2009cAsym).
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ __all__ = ["numbered", "read_voxels"]
 
 HOLDS = (
     "the file holds mask (X, Y, Z), or coordinates (V, 3), or index (V,) with shape (3,) and order "
-    "(C or F), or index alone; and, if you like, roi (V,) and affine (4, 4)"
+    "(C or F), or index alone; and, if you like, roi (V,), affine (4, 4) and template (a name)"
 )
 
 
@@ -62,7 +63,9 @@ def read_voxels(path: Path, width: int) -> Voxels:
             f"{path}: affine has shape {affine.shape}; must be (4, 4) finite numbers, beside positions "
             "in a volume (mask, coordinates, or index with shape)"
         )
-    return Voxels(index, shape, roi, None if affine is None else affine.astype(np.float64))
+    template = str(arrays.get("template", ""))
+    place = None if affine is None else affine.astype(np.float64)
+    return Voxels(index, shape, roi, place, template=template)
 
 
 def _positions(

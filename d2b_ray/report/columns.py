@@ -112,6 +112,13 @@ FITS = pa.schema(
         _column("permutations", pa.int32(), "permutations of the test; empty without a null"),
         _column("block_trs", pa.int32(), "length of its blocks in TRs; empty without blocks"),
         _column("ceiling", WORD, "what ceilings are from: subjects or repeats; empty without"),
+        _column("mean_ceiling", pa.float64(), "mean over voxels of the ceiling of r"),
+        _column(
+            "effective_samples",
+            pa.float64(),
+            "independent samples that r rests on, median of up to 128 voxels: validation_samples less what "
+            "predictions and responses share of their pasts (Bartlett 1935)",
+        ),
         _column("mean_r", pa.float64(), "mean over voxels of r"),
         _column("median_r", pa.float64(), "median over voxels of r"),
         _column("max_r", pa.float64(), "maximum over voxels of r"),

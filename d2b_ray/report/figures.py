@@ -10,6 +10,8 @@ from matplotlib import colormaps, rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from d2b_ray.report.over_subjects import mean_and_half, mean_ceiling
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -17,14 +19,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "band_bars", "component_bars", "correlation_histogram", "layer_curves", "level_map", "region_dots",
-    "volume_mosaic",
+    "short", "svg_of", "volume_mosaic",
 ]  # fmt: skip
 
 DPI = 110
 MOST_SLICES = 18
 MOST_PANELS = 12
 MOST_LETTERS = 28  # of a name in a figure; the numbers beside it have all of it
-LEAST = 3  # subjects of an interval of their mean
 MOST_REGIONS = 40  # more would not be read; all are in the tables
 PALETTE = ("#3366aa", "#cc6633", "#449966", "#aa4477", "#887722", "#555555", "#22aabb", "#dd4444")
 
@@ -76,6 +77,11 @@ def layer_curves(profiles: Sequence[Mapping[str, Any]]) -> bytes:
                 layers, means, widths = (np.array(one) for one in zip(*middle, strict=True))
                 axes.plot(layers, means, color=colour, linewidth=2, label=short(model))
                 axes.fill_between(layers, means - widths, means + widths, color=colour, alpha=0.12)
+        ceiling = mean_ceiling([r for r in profiles if r["annotation"] == name])
+        if ceiling is not None:
+            axes.axhline(
+                ceiling, color="#555555", linewidth=1, linestyle="--", label="noise ceiling"
+            )
         axes.set_title(short(name), fontsize=9)
         axes.axhline(0, color="#999999", linewidth=0.6)
         axes.set_xlabel("layer")
@@ -89,7 +95,7 @@ def layer_curves(profiles: Sequence[Mapping[str, Any]]) -> bytes:
         fontsize=8,
         title="mean of subjects",
     )
-    return _svg(figure)
+    return svg_of(figure)
 
 
 def _lines(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[tuple[int, float]]]:
@@ -107,17 +113,6 @@ def _mean_line(
     values = [dict(points) for points in lines.values()]
     common = sorted(set.intersection(*map(set, values))) if values else []
     return [(n, *mean_and_half([one[n] for one in values])) for n in common]
-
-
-def mean_and_half(values: Sequence[float]) -> tuple[float, float]:
-    """Mean over subjects, and half of its 95 % interval by Student's t; 0 of fewer than three."""
-    count = len(values)
-    if count < LEAST:
-        return float(np.mean(values)), 0.0
-    from scipy.stats import t
-
-    half = t.ppf(0.975, count - 1) * np.std(values, ddof=1) / np.sqrt(count)
-    return float(np.mean(values)), float(half)
 
 
 def _legend(figure: Figure) -> tuple[list[Any], list[str]]:
@@ -151,7 +146,7 @@ def level_map(best: Sequence[Mapping[str, Any]]) -> bytes:
             colour = "black" if value > 0.6 * most else "white"
             axes.text(x, y, f"{value:.3f}", ha="center", va="center", fontsize=8, color=colour)
     figure.colorbar(drawn, ax=axes, label="mean r", shrink=0.9)
-    return _svg(figure)
+    return svg_of(figure)
 
 
 def region_dots(scores: Sequence[Mapping[str, Any]]) -> bytes:
@@ -188,7 +183,7 @@ def region_dots(scores: Sequence[Mapping[str, Any]]) -> bytes:
     axes.axvline(0, color="#999999", linewidth=0.6)
     axes.set_xlabel("mean r over the region's voxels, fit of the best CV score there")
     axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0))
-    return _svg(figure)
+    return svg_of(figure)
 
 
 def _first_with(regions: Sequence[str], means: Mapping[str, Mapping[str, Any]], level: str) -> int:
@@ -214,7 +209,7 @@ def band_bars(shares: Sequence[Mapping[str, Any]]) -> bytes:
     axes.axvline(0, color="#999999", linewidth=0.6)
     axes.set_xlabel("share of each band in the mean r (product measure)")
     axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(1.0, 1.0))
-    return _svg(figure)
+    return svg_of(figure)
 
 
 def component_bars(rows: Sequence[Mapping[str, Any]]) -> bytes:
@@ -241,7 +236,7 @@ def component_bars(rows: Sequence[Mapping[str, Any]]) -> bytes:
     every[-1].set_xlabel("share of the variance of weights over voxels")
     if len(bands) > 1:
         every[0].legend(frameon=False, fontsize=8)
-    return _svg(figure)
+    return svg_of(figure)
 
 
 def _words(row: Mapping[str, Any]) -> str:
@@ -287,7 +282,7 @@ def _png(figure: Figure) -> bytes:
     return out.getvalue()
 
 
-def _svg(figure: Figure) -> bytes:
+def svg_of(figure: Figure) -> bytes:
     """Text stays text, so that it can be read aloud and found; ids are of what they name."""
     out = io.BytesIO()
     with rc_context({"svg.hashsalt": "d2b_ray", "svg.fonttype": "none"}):

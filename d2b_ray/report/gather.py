@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from d2b_ray import __version__
-from d2b_ray.errors import DataError, SpecError, StoreError
+from d2b_ray.errors import SpecError, StoreError
 from d2b_ray.report.analyses import (
     best_generalisation,
     component_rows,
     generalisation_rows,
     moment_rows,
 )
-from d2b_ray.report.brains import brain_picture
+from d2b_ray.report.brains import best_brains
 from d2b_ray.report.columns import (
     COMPARISONS,
     GENERALISATION,
@@ -38,7 +38,7 @@ from d2b_ray.report.figures import (
     level_map,
     region_dots,
 )
-from d2b_ray.report.maps import map_values, read_space
+from d2b_ray.report.maps import map_values
 from d2b_ray.report.methods import methods
 from d2b_ray.report.overview import (
     band_shares,
@@ -47,10 +47,11 @@ from d2b_ray.report.overview import (
     layer_profiles,
     region_scores,
 )
-from d2b_ray.report.page import Brain, page
+from d2b_ray.report.page import page
+from d2b_ray.report.sound_figure import sound_panels
+from d2b_ray.report.soundness import MOST_SUBJECTS, best_fits, sound_rows, sound_table
 from d2b_ray.report.tables import fits_table, timings_table
 from d2b_ray.report.top_voxels import best_rows, paired_rows, top_rows
-from d2b_ray.report.turnable import turnable
 from d2b_ray.spec import parse
 from d2b_ray.store import Layout, Ledger
 from d2b_ray.store.formats import json_from_bytes
@@ -65,7 +66,6 @@ if TYPE_CHECKING:
 __all__ = ["gather"]
 
 log = logging.getLogger(__name__)
-MOST_BRAINS = 12  # more would not be looked at; `d2b-ray export` writes any
 SUMMARY = re.compile(r"encoding/.+/fit(_[^/]*)?\.json")
 
 
@@ -101,7 +101,8 @@ def gather(
     sweep = _sweep(store)
     generalised, components, moments = _analyses(store, fits, written, tables=tables)
     tests = _top_voxels(store, fits, summary, written) if tables and summary else []
-    figures = _figures(fits, summaries, components)
+    sound = _sound(store, fits, summaries)
+    figures = _figures(fits, summaries, components, sound)
     for name, (content, rows) in figures.items():
         for path, made in (
             (Layout.figure(name), content),
@@ -117,14 +118,17 @@ def gather(
         if sweep is None
         else methods(sweep.model_dump(mode="json"), fits, __version__)
     )
-    brains = _brains(store, fits)
-    for path, brain in brains.items():
-        written[path] = store.write_bytes(path, brain.picture)
+    brains = best_brains(store, fits)
+    for subject, brain in brains.items():
+        for view, picture in brain.pictures.items():
+            path = Layout.brain(subject, view)
+            written[path] = store.write_bytes(path, picture)
     html = page(
         fits, failures, contrasts, drawn=drawn, methods=told, name=_name(store), top_tests=tests,
         figures={name: content for name, (content, _) in figures.items()},
         variants=max((row["variants"] for row in figures.get("layers", (b"", []))[1]), default=1),
         brains=list(brains.values()),
+        sound=sound_table(best_fits(fits, MOST_SUBJECTS).values()),
         generalised=best_generalisation(generalised), moments=moments, records=records,
     )  # fmt: skip
     written[Layout.REPORT] = store.write_bytes(Layout.REPORT, html.encode())
@@ -155,27 +159,19 @@ def _analyses(
     return generalised, components, moments
 
 
-def _brains(store: Store, fits: Sequence[Mapping[str, Any]]) -> dict[str, Brain]:
-    """Path -> the best fit of each subject by cv_r as a picture, where it is known where voxels lie."""
-    best: dict[str, Mapping[str, Any]] = {}
-    for fit in sorted(fits, key=lambda one: (-one["mean_cv_r"], one["folder"])):
-        best.setdefault(fit["subject"], fit)
-    found = {}
-    for subject, fit in sorted(best.items())[:MOST_BRAINS]:
+def _sound(
+    store: Store, fits: Sequence[Mapping[str, Any]], summaries: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Rows of the figure of soundness, of the best fit of each subject that has a table of voxels."""
+    lags = {one["fit"]: one.get("autocorrelation", {}).get("lags", ()) for one in summaries}
+    rows = []
+    for subject, fit in best_fits(fits, MOST_SUBJECTS).items():
         path = Layout.voxels(subject, fit["fit"])
-        if not (store.exists(path) and store.exists(Layout.space(subject))):
-            continue
-        words = " ".join(dict.fromkeys(str(fit[n]) for n in ("annotation", "model") if fit[n]))
-        layer = f" layer {fit['layer']}" if fit["layer"] else ""
-        caption = f"{subject}: r of {words}{layer}, the fit of the highest mean cv_r"
-        values, space = map_values(store, fit, "r"), read_space(store, subject)
-        try:
-            picture = brain_picture(values, space, caption)
-        except DataError as error:  # parcels without a volume, surfaces of another mesh, no nilearn
-            log.info("no picture of %s: %s", subject, error)
-            continue
-        found[Layout.brain(subject)] = Brain(picture, caption, turnable(values, space, subject))
-    return found
+        if store.exists(path):
+            columns = ("r", "alpha", "p", "significant")
+            voxels = {name: map_values(store, fit, name) for name in columns}
+            rows += sound_rows(fit, voxels, lags[fit["fit"]])
+    return rows
 
 
 def _sweep(store: Store) -> Sweep | None:
@@ -220,6 +216,7 @@ def _figures(
     fits: Sequence[Mapping[str, Any]],
     summaries: Sequence[Mapping[str, Any]],
     components: Sequence[dict[str, Any]],
+    sound: Sequence[dict[str, Any]],
 ) -> dict[str, tuple[bytes, list[dict[str, Any]]]]:
     """Name -> SVG and the rows that it shows, of the figures that there is anything to show in."""
     profiles = layer_profiles(fits)
@@ -229,10 +226,11 @@ def _figures(
         "regions": region_scores(summaries),
         "bands": band_shares(summaries),
         "weights": list(components),
+        "sound": list(sound),
     }
     draw = {
         "layers": layer_curves, "levels": level_map, "regions": region_dots, "bands": band_bars,
-        "weights": component_bars,
+        "weights": component_bars, "sound": sound_panels,
     }  # fmt: skip
     return {name: (draw[name](found), found) for name, found in rows.items() if found}
 

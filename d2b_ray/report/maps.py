@@ -31,6 +31,7 @@ __all__ = [
     "map_values",
     "on_surface",
     "read_space",
+    "shown_image",
     "space_bytes",
     "volume_of",
 ]
@@ -63,6 +64,8 @@ def space_bytes(voxels: Voxels) -> bytes:
         found |= {"shape": np.array(voxels.parcels.shape, np.int64), "parcels": voxels.parcels}
     if voxels.affine is not None:
         found["affine"] = voxels.affine
+    if voxels.template:
+        found["template"] = np.array(voxels.template)
     np.savez_compressed(out, **found)  # type: ignore[arg-type]  # names are ours
     return out.getvalue()
 
@@ -103,6 +106,12 @@ def image_of(values: Array, space: Mapping[str, Array], name: str) -> Any:
         "where the voxels of this subject lie is not known; layout arrays tells it by "
         "voxels/<subject>.npz (a mask, with an affine)"
     )
+
+
+def shown_image(values: Array, space: Mapping[str, Array], name: str) -> Any:
+    """Values (V,) of a volume as a nibabel image to be looked at: 0 outside, and where they are no number."""
+    image = image_of(np.nan_to_num(values), space, name)
+    return type(image)(np.nan_to_num(np.asarray(image.dataobj, np.float32)), image.affine)
 
 
 def export_map(values: Array, space: Mapping[str, Array], name: str, out: Path) -> list[Path]:

@@ -45,6 +45,7 @@ def layer_profiles(fits: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
                 {
                     "annotation": annotation, "model": model, "variant": name, "variants": len(variants),
                     **{n: fit[n] for n in ("subject", "layer", "mean_r", "mean_cv_r")},
+                    "mean_ceiling": fit.get("mean_ceiling"),
                 }
             )  # fmt: skip
     return rows

@@ -8,7 +8,7 @@ from __future__ import annotations
 from base64 import b64encode
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
@@ -20,18 +20,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from collections.abc import Set as AbstractSet
 
-__all__ = ["Brain", "page"]
+    from d2b_ray.report.brains import Brain
+
+__all__ = ["page"]
 
 FEW_FITS = 20  # that are read at a glance
 MOST_CONTRASTS = 300  # more would not be read; all are in the table
-
-
-class Brain(NamedTuple):
-    """A map: PNG, what it shows, and an HTML document to walk through it, if there is one."""
-
-    picture: bytes
-    caption: str
-    document: str | None
 
 
 @cache
@@ -55,6 +49,7 @@ def page(
     variants: int = 1,
     methods: Sequence[str] = (),
     brains: Sequence[Brain] = (),
+    sound: Sequence[Mapping[str, Any]] = (),
     generalised: Sequence[Mapping[str, Any]] = (),
     moments: Sequence[Mapping[str, Any]] = (),
     records: Sequence[Mapping[str, Any]] = (),
@@ -63,8 +58,8 @@ def page(
     `contrasts` rows of comparisons.parquet; `drawn` keys of fits that have a histogram; `name` of the sweep;
     `figures` name -> SVG; `variants` most fits that one line of the profiles was chosen of; `methods`
     sentences; `brains` maps; `top_tests` rows of top_voxels_tests.parquet;
-    `generalised` rows of generalisation.parquet, `moments` of weights_pca_moments.parquet;
-    `records` of units, for what it cost.
+    `sound` rows of `soundness.sound_table`; `generalised` rows of generalisation.parquet, `moments` of
+    weights_pca_moments.parquet; `records` of units, for what it cost.
     """
     over_subjects = [row for row in contrasts if row["subject"] is None]
     shown = (over_subjects or list(contrasts))[:MOST_CONTRASTS]
@@ -82,11 +77,15 @@ def page(
         variants=variants,
         top_tests=top_tests[:MOST_CONTRASTS],
         methods=methods,
+        sound=sound,
         generalised=generalised[:MOST_CONTRASTS],
         moments=moments[:MOST_CONTRASTS],
         ran=when_and_where(records),
         costs=cost_rows(records)[:MOST_CONTRASTS],
-        brains=[(_data_uri(b.picture, "image/png"), b.caption, b.document) for b in brains],
+        brains=[
+            ([_data_uri(one, "image/png") for one in b.pictures.values()], b.caption, b.document)
+            for b in brains
+        ],
         subjects=sorted({fit["subject"] for fit in fits}),
         models=sorted({fit["model"] for fit in fits}),
         annotations=sorted({fit["annotation"] for fit in fits}),

@@ -22,10 +22,34 @@ from d2b_ray.significance.autocorrelation import autocorrelation
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["LAGS", "spread"]
+__all__ = ["LAGS", "shared_lags", "spread"]
 
 LAGS = 0.75  # of the series: with fewer, slow features keep too much (scripts/calibration.md)
 LEAST = 0.2  # of N Var(null), which noise in the autocorrelations may bring near to zero, or below
+
+
+def shared_lags(
+    x: NDArray[np.float64], y: NDArray[np.float64], shown: int
+) -> tuple[NDArray[np.float64], float]:
+    """What two series share of their pasts, for a reader: a(k) b(k), and independent samples N*.
+
+    `x`, `y` (N, v) centred. Returns the median over pairs of a(k) b(k) at lags k = 1 to `shown` (fewer
+    where N is short), and the median of N* = 1 / Var(r) (`spread`), at most N. Pairs of which one is
+    constant have no say; without any, zeros and N.
+    """
+    samples = len(x)
+    lags = max(int(LAGS * samples), min(shown, samples - 1))
+    there = x.any(0) & y.any(0)
+    shown = min(shown, samples - 1)
+    if lags < 1 or not there.any():
+        return np.zeros(max(shown, 0)), float(samples)
+    x, y = x[:, there], y[:, there]
+    shared = (autocorrelation(x, lags) * autocorrelation(y, lags))[1:]
+    lag = np.arange(1, lags + 1)[:, None]
+    whole = 1 + 2 * ((1 - lag / samples) * shared).sum(0)
+    effective = samples / max(float(np.median(whole)), 1.0)
+    curve: NDArray[np.float64] = np.median(shared[:shown], axis=1)
+    return curve, effective
 
 
 def spread(x: NDArray[np.float64], y: NDArray[np.float64], block_trs: int) -> NDArray[np.float64]:

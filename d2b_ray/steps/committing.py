@@ -67,6 +67,7 @@ def commit(task: Task, values: Sequence[Any], cache: WorkerCache, device: str) -
         "folds": cache.folds,
         "tr_s": cache.dataset.runs.tr_s,
         "responses": responses_words(cache.settings.treatment),
+        "mean_ceiling": bounds.mean_ceiling,
     }
     summary = fit_summary(place, task.unit, task.fingerprints, fit, tests, voxels, about)
     written[place.summary] = store.write_json(place.summary, summary)

@@ -9,13 +9,14 @@ import numpy as np
 
 from d2b_ray.arrays import NullCounts
 from d2b_ray.catalog.significance_tests import TESTS, Draws
+from d2b_ray.steps.autocorrelated import sampled_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     import torch
 
-    from d2b_ray.arrays import Band, BandShares, FloatArray, IntArray
+    from d2b_ray.arrays import Array, Band, BandShares, FloatArray, IntArray
     from d2b_ray.encoding.on_device import Predictor
     from d2b_ray.plan import Unit
     from d2b_ray.steps.worker_cache import WorkerCache
@@ -24,7 +25,10 @@ __all__ = ["Drawing", "columns_of", "draws_of", "none_of"]
 
 
 class Drawing:
-    """The nulls of one fit. Called with what predicts, it fills `counts`, by key of the null unit."""
+    """The nulls of one fit. Called with what predicts, it fills `counts`, by key of the null unit.
+
+    And `sampled`: predictions (n, v) of `sampled_columns`, which then come to the host alone.
+    """
 
     def __init__(
         self,
@@ -34,6 +38,7 @@ class Drawing:
         bands: Sequence[Band] = (),
     ) -> None:
         self.counts: dict[str, tuple[NullCounts, ...]] = {}
+        self.sampled: Array | None = None
         self._draws = [(unit, draws_of(unit, cache)) for unit in nulls]
         self._kept, self._bands = kept, bands
 
@@ -49,6 +54,10 @@ class Drawing:
         self, predict: Predictor, response: torch.Tensor, bands: BandShares | None
     ) -> None:
         """Joint counts, then those of each band, as the step `null` gives them."""
+        import torch
+
+        some = [predict(own, None) for own in sampled_columns(response.shape[1])]
+        self.sampled = torch.cat(some, 1).cpu().numpy()
         for unit, draws in self._draws:
             own = columns_of(unit.params.get("voxels"), self._kept, response.shape[1])
             old = unit.params.get("rule") == "drama2brain"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from d2b_ray.errors import DataError
+from d2b_ray.steps.autocorrelated import autocorrelated, sampled_columns
 from d2b_ray.steps.drawing import Drawing
 from d2b_ray.steps.recording import Stopwatch
 from d2b_ray.steps.task import Readers
@@ -68,6 +69,11 @@ def fit(task: Task, values: Sequence[Any], cache: WorkerCache, device: str) -> F
     else:
         nested = params.get("nested", False)
         found = fit_ridge(made, given, valid, factorization=shared, nested=nested, **options)
+    own = sampled_columns(len(found.r))
+    seen = drawing.sampled
+    if seen is None:
+        seen = np.concatenate([found.prediction[:, columns] for columns in own], axis=1)
+    ties = autocorrelated(seen, np.concatenate([valid[:, columns] for columns in own], axis=1))
     if not cache.settings.keep_coef:  # a third of the value, which every null task would be sent
         found = replace(found, coef=np.zeros((0, len(found.r)), np.float32))
     elif params.get("coef_space") == "features":
@@ -78,7 +84,8 @@ def fit(task: Task, values: Sequence[Any], cache: WorkerCache, device: str) -> F
     at_ends = int(np.isin(found.alpha, ends).sum()) if ends[0] < ends[1] else 0
     timing = {"seconds": watch.seconds, "host": socket.gethostname(), "at_ends": at_ends}
     timing["device"] = device.partition(":")[0]
-    return replace(found, details={**found.details, **timing}, kept=kept, drawn=drawing.counts)
+    details = {**found.details, **timing, "autocorrelation": ties}
+    return replace(found, details=details, kept=kept, drawn=drawing.counts)
 
 
 def _of_bands(params: Mapping[str, Any]) -> dict[str, Any]:

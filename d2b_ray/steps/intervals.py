@@ -49,6 +49,13 @@ class Intervals:
             return self
         return replace(self, ceiling=self.ceiling[kept])
 
+    @property
+    def mean_ceiling(self) -> float | None:
+        """Mean of the ceilings that are numbers; None if there are none."""
+        if self.ceiling is None or not np.isfinite(self.ceiling).any():
+            return None
+        return float(np.nanmean(self.ceiling))
+
     def columns(self, r: FloatArray) -> dict[str, Array]:
         """Columns of the table of voxels, for correlations `r` (V,)."""
         from d2b_ray.significance import normalised

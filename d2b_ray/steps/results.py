@@ -210,6 +210,7 @@ def fit_summary(
             "left_out": len(voxels.index) - len(fit.r),
             "at_ends": fit.details["at_ends"],
             **about,
+            "effective_samples": fit.details["autocorrelation"]["effective_samples"],
             **_tested(unit.params["significance"]),
             "mean_r": float(np.mean(fit.r, dtype=float)),
             "median_r": float(np.median(fit.r)),
@@ -217,6 +218,7 @@ def fit_summary(
             "mean_cv_r": float(np.mean(fit.cv_r, dtype=float)),
             "significant": None if significant is None else int(significant.sum()),
         },
+        "autocorrelation": fit.details["autocorrelation"],
         "rois": rois,
     }
     if fit.bands is not None:

@@ -131,9 +131,9 @@ class Layout:
         return f"{Layout.text_folder(model, reading)}{component(part)}/texts.json"
 
     @staticmethod
-    def brain(subject: str) -> str:
-        """Picture of the best fit of a subject in its volume."""
-        return f"report/brain_{component(subject)}.png"
+    def brain(subject: str, view: str) -> str:
+        """Picture of the best fit of a subject: slices, glass, inflated or flat."""
+        return f"report/brain_{component(subject)}_{view}.png"
 
     @staticmethod
     def space(subject: str) -> str:

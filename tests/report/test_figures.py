@@ -17,9 +17,9 @@ from d2b_ray.report.figures import (
     correlation_histogram,
     layer_curves,
     level_map,
-    mean_and_half,
     region_dots,
 )
+from d2b_ray.report.over_subjects import mean_and_half
 from d2b_ray.report.overview import best_layers, layer_profiles, region_scores
 from d2b_ray.report.tables import fits_table
 
@@ -154,7 +154,7 @@ def test_one_subject_with_one_layer_is_drawn():
 def lines_of(monkeypatch, fits):
     """Panel -> label or subject -> points of its lines."""
     drawn = []
-    monkeypatch.setattr(figures, "_svg", drawn.append)
+    monkeypatch.setattr(figures, "svg_of", drawn.append)
     curves(fits)
     return {
         panel.get_title(): {

@@ -213,7 +213,7 @@ def test_every_link_leads_to_a_file_of_the_store(full):
 
 def test_the_page_lists_the_fits_best_first(full):
     gather(full)
-    rows = [row for row in page_of(full).cells if row and row[0].startswith("DM")]
+    rows = [row for row in page_of(full).cells if row and row[0].startswith("DM") and len(row) > 10]
     means = [float(row[8]) for row in rows]
     assert means == sorted((fit["mean_r"] for fit in FITS), reverse=True)
     assert page_of(full).row("DM01", "story", "BERT", "2")[11] == "17 of 60"
@@ -230,7 +230,7 @@ def test_what_people_wrote_is_text_and_never_html(store):
     gather(store)
     page = page_of(store)
     assert "script" not in page.tags
-    assert page.row(f"S{HOSTILE}")[1:3] == [HOSTILE, f"M{HOSTILE}"]
+    assert page.row(f"S{HOSTILE}", HOSTILE)[1:3] == [HOSTILE, f"M{HOSTILE}"]
     assert page.row(f"fit {HOSTILE}")[2] == HOSTILE
     assert not [path for path in page.paths if not store.exists(path)]
 

@@ -11,11 +11,13 @@ from itertools import product
 
 import numpy as np
 import pytest
+from PIL import Image
 from problems import Quiet, banded_sweep, common_sweep
 from report_cases import place_of, summary
 
 from d2b_ray.engine.session import run_sweep
 from d2b_ray.report.gather import gather
+from d2b_ray.report.turnable import VERTICES, turnable
 from d2b_ray.store import Layout, Store
 
 CHROMIUM = next(
@@ -69,6 +71,7 @@ told.means = [...document.querySelectorAll("#fits tbody tr")].map((row) => row.c
 ERRORS = """<script>
 window.errors = [];
 window.addEventListener("error", (event) => errors.push(event.message));
+window.addEventListener("unhandledrejection", (event) => errors.push(String(event.reason)));
 </script>"""
 
 
@@ -181,5 +184,30 @@ def test_a_page_stands_in_a_browser_as_its_tables_say(pages, tmp_path, name, wan
     assert set(wanted) <= set(told["headings"])
     fits = Store(str(root)).read_table(Layout.FITS).to_pylist()
     assert told["walks"] == len(told["pictures"]) == len({fit["subject"] for fit in fits})
+    assert "Is it sound?" in told["headings"]
     assert all(told["pictures"])  # they have a width: they were drawn
     assert sorted(told["means"]) == sorted(f"{fit['mean_r']:.4f}" for fit in fits)
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium")
+def test_a_surface_to_turn_is_drawn_as_its_values_say(tmp_path):
+    pytest.importorskip("nilearn")
+    values = np.full(2 * VERTICES, 0.5, np.float32)
+    values[VERTICES:] = -0.5  # the right hemisphere: hidden behind the left
+    space = {"shape": np.zeros(0, int), "surface": np.array([VERTICES, VERTICES])}
+    page, shot = tmp_path / "surface.html", tmp_path / "surface.png"
+    page.write_text(turnable(values, space, "S1"))
+    subprocess.run(
+        [
+            CHROMIUM, "--headless", "--no-sandbox", "--enable-unsafe-swiftshader", "--use-gl=angle",
+            "--use-angle=swiftshader", "--no-first-run", "--disable-sync", "--disable-background-networking",
+            "--disable-component-update", f"--user-data-dir={tmp_path / 'home'}", "--window-size=800,600",
+            "--virtual-time-budget=20000", f"--screenshot={shot}", page.as_uri(),
+        ],
+        capture_output=True, check=True, timeout=600, env={**os.environ, "HOME": str(tmp_path)},
+    )  # fmt: skip
+    with Image.open(shot) as image:
+        pixels = np.asarray(image.convert("RGB")).astype(int)[:500]  # below are the bars of colours
+    red, blue = ((pixels[..., a] - pixels[..., b]) > 20 for a, b in ((0, 2), (2, 0)))
+    assert red.mean() > 0.1
+    assert red.sum() > 4 * blue.sum()
