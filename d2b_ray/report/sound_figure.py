@@ -72,7 +72,8 @@ def _draw(axes: Axes, panel: str, rows: Sequence[Mapping[str, Any]]) -> None:
                     axes.axvline(row["x"], color=DOTTED, linewidth=1, linestyle=":", label=words)
     if panel == "autocorrelation":
         axes.axhline(0, color="#999999", linewidth=0.6)
-        axes.set_ylim(min(-0.1, min(y for _, y in series["a(k) b(k)"])), None)
+        y = [value for _, value in series["a(k) b(k)"]]
+        axes.set_ylim(min(-0.1, *y), max(0.3, 1.1 * max(y)))
     if panel != "penalty":
         axes.legend(frameon=False, fontsize=7)
 
