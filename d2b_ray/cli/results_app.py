@@ -97,7 +97,7 @@ def plot(
         Path | None, typer.Option(help="Folder of pycortex's data base; default: its own.")
     ] = None,
 ) -> None:
-    """Draw a map of a finished fit: a volume's slices, surfaces from both sides, a flat map."""
+    """Draw a map of a finished fit: slices of a volume, surfaces, flat maps."""
     from d2b_ray.cli.exporting import Drawn, draw_map
 
     drawn = Drawn(view and view.value, cortex, cortex_db)

@@ -6,6 +6,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from d2b_ray.catalog.significance_tests import TESTS
+from d2b_ray.steps.parts import tiles_of
 from d2b_ray.steps.task import Readers
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ def readers_of(plan: Plan, unneeded: Collection[str]) -> Mapping[str, Readers]:
         by_formula = TESTS[unit.params["significance"]["test"]].p_values is not None
         if by_formula or PREDICTIONS & set(unit.params["save"]):
             reading.add(unit.params["fit"])
-    return {
-        unit.key: Readers(tuple(nulls[unit.key]), unit.key in reading) for unit in plan.of("fit")
-    }
+    found = {}
+    for unit in plan.of("fit"):
+        own, whole = nulls[unit.key], unit.key in reading
+        found[unit.key] = Readers(tuple(own), whole, () if whole else tiles_of(own))
+    return found

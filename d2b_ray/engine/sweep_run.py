@@ -141,11 +141,12 @@ class SweepRun:
             fingerprints=fingerprints,
             inputs=digest(fingerprints),
             layers=self.state.missing_layers.get(key, unit.layers),
-            readers=self._readers.get(key),
+            readers=self.readers.get(key),
         )
 
     @cached_property
-    def _readers(self) -> Mapping[str, Readers]:
+    def readers(self) -> Mapping[str, Readers]:
+        """Who reads what a fit predicts, by its key."""
         unneeded = {key for key, state in self.control.state.items() if state == "unneeded"}
         return readers_of(self.plan, unneeded)
 

@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from d2b_ray.arrays import Array
+    from d2b_ray.report.brains import Brain
     from d2b_ray.spec import Sweep
     from d2b_ray.store import Store, Written
 
@@ -118,21 +119,28 @@ def gather(
         if sweep is None
         else methods(sweep.model_dump(mode="json"), fits, __version__)
     )
-    brains = best_brains(store, fits)
-    for subject, brain in brains.items():
-        for view, picture in brain.pictures.items():
-            path = Layout.brain(subject, view)
-            written[path] = store.write_bytes(path, picture)
     html = page(
         fits, failures, contrasts, drawn=drawn, methods=told, name=_name(store), top_tests=tests,
         figures={name: content for name, (content, _) in figures.items()},
         variants=max((row["variants"] for row in figures.get("layers", (b"", []))[1]), default=1),
-        brains=list(brains.values()),
+        brains=_brains(store, fits, written),
         sound=sound_table(best_fits(fits, MOST_SUBJECTS).values()),
         generalised=best_generalisation(generalised), moments=moments, records=records,
     )  # fmt: skip
     written[Layout.REPORT] = store.write_bytes(Layout.REPORT, html.encode())
     return written
+
+
+def _brains(
+    store: Store, fits: Sequence[Mapping[str, Any]], written: dict[str, Written]
+) -> list[Brain]:
+    """Maps of the best fit of each subject; writes their pictures."""
+    brains = best_brains(store, fits)
+    for subject, brain in brains.items():
+        for view, picture in brain.pictures.items():
+            path = Layout.brain(subject, view)
+            written[path] = store.write_bytes(path, picture)
+    return list(brains.values())
 
 
 def _analyses(

@@ -44,8 +44,8 @@ class Control:
     """Decides which unit runs next and what a failure means. One instance per sweep.
 
     `units` in topological order; `done` keys of durable units whose records stand; `failed` keys of those
-    that failed earlier and are not to be tried again; `value_bytes` what a unit's value takes in memory.
-    `capacity_bytes` of all workers: designs, and fits, are begun as far as a half holds them, one always.
+    that failed earlier and are not to be tried again; `value_bytes` of units, and `capacity_bytes` of hosts,
+    are those of `MemoryLedger`.
     """
 
     def __init__(
@@ -55,13 +55,11 @@ class Control:
         done: Collection[str] = (),
         failed: Collection[str] = (),
         value_bytes: Mapping[str, int] | None = None,
-        capacity_bytes: float = math.inf,
+        capacity_bytes: float | Mapping[str, float] = math.inf,
     ) -> None:
         self.units: dict[str, Unit] = {unit.key: unit for unit in units}
-        self.capacity_bytes = capacity_bytes
+        self.memory, self.placement = MemoryLedger(value_bytes or {}, capacity_bytes), Placement()
         self.stopped: Failure | None = None
-        self.memory = MemoryLedger(value_bytes or {})
-        self.placement = Placement()
         self.state: dict[str, State] = {}
         self._consumers: dict[str, list[str]] = defaultdict(list)
         self.tries = Tries()
@@ -121,7 +119,7 @@ class Control:
             )  # fmt: skip
             if unit is not None:
                 self._move(unit.key, "running")
-                self.memory.take(unit, self._factorizations_of(unit))
+                self.memory.take(unit, self._factorizations_of(unit), worker.host)
                 self.tries.start(unit.key)
                 self.placement.begins(unit, worker)
                 return unit.key
@@ -140,6 +138,7 @@ class Control:
         if isinstance(event, Failed):
             return self._failed(event)
         ended = self.placement.succeeded(event, self.units[event.key])
+        self.memory.settle(event.key, event.host)
         return [*self._succeeded(event.key), *ended]
 
     def _settle_history(self, done: frozenset[str], failed: frozenset[str]) -> None:
@@ -194,13 +193,11 @@ class Control:
         settled = ("done", "failed", "skipped") if unit.kind == "gather" else ("done",)
         if all(self.state[n] in settled for n in unit.needs):
             self._move(key, "ready")
-            self._ready.push(self._order[key], unit)
+            self._ready.push(self._order[key], unit, self.placement.holder(unit))
 
     def _may_run(self, unit: Unit, worker: WorkerView, *, stalled: bool) -> bool:
         barred = not stalled and self.placement.bars(unit.key, worker)
-        return not barred and self.memory.has(
-            unit, self._factorizations_of(unit), self.capacity_bytes / 2
-        )
+        return not barred and self.memory.has(unit, self._factorizations_of(unit), worker.host)
 
     def _factorizations_of(self, unit: Unit) -> tuple[str, ...]:
         """Values that will soon lie beside that of a unit: the factorizations of a design."""
@@ -224,9 +221,13 @@ class Control:
     def _release(self, key: str) -> list[Action]:
         if key not in self._values:
             return []
+        self._forget(key)
+        return [Release(key)]
+
+    def _forget(self, key: str) -> None:  # released, or lost
         self._values.discard(key)
         self.memory.free(key)
-        return [Release(key)]
+        self.placement.released(key)
 
     def _end(self, key: str) -> list[Action]:
         """A consumer has ended: values that nobody else waits for are released."""
@@ -285,8 +286,7 @@ class Control:
             key = stack.pop()
             if self.state[key] != "done":
                 continue
-            self._values.discard(key)
-            self.memory.free(key)
+            self._forget(key)
             self._move(key, "waiting")
             for need in self.units[key].needs:
                 self._open[need] += 1

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Placement"]
 
+FAR = 3  # from here on responses would have to be read
 WAITS = 1 << 30
 
 
@@ -33,6 +34,7 @@ class Placement:
             set
         )  # subject -> hosts that read its responses
         self._read: dict[str, set[str]] = defaultdict(set)  # and those that have done so
+        self._lies: dict[str, str] = {}  # fit -> host that holds its value
 
     @property
     def workers_differ(self) -> bool:
@@ -48,11 +50,23 @@ class Placement:
         """How far what a unit needs is from a worker; 0: it holds it, the model or the responses.
 
         Then come subjects that it held not long ago, those that its host has read, and those that the
-        fewest hosts read; last, one that its host is reading now, for which it would wait.
+        fewest hosts read; last, one that its host is reading now, for which it would wait. Of units that
+        read a fit, those before others whose fit its host holds, as long as it need not read responses.
         """
         if unit.work_kind in READS_MODEL:
             return 0 if unit.model == worker.model else 1
-        subject = unit.subject
+        far = self._from_responses(unit.subject, worker)
+        return far + (FAR if far >= FAR or self.holder(unit) not in ("", worker.host) else 0)
+
+    def holder(self, unit: Unit) -> str:
+        """The host that holds the fit which a unit reads; "" if it reads none, or nobody knows."""
+        return next((self._lies[need] for need in unit.needs if need in self._lies), "")
+
+    def released(self, key: str) -> None:
+        """A value is no more."""
+        self._lies.pop(key, None)
+
+    def _from_responses(self, subject: str | None, worker: WorkerView) -> int:
         if subject is None or subject == worker.subject:
             return 0
         if subject in worker.recent:
@@ -60,7 +74,7 @@ class Placement:
         if worker.host in self._read[subject]:
             return 2
         begun = self._begun[subject]
-        return WAITS if worker.host in begun else 3 + len(begun)
+        return WAITS if worker.host in begun else FAR + len(begun)
 
     def idles(self, worker: WorkerView) -> bool:
         """Whether a worker is shunned, or waits for what others make of units that failed there."""
@@ -97,6 +111,8 @@ class Placement:
         """What a success means for the worker where the same unit had failed, and for its host."""
         if unit.subject is not None and unit.kind in READS_RESPONSES:
             self._read[unit.subject].add(event.host)
+        if unit.kind == "fit":
+            self._lies[event.key] = event.host
         self._excluded.pop(event.key, None)
         verdict = self._health.succeeded(event.key, event.worker)
         return [self._end(verdict)] if verdict else []

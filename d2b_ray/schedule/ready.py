@@ -44,18 +44,20 @@ def order_for(worker: WorkerView, kinds: frozenset[str]) -> Iterator[tuple[str, 
 
 
 class ReadyUnits:
-    """Heaps of units by work_kind, and in it by subject or, where a model is loaded, by model.
+    """Heaps of units by work_kind, and in it by subject and holder or, where a model is loaded, by model.
 
     A unit that is ready no more may stay in its heap: it is passed over.
     """
 
     def __init__(self) -> None:
-        self._heaps: dict[str, dict[str | None, list[tuple[int, str, Unit]]]] = defaultdict(dict)
+        self._heaps: dict[str, dict[tuple[str | None, str], list[tuple[int, str, Unit]]]] = (
+            defaultdict(dict)
+        )
 
-    def push(self, order: int, unit: Unit) -> None:
-        """Add a unit; `order` is its place in the plan."""
+    def push(self, order: int, unit: Unit, holder: str = "") -> None:
+        """Add a unit; `order` is its place in the plan, `holder` the host where what it reads lies."""
         group = unit.model if unit.work_kind in READS_MODEL else unit.subject
-        heap = self._heaps[unit.work_kind].setdefault(group, [])
+        heap = self._heaps[unit.work_kind].setdefault((group, holder), [])
         heapq.heappush(heap, (order, unit.key, unit))
 
     def pop(

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from d2b_ray.arrays import Array, IntArray
 
-__all__ = ["all_in_place", "in_place"]
+__all__ = ["all_in_place", "columns_of", "in_place"]
 
 
 def in_place(values: Array, kept: IntArray | None, voxels: int) -> Array:
@@ -33,3 +33,11 @@ def all_in_place(
         name: None if array is None else in_place(array, kept, voxels)
         for name, array in values.items()
     }
+
+
+def columns_of(voxels: Sequence[int] | None, kept: IntArray | None, fitted: int) -> slice:
+    """Which of `fitted` are columns `voxels` [first, end) of the responses, where some were left out."""
+    if voxels is None:
+        return slice(0, fitted)
+    first, end = voxels if kept is None else np.searchsorted(kept, voxels)
+    return slice(int(first), int(end))

@@ -10,6 +10,7 @@ import numpy as np
 from d2b_ray.arrays import NullCounts
 from d2b_ray.catalog.significance_tests import TESTS, Draws
 from d2b_ray.steps.autocorrelated import sampled_columns
+from d2b_ray.steps.columns import columns_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from d2b_ray.plan import Unit
     from d2b_ray.steps.worker_cache import WorkerCache
 
-__all__ = ["Drawing", "columns_of", "draws_of", "none_of"]
+__all__ = ["Drawing", "draws_of", "none_of"]
 
 
 class Drawing:
@@ -109,11 +110,3 @@ def none_of(draws: Draws, first: int) -> NullCounts:
     """Counts where all voxels of a task were left out."""
     none, count = np.zeros(0, np.int64), draws.stop - draws.start
     return NullCounts(none, none, count, np.full(count, -np.inf, np.float32), draws.start, first)
-
-
-def columns_of(voxels: Sequence[int] | None, kept: IntArray | None, fitted: int) -> slice:
-    """Which of `fitted` are columns `voxels` [first, end) of the responses, where some were left out."""
-    if voxels is None:
-        return slice(0, fitted)
-    first, end = voxels if kept is None else np.searchsorted(kept, voxels)
-    return slice(int(first), int(end))

@@ -10,16 +10,21 @@ if TYPE_CHECKING:
 
     from d2b_ray.plan import Unit
     from d2b_ray.schedule.policy import Failure
+    from d2b_ray.steps.parts import Tile
 
 __all__ = ["Readers", "Report", "Task"]
 
 
 @dataclass(frozen=True, slots=True)
 class Readers:
-    """`nulls` of a fit, which a GPU draws with it; and whether anyone else `reads_prediction`."""
+    """`nulls` of a fit, which a GPU draws with it; and whether anyone else `reads_prediction`.
+
+    `tiles` of voxels in which its series are handed on, apart from the rest (`parts`); none: all in one.
+    """
 
     nulls: tuple[Unit, ...]
     reads_prediction: bool
+    tiles: tuple[Tile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -201,7 +201,7 @@ def main() -> None:
         units,
         done=done,
         value_bytes={u.key: BYTES[u.kind] for u in units if u.kind in BYTES},
-        capacity_bytes=wanted.nodes * wanted.object_store_gb * 1e9,
+        capacity_bytes=wanted.object_store_gb * 1e9,
     )
     node = {"CPU": wanted.cpus, "GPU": wanted.gpus}
     shapes = shape_workers([node] * wanted.nodes, Demand(gpus=1.0))

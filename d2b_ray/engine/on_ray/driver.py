@@ -14,16 +14,20 @@ from typing import TYPE_CHECKING, Any
 import ray
 from ray.util import metrics
 
-from d2b_ray.engine.on_ray.joining import joined, object_store_bytes
+from d2b_ray.engine.on_ray.joining import joined
 from d2b_ray.engine.on_ray.meters import Meters
 from d2b_ray.engine.on_ray.pool import WorkerPool
 from d2b_ray.engine.on_ray.tries import RunningUnit, nobody_for, outcome, shown_name
 from d2b_ray.schedule.events import EndWorker, Failed, Lost, Release, Succeeded
 from d2b_ray.schedule.policy import Failure
+from d2b_ray.steps.parts import part_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from d2b_ray.engine.on_ray.workers import WorkerSlot
     from d2b_ray.engine.sweep_run import SweepRun
+    from d2b_ray.plan import Unit
     from d2b_ray.schedule.events import Action
 
 __all__ = ["run_on_ray"]
@@ -46,7 +50,6 @@ def run_on_ray(
     ends with the call.
     """
     with joined(num_cpus, num_gpus, sweep_run.message):
-        sweep_run.control.capacity_bytes = object_store_bytes()
         pool = WorkerPool(sweep_run.settings, lambda: sweep_run.demand, sweep_run.message)
         gpus = sum(1 for slot in pool.slots if slot.shape.num_gpus)
         sweep_run.workers(len(pool.slots), gpus, asked=pool.growth.grows)
@@ -64,9 +67,9 @@ class _Loop:
         self.idle: dict[int, WorkerSlot] = {}
         self.running: dict[Any, RunningUnit] = {}  # by the report that will come
         self.behind: dict[int, Any] = {}  # by slot: of these, the one that waits behind another
-        self.values: dict[str, Any] = {}
+        self.values: dict[str, list[Any]] = {}  # one reference, or one for each part of a fit
         self.meters = Meters(metrics, sweep_run.sweep.name)
-        self._noted = self._looked = time.monotonic()
+        self._noted, self._looked = time.monotonic(), 0.0
         self._last_worker = time.monotonic()
 
     def run(self) -> None:
@@ -136,12 +139,21 @@ class _Loop:
     def _send(self, slot: WorkerSlot, key: str, began: float | None) -> Any:
         slot.idle_since = None
         unit = self.control.units[key]
-        inputs = [self.values[need] for need in self.control.inputs(key)]
-        run = slot.handle.run.options(num_returns=2, name=shown_name(unit))
-        value_ref, report_ref = run.remote(self.sweep_run.task(key), *inputs)
-        self.running[report_ref] = RunningUnit(slot, key, value_ref, began)
+        task = self.sweep_run.task(key)
+        tiles = task.readers.tiles if task.readers else ()
+        run = slot.handle.run.options(num_returns=2 + len(tiles), name=shown_name(unit))
+        *value_refs, report_ref = run.remote(task, *self._inputs(unit))
+        self.running[report_ref] = RunningUnit(slot, key, value_refs, began)
         self.sweep_run.started(key)
         return report_ref
+
+    def _inputs(self, unit: Unit) -> Iterator[Any]:
+        """References of what a unit reads: of a fit in parts the head, and the part of its own voxels."""
+        for need in self.control.inputs(unit.key):
+            head, *parts = self.values[need]
+            yield head
+            if parts and (own := part_of(unit, self.sweep_run.readers[need].tiles)) is not None:
+                yield parts[own]
 
     def _take(self, reference: Any) -> None:
         this = self.running[reference]
@@ -161,7 +173,7 @@ class _Loop:
         slot.view = slot.view.after(unit)
         if report.failure is None:
             if not unit.durable:
-                self.values[key] = this.value_ref
+                self.values[key] = this.value_refs
                 if report.value_bytes:
                     self.control.memory.learn(key, report.value_bytes)
             actions = self.control.handle(Succeeded(key, slot.number, slot.view.host))
@@ -235,7 +247,7 @@ class _Loop:
         if now - self._noted > NOTE_S:
             self._noted = now
             left = ray.available_resources().get("object_store_memory", 0)
-            whole = self.control.capacity_bytes
+            whole = ray.cluster_resources().get("object_store_memory", 0)
             log.info(
                 "values %.2f GB (estimated), object store %.2f of %.2f GB, %d units run, %d workers idle",
                 self.control.memory.held_bytes / 1e9,
@@ -251,7 +263,7 @@ class _Loop:
                 )
         if now - self._looked > POLL_S or self.control.finished:
             self._looked = now
-            self.control.capacity_bytes = object_store_bytes()  # nodes join and leave
+            self.control.memory.capacity_bytes = self.pool.object_stores()  # nodes join and leave
             self.meters.left(self.control)
             self.sweep_run.tick()
 

@@ -16,7 +16,7 @@ from d2b_ray.steps.device import LOGICAL_GPUS, sees_gpu
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["joined", "object_store_bytes", "reached"]
+__all__ = ["joined", "reached"]
 
 QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
 LONGEST_FOLDER = (
@@ -80,8 +80,3 @@ def _told(error: Exception) -> str:
     if "ersion mismatch" in words:
         return f"the cluster does not fit this environment: {words[:300]}"
     return f"the cluster cannot be joined ({type(error).__name__}: {words[:200]})"
-
-
-def object_store_bytes() -> float:
-    """Room for values on all nodes that are alive."""
-    return float(ray.cluster_resources().get("object_store_memory", 0))

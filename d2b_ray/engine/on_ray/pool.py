@@ -149,6 +149,11 @@ class WorkerPool:
         name = f"{self._name}: {slot.shape.lane} worker {slot.number}"
         self.starting[slot.handle.hello.options(name=name).remote()] = slot
 
+    def object_stores(self) -> dict[str, float]:
+        """Bytes of the object store of each host where a worker stands."""
+        room = {n["NodeID"]: n["Resources"].get("object_store_memory", 0.0) for n in living()}
+        return {slot.view.host: room[slot.node] for slot in self.slots if slot.node in room}
+
     @property
     def expects(self) -> bool:
         """Whether workers are starting, or will be tried again."""

@@ -23,11 +23,11 @@ __all__ = ["RunningUnit", "nobody_for", "outcome", "shown_name"]
 
 @dataclass(slots=True)
 class RunningUnit:
-    """A unit that runs: on which slot, its value to be, and since when; None while it waits there."""
+    """A unit that runs: on which slot, its value to be (its parts), and since when; None while it waits."""
 
     slot: WorkerSlot
     key: str
-    value_ref: Any
+    value_refs: list[Any]
     began: float | None
 
 

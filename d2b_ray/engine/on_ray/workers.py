@@ -19,9 +19,12 @@ from d2b_ray.schedule.events import WorkerView
 from d2b_ray.steps.device import DEVICE_VARIABLE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from d2b_ray.schedule.lanes import WorkerShape
     from d2b_ray.schedule.policy import Fault
     from d2b_ray.steps.run_settings import RunSettings
+    from d2b_ray.steps.task import Task
 
 __all__ = ["Hello", "Worker", "WorkerSlot", "fault_of"]
 
@@ -63,11 +66,23 @@ class Worker:
             )
         return Hello(node, socket.gethostname(), why)
 
-    def run(self, task: Any, *values: Any) -> tuple[Any, Any]:
-        """Run one unit; the value stays in the object store, the report goes to the driver."""
-        from d2b_ray.steps.execute import execute
+    def run(self, task: Task, *values: Any) -> Iterator[Any]:
+        """Run one unit; its value, or its parts, stay in the object store, the report goes to the driver.
 
-        return execute(task, values, self._cache)
+        One after another, so that a part is stored before the next is made.
+        """
+        from d2b_ray.steps.execute import execute
+        from d2b_ray.steps.parts import apart
+
+        value, report = execute(task, values, self._cache)
+        tiles = task.readers.tiles if task.readers else ()
+        if value is None:
+            yield from [None] * (1 + len(tiles))
+        elif tiles:
+            yield from apart(value, tiles)
+        else:
+            yield value
+        yield report
 
 
 @dataclass(slots=True)
