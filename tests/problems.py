@@ -26,7 +26,7 @@ features:
 fits:
   - {{kind: ridge, features: llm, delays: {{start: 3, end: 5}}}}
 significance: {{permutations: 40}}
-output: {{root: {out}, save: [scores, pvalues, coef, alphas, predictions], figures: false}}
+output: {{root: {out}, save: [scores, pvalues, coef, alphas, predictions], figures: false, report: tables}}
 resources: {{permute: {{block: 20}}}}
 """
 
@@ -82,7 +82,7 @@ features:
 fits:
   - {{kind: ridge, features: said, delays: {{start: 3, end: 5}}}}
 significance: {{permutations: 40}}
-output: {{root: {out}, save: [scores, pvalues, coef, alphas, predictions], figures: false}}
+output: {{root: {out}, save: [scores, pvalues, coef, alphas, predictions], figures: false, report: tables}}
 resources: {{permute: {{block: 20}}}}
 """
 
@@ -123,7 +123,7 @@ significance: {{permutations: 40, block_trs: 10, ceiling: subjects, bootstrap: {
 compare:
   - {{by: annotation, where: {{layer: 1}}}}
   - {{first: {{annotation: story, layer: 1}}, second: {{annotation: story, layer: 2}}, permutations: 20}}
-output: {{root: {out}, save: [scores, pvalues], figures: false}}
+output: {{root: {out}, save: [scores, pvalues], figures: false, report: tables}}
 """
 REGIONS = ("driven", "noise", "")
 

@@ -103,6 +103,8 @@ def _gather(
         params["analyses"] = sorted(more)
     if sweep.summary is not None:
         params["summary"] = sweep.summary.model_dump(mode="json")
+    if sweep.output.report == "tables":
+        params["report"] = "tables"
     needs = (*commits, *compares, *more)
     return Unit("gather", unit_key("gather", params), params, needs, f"gather {sweep.name}")
 

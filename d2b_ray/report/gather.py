@@ -20,7 +20,6 @@ from d2b_ray.report.analyses import (
     generalisation_rows,
     moment_rows,
 )
-from d2b_ray.report.brains import best_brains
 from d2b_ray.report.columns import (
     COMPARISONS,
     GENERALISATION,
@@ -31,25 +30,10 @@ from d2b_ray.report.columns import (
     table_of,
 )
 from d2b_ray.report.comparisons import comparison_rows
-from d2b_ray.report.figures import (
-    band_bars,
-    component_bars,
-    layer_curves,
-    level_map,
-    region_dots,
-)
-from d2b_ray.report.maps import map_values
 from d2b_ray.report.methods import methods
-from d2b_ray.report.overview import (
-    band_shares,
-    best_layers,
-    csv_bytes,
-    layer_profiles,
-    region_scores,
-)
 from d2b_ray.report.page import page
-from d2b_ray.report.sound_figure import sound_panels
-from d2b_ray.report.soundness import MOST_SUBJECTS, best_fits, sound_rows, sound_table
+from d2b_ray.report.pictures import drawn_brains, drawn_figures, remove_pictures
+from d2b_ray.report.soundness import MOST_SUBJECTS, best_fits, sound_table
 from d2b_ray.report.tables import fits_table, timings_table
 from d2b_ray.report.top_voxels import best_rows, paired_rows, top_rows
 from d2b_ray.spec import parse
@@ -60,7 +44,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from d2b_ray.arrays import Array
-    from d2b_ray.report.brains import Brain
     from d2b_ray.spec import Sweep
     from d2b_ray.store import Store, Written
 
@@ -76,8 +59,9 @@ def gather(
     tables: bool = True,
     summary: Mapping[str, Any] | None = None,
     methods_told: Sequence[str] = (),
+    pictures: bool = True,
 ) -> dict[str, Written]:
-    """Write tables (unless told not to), figures and page of all that is in the store.
+    """Write tables (unless told not to), figures (`pictures`) and page of all that is in the store.
 
     `summary` the sweep's block of this name, if it has one; `methods_told` sentences where there is no
     sweep that tells them. Returns what was written, path -> checksum
@@ -102,14 +86,11 @@ def gather(
     sweep = _sweep(store)
     generalised, components, moments = _analyses(store, fits, written, tables=tables)
     tests = _top_voxels(store, fits, summary, written) if tables and summary else []
-    sound = _sound(store, fits, summaries)
-    figures = _figures(fits, summaries, components, sound)
-    for name, (content, rows) in figures.items():
-        for path, made in (
-            (Layout.figure(name), content),
-            (Layout.figure(name, "csv"), csv_bytes(rows)),
-        ):
-            written[path] = store.write_bytes(path, made)
+    figures = {}
+    if pictures:
+        figures = drawn_figures(store, fits, summaries, components, written)
+    else:
+        remove_pictures(store)
     ledger = Ledger(store, units)
     failed = ledger.failures()  # one beside a record is void
     failures = [ledger.failure(key) for key in sorted(failed)]
@@ -123,24 +104,12 @@ def gather(
         fits, failures, contrasts, drawn=drawn, methods=told, name=_name(store), top_tests=tests,
         figures={name: content for name, (content, _) in figures.items()},
         variants=max((row["variants"] for row in figures.get("layers", (b"", []))[1]), default=1),
-        brains=_brains(store, fits, written),
+        brains=drawn_brains(store, fits, written) if pictures else (),
         sound=sound_table(best_fits(fits, MOST_SUBJECTS).values()),
         generalised=best_generalisation(generalised), moments=moments, records=records,
     )  # fmt: skip
     written[Layout.REPORT] = store.write_bytes(Layout.REPORT, html.encode())
     return written
-
-
-def _brains(
-    store: Store, fits: Sequence[Mapping[str, Any]], written: dict[str, Written]
-) -> list[Brain]:
-    """Maps of the best fit of each subject; writes their pictures."""
-    brains = best_brains(store, fits)
-    for subject, brain in brains.items():
-        for view, picture in brain.pictures.items():
-            path = Layout.brain(subject, view)
-            written[path] = store.write_bytes(path, picture)
-    return list(brains.values())
 
 
 def _analyses(
@@ -165,21 +134,6 @@ def _analyses(
         if tables and rows:
             written[path] = store.write_table(path, table_of(schema, rows))
     return generalised, components, moments
-
-
-def _sound(
-    store: Store, fits: Sequence[Mapping[str, Any]], summaries: Sequence[Mapping[str, Any]]
-) -> list[dict[str, Any]]:
-    """Rows of the figure of soundness, of the best fit of each subject that has a table of voxels."""
-    lags = {one["fit"]: one.get("autocorrelation", {}).get("lags", ()) for one in summaries}
-    rows = []
-    for subject, fit in best_fits(fits, MOST_SUBJECTS).items():
-        path = Layout.voxels(subject, fit["fit"])
-        if store.exists(path):
-            columns = ("r", "alpha", "p", "significant")
-            voxels = {name: map_values(store, fit, name) for name in columns}
-            rows += sound_rows(fit, voxels, lags[fit["fit"]])
-    return rows
 
 
 def _sweep(store: Store) -> Sweep | None:
@@ -218,29 +172,6 @@ def _top_voxels(
     ):
         written[path] = store.write_table(path, table_of(schema, found))
     return tests
-
-
-def _figures(
-    fits: Sequence[Mapping[str, Any]],
-    summaries: Sequence[Mapping[str, Any]],
-    components: Sequence[dict[str, Any]],
-    sound: Sequence[dict[str, Any]],
-) -> dict[str, tuple[bytes, list[dict[str, Any]]]]:
-    """Name -> SVG and the rows that it shows, of the figures that there is anything to show in."""
-    profiles = layer_profiles(fits)
-    rows = {
-        "layers": profiles,
-        "levels": best_layers(profiles),
-        "regions": region_scores(summaries),
-        "bands": band_shares(summaries),
-        "weights": list(components),
-        "sound": list(sound),
-    }
-    draw = {
-        "layers": layer_curves, "levels": level_map, "regions": region_dots, "bands": band_bars,
-        "weights": component_bars, "sound": sound_panels,
-    }  # fmt: skip
-    return {name: (draw[name](found), found) for name, found in rows.items() if found}
 
 
 def _name(store: Store) -> str:

@@ -62,6 +62,10 @@ class OutputBlock(Closed):
     """Tables of voxels and fits."""
     figures: Annotated[bool, Allowed("true or false")] = True
     """Whether each fit has a histogram of its correlations: about 0.2 s and 30 kB a fit."""
+    report: Annotated[Literal["pictures", "tables"], Allowed("one of: pictures, tables")] = (
+        "pictures"
+    )
+    """What the page shows: figures and brains beside its tables, or tables alone (seconds less a run)."""
     keep_texts: Annotated[bool, Allowed("true or false")] = True
     """Whether rows of distinct texts stay beside the features: a text that comes again costs nothing."""
 

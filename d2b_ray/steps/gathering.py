@@ -34,5 +34,8 @@ def gather(task: Task, values: Sequence[Any], cache: WorkerCache, device: str) -
         spaces[path] = store.write_bytes(path, space_bytes(cache.dataset.voxels(subject)))
     params = task.unit.params
     tables = params["table"] == "parquet"
-    written = spaces | gather_report(store, tables=tables, summary=params.get("summary"))
+    pictures = params.get("report") != "tables"
+    written = spaces | gather_report(
+        store, tables=tables, summary=params.get("summary"), pictures=pictures
+    )
     record(task, store, written, watch, device, commit=cache.settings.commit)

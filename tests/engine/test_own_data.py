@@ -48,7 +48,7 @@ def sweep(root, out, *overrides, layout="bids", **more):
         "features": features,
         "fits": [fit],
         "significance": {"test": "parametric"},
-        "output": {"root": str(out), "figures": False},
+        "output": {"root": str(out), "figures": False, "report": "tables"},
     }
     return parse(yaml.safe_dump(text), list(overrides))
 
@@ -386,7 +386,9 @@ def test_volumes_smoothed_and_as_parcels(planted, tmp_path):
     labels[:3], labels[3:5] = 7, 2
     nibabel.save(nibabel.Nifti1Image(labels, AFFINE), root / "atlas.nii.gz")
     out = tmp_path / "parcels"
-    store, (fit,) = run(root, out, "dataset.responses.parcels=atlas.nii.gz")
+    store, (fit,) = run(
+        root, out, "dataset.responses.parcels=atlas.nii.gz", "output.report=pictures"
+    )
     assert fit["voxels"] == 2
     assert fit["responses"] == "means over parcels of atlas.nii.gz, z-scored in each run"
     assert fit["tr_s"] == 1.5

@@ -69,7 +69,8 @@ def made(root, tmp_path_factory):
         raw = yaml.safe_load((JOBS / f"{name}.yaml").read_text())
         changes = [
             f"dataset.root={root}", f"output.root={folder / name}", f"output.features={folder / 'features'}",
-            "output.figures=false", f"features.llm.model={MODEL}", f"features.llm.layers={LAYER}",
+            "output.figures=false", "output.report=tables",
+            f"features.llm.model={MODEL}", f"features.llm.layers={LAYER}",
             "features.llm.dtype=float32", "features.llm.join=time", "significance.permutations=20",
         ]  # fmt: skip
         for number, fit in enumerate(raw["fits"]):

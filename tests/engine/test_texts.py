@@ -33,7 +33,7 @@ features:
 fits:
   - {{kind: ridge, features: read, delays: {{start: 1, end: 1}}}}
 significance: {{test: none}}
-output: {{root: {out}, figures: false}}
+output: {{root: {out}, figures: false, report: tables}}
 """
 
 

@@ -24,7 +24,7 @@ features:
 fits:
   - {{kind: ridge, features: said, delays: {{start: 3, end: 6}}}}
 significance: {{test: none}}
-output: {{root: {out}, figures: false}}
+output: {{root: {out}, figures: false, report: tables}}
 """
 LAYOUTS = ("drama2brain", "openneuro", "bids", "arrays")
 

@@ -35,7 +35,7 @@ features:
 fits:
   - {{kind: ridge, features: loud, delays: {{start: 3, end: 5}}}}
 significance: {{permutations: 20}}
-output: {{root: {root}/out, figures: false}}
+output: {{root: {root}/out, figures: false, report: tables}}
 """
 OURS = """\
 name: ours

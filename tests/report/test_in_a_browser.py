@@ -150,10 +150,13 @@ def pages(common_root, tiny_root, tmp_path_factory):
         "generalise={subjects: true}",
         "weights_pca={top_voxels: 10}",
         "output.save=[scores,coef]",
+        "output.report=pictures",
     )
     sweeps = {
         "ridge": common_sweep(common_root, folder / "ridge", *more, "summary={top_voxels: 9}"),
-        "banded": banded_sweep(tiny_root, folder / "banded", more=", refine: 0"),
+        "banded": banded_sweep(
+            tiny_root, folder / "banded", "output.report=pictures", more=", refine: 0"
+        ),
     }
     for sweep in sweeps.values():
         assert run_sweep(sweep, Quiet(), engine="inline").ok
@@ -172,6 +175,8 @@ def pages(common_root, tiny_root, tmp_path_factory):
                 "Where in the brain?",
                 "Is it better?",
                 "Does it generalise?",
+                "Along what do voxels differ?",
+                "Is it sound?",
                 "What did it cost?",
             ),
         ),

@@ -133,7 +133,7 @@ def test_of_subjects_without_a_ceiling_there_is_no_line():
 
 
 def test_a_sweep_tells_how_sound_it_is(common_root, tmp_path):
-    sweep = common_sweep(common_root, tmp_path / "out", "significance.ceiling=subjects")
+    sweep = common_sweep(common_root, tmp_path / "out", "output.report=pictures")
     assert run_sweep(sweep, Quiet(), engine="inline").ok
     store = Store(str(tmp_path / "out"))
     fits = store.read_table(Layout.FITS).to_pylist()
