@@ -13,11 +13,10 @@ import numpy as np
 import torch
 
 from d2b_ray.catalog.solvers import BandedSolution
-from d2b_ray.encoding.batches import batches, home_of, some_responses, working_bytes
+from d2b_ray.encoding.batches import TILE, batches, home_of, some_responses, working_bytes
 from d2b_ray.encoding.dual import primal_coefficients
 from d2b_ray.encoding.fold_scores import FoldScorer, best_alphas
 from d2b_ray.encoding.grams import Grams
-from d2b_ray.encoding.kernels import Kernels
 from d2b_ray.encoding.primal import filter_values
 from d2b_ray.encoding.products import cross_products
 from d2b_ray.encoding.tensors import to_tensor
@@ -32,6 +31,8 @@ if TYPE_CHECKING:
     from d2b_ray.catalog.solvers import Responses
     from d2b_ray.encoding.batches import Batch
     from d2b_ray.encoding.factorization import FoldFactor
+    from d2b_ray.encoding.held_out import HeldOut
+    from d2b_ray.encoding.kernels import Kernels
 
 __all__ = ["solve_banded"]
 
@@ -69,24 +70,38 @@ def solve_banded(
         history=np.empty((len(candidates), voxels), np.float32),
     )
     scales = _column_scales(candidates, bands, p)
-    solve = _solve_kernel if isinstance(parts, Kernels) else _solve_primal
-    if isinstance(parts, Grams):
-        parts = parts.rotated(train, device)
-    per_voxel = 4 * (2 * n + (len(parts.folds) + 12) * (p + n) + 3 * len(alphas))
     budget = working_bytes(response, device, memory_budget_bytes)
+    if isinstance(parts, Grams):
+        grams, inner = parts.rotated(train, device), _inner(n, p, len(parts.folds), budget)
+        held = 4 * (len(parts.folds) + 1) * p  # of a voxel, while all candidates go by
+        for start, stop in batches(voxels, held, budget // 2):
+            own = _part_of(out, start, stop)
+            _solve_primal(response, start, inner, grams, alphas, candidates, scales, device, own)
+        return out
+    per_voxel = 4 * (2 * n + (len(parts.folds) + 12) * (p + n) + 3 * len(alphas))
     for start, stop in batches(voxels, per_voxel, budget):
         batch = some_responses(
             response, start, stop, parts.folds, device, intercept=parts.intercept
         )
-        own = BandedSolution(
-            alpha=out.alpha[start:stop],
-            gamma=out.gamma[:, start:stop],
-            cv_r=out.cv_r[start:stop],
-            coef=out.coef[:, start:stop],
-            history=out.history[:, start:stop],
-        )
-        solve(train, batch, parts, alphas, candidates, scales, device, own)  # type: ignore[arg-type]
+        own = _part_of(out, start, stop)
+        _solve_kernel(train, batch, parts, alphas, candidates, scales, device, own)
     return out
+
+
+def _inner(n: int, p: int, folds: int, budget: int) -> int:
+    """Voxels whose responses are met, or that are scored, at a time, in half of the budget."""
+    return max(TILE, budget // 2 // (4 * max(3 * n, (folds + 10) * p)) // TILE * TILE)
+
+
+def _part_of(out: BandedSolution, start: int, stop: int) -> BandedSolution:
+    """The same arrays, of voxels `start` to `stop`."""
+    return BandedSolution(
+        alpha=out.alpha[start:stop],
+        gamma=out.gamma[:, start:stop],
+        cv_r=out.cv_r[start:stop],
+        coef=out.coef[:, start:stop],
+        history=out.history[:, start:stop],
+    )
 
 
 def _column_scales(
@@ -100,8 +115,9 @@ def _column_scales(
 
 
 def _solve_primal(
-    train: FloatArray,
-    batch: Batch,
+    response: Responses,
+    first: int,
+    inner: int,
     grams: Grams,
     alphas: NDArray[np.float64],
     candidates: NDArray[np.float64],
@@ -109,16 +125,35 @@ def _solve_primal(
     device: str,
     out: BandedSolution,
 ) -> None:
+    """All voxels of `out`, from `first` on, side by side: a candidate is factorized once for them.
+
+    Of their responses Z'Y of each fold is kept, and what is measured of the held-out rows; these are met, and
+    later scored, `inner` voxels at a time.
+    """
     assert grams.principal is not None
     principal, rows = grams.principal
-    parts = cross_products(to_tensor(rows, device, torch.float32), batch.y, grams.folds)
+    voxels = len(out.alpha)
+    pieces = [slice(at, min(at + inner, voxels)) for at in range(0, voxels, inner)]
+    there = to_tensor(rows, device, torch.float32)
+    parts = torch.empty((len(grams.folds), rows.shape[1], voxels), device=device)
+    held: list[list[HeldOut]] = []  # of each piece, by fold
+    for piece in pieces:
+        own = some_responses(
+            response, first + piece.start, first + piece.stop, grams.folds, device,
+            intercept=grams.intercept,
+        )  # fmt: skip
+        parts[:, :, piece] = cross_products(there, own.y, grams.folds)
+        held.append([own.held(fold).measured() for fold in grams.folds])
     total = parts.sum(0)
 
     def score(factors: Factors) -> torch.Tensor:
-        return sum(  # type: ignore[return-value]  # there are folds
-            FoldScorer(f, alphas, device)(total - part, part, batch.held(f.fold))
-            for f, part in zip(factors, parts, strict=True)
-        )
+        scores = torch.zeros((len(alphas), voxels), device=device)
+        for number, (factor, part) in enumerate(zip(factors, parts, strict=True)):
+            scorer = FoldScorer(factor, alphas, device)
+            for piece, measured in zip(pieces, held, strict=True):
+                own = part[:, piece]
+                scores[:, piece] += scorer(total[:, piece] - own, own, measured[number])
+        return scores
 
     best = _search(
         lambda index: grams.factors(device, scales[index]), score, alphas, candidates, out

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from d2b_ray.catalog.solvers import Responses
     from d2b_ray.encoding.folds import Fold
 
-__all__ = ["Batch", "batches", "home_of", "on_host", "some_responses", "working_bytes"]
+__all__ = ["TILE", "Batch", "batches", "home_of", "on_host", "some_responses", "working_bytes"]
 
 TILE = 256  # voxels; batches are multiples of it
 

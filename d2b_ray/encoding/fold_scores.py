@@ -48,14 +48,15 @@ class FoldScorer:
         """Scores (A, v) float32; all responses float32.
 
         Primal: `trained` Z'Y of the training rows (q, v), `part` that of the held-out rows. Dual:
-        `trained` the training responses, `part` None. `held` the held-out responses.
+        `trained` the training responses, `part` None. `held` the held-out responses; in the primal form
+        what is measured of them is enough.
         """
         if part is None or self._mean is None:
             assert self._held is not None
             cross = self._held @ held.rows  # A'Y (r, v)
         else:
             own = torch.outer(self._mean, held.mean)
-            cross = self._project @ (part - own * len(held.rows))
+            cross = self._project @ (part - own * (self.fold.stop - self.fold.start))
             if self._shift:  # of responses whose mean over all rows is 0, as `centred` leaves them
                 trained = trained - own * self._shift
         found = alpha_scores(self._filters, self._project @ trained, cross, self._root, held.norm)

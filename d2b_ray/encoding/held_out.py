@@ -13,7 +13,10 @@ CONSTANT = 1e-6  # a deviation below this share of the mean is float32 rounding
 
 
 class HeldOut(NamedTuple):
-    """`rows` (n_g, v) float32 of a fold, `mean` (v,) and `norm` (v,) of what is left without it."""
+    """`rows` (n_g, v) float32 of a fold, `mean` (v,) and `norm` (v,) of what is left without it.
+
+    No rows, (0, v), where only what is measured of them is kept.
+    """
 
     rows: torch.Tensor
     mean: torch.Tensor
@@ -23,6 +26,11 @@ class HeldOut(NamedTuple):
     def of(cls, rows: torch.Tensor) -> HeldOut:
         """These rows, measured."""
         return cls(rows, *spread(rows))
+
+    def measured(self) -> HeldOut:
+        """Without the rows."""
+        none = self.rows.new_empty((0, self.rows.shape[1]))  # no view: that would keep them all
+        return HeldOut(none, self.mean, self.norm)
 
 
 def spread(rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -17,14 +17,17 @@ from d2b_ray.encoding import (
     KernelRidgeCV,
     RidgeCV,
     Search,
+    banded,
     correlation,
     split_correlation,
 )
 from d2b_ray.encoding.dirichlet import dirichlet_samples
+from d2b_ray.encoding.grams import Grams
 from d2b_ray.errors import FitError
 from d2b_ray.significance import block_null, p_values
 
 ALPHAS = np.logspace(-12, 12, 25)
+FACTORS, SOME = Grams.factors, banded.some_responses
 
 
 def golden(case):
@@ -241,3 +244,28 @@ def test_a_penalty_below_the_rounding_of_a_vanishing_band_does_not_win(form):
     own = exact[number, row, np.arange(y.shape[1])]
     np.testing.assert_allclose(model.cv_scores_, own, atol=1e-3)  # it is what float64 has there
     assert (model.cv_scores_ <= exact.max((0, 1)) + 1e-3).all()
+
+
+@pytest.mark.parametrize("budget", [1 << 30, 1 << 22])
+def test_a_candidate_is_factorized_once_for_voxels_beyond_a_batch(rng, monkeypatch, budget):
+    """Their Z'Y stay, and not the responses: at the paper's size factorizations would be most of the work."""
+    n, widths, voxels = 2000, (6, 5), 2500
+    x = rng.standard_normal((n, sum(widths))).astype(np.float32)
+    y = rng.standard_normal((n, voxels)).astype(np.float32)
+    made, met = [], []
+
+    def factors(self, *args):
+        made.append(args)
+        return FACTORS(self, *args)
+
+    def responses(*args, **options):
+        met.append(args[1:3])
+        return SOME(*args, **options)
+
+    monkeypatch.setattr(Grams, "factors", factors)
+    monkeypatch.setattr(banded, "some_responses", responses)
+    model = BandedRidgeCV(widths, ALPHAS, search=Search(n_iter=7), memory_budget_bytes=budget)
+    model.fit(x, y, np.arange(n) * 3 // n)
+    assert len(made) == 7
+    assert len(met) == (1 if budget == 1 << 30 else 10)  # tiles of 256
+    assert met[-1][1] == voxels

@@ -414,7 +414,7 @@ def test_volumes_smoothed_and_as_parcels(planted, tmp_path):
     assert "<h2>Methods</h2>" in page
     assert "640 samples for training and 320 for validation" in page
     assert '<img src="data:image/png;base64,' in page
-    assert (out / "report" / "brain_sub-01.png").read_bytes().startswith(b"\x89PNG")
+    assert (out / "report" / "brain_sub-01_slices.png").read_bytes().startswith(b"\x89PNG")
     nibabel.save(nibabel.Nifti1Image(labels, np.eye(4)), root / "atlas.nii.gz")
     with pytest.raises(D2BError, match="not in the space of the images"):
         run(root, tmp_path / "other", "dataset.responses.parcels=atlas.nii.gz")
