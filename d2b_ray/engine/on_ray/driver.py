@@ -140,8 +140,10 @@ class _Loop:
         slot.idle_since = None
         unit = self.control.units[key]
         task = self.sweep_run.task(key)
-        tiles = task.readers.tiles if task.readers else ()
-        run = slot.handle.run.options(num_returns=2 + len(tiles), name=shown_name(unit))
+        tiles = self.sweep_run.readers[key].tiles if unit.kind == "fit" else ()
+        run = (slot.handle.run_apart if tiles else slot.handle.run).options(
+            num_returns=2 + len(tiles), name=shown_name(unit)
+        )
         *value_refs, report_ref = run.remote(task, *self._inputs(unit))
         self.running[report_ref] = RunningUnit(slot, key, value_refs, began)
         self.sweep_run.started(key)
@@ -246,8 +248,8 @@ class _Loop:
             self._last_worker = now
         if now - self._noted > NOTE_S:
             self._noted = now
-            left = ray.available_resources().get("object_store_memory", 0)
-            whole = ray.cluster_resources().get("object_store_memory", 0)
+            told = (ray.available_resources(), ray.cluster_resources())
+            left, whole = (one.get("object_store_memory", 0) for one in told)
             log.info(
                 "values %.2f GB (estimated), object store %.2f of %.2f GB, %d units run, %d workers idle",
                 self.control.memory.held_bytes / 1e9,
@@ -256,10 +258,10 @@ class _Loop:
                 len(self.running),
                 len(self.idle),
             )
-            if now - self._last_worker > NOTE_S:
+            if (waited_s := now - self._last_worker) > NOTE_S:
+                words = f"no worker for {waited_s:.0f} s: the cluster has no room for "
                 self.sweep_run.message(
-                    f"no worker for {now - self._last_worker:.0f} s: the cluster has no room for "
-                    f"{len(self.pool.starting)} of them; waiting for nodes"
+                    words + f"{len(self.pool.starting)} of them; waiting for nodes"
                 )
         if now - self._looked > POLL_S or self.control.finished:
             self._looked = now

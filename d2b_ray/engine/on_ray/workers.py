@@ -66,22 +66,23 @@ class Worker:
             )
         return Hello(node, socket.gethostname(), why)
 
-    def run(self, task: Task, *values: Any) -> Iterator[Any]:
-        """Run one unit; its value, or its parts, stay in the object store, the report goes to the driver.
+    def run(self, task: Task, *values: Any) -> tuple[Any, Any]:
+        """Run one unit; the value stays in the object store, the report goes to the driver."""
+        from d2b_ray.steps.execute import execute
+
+        return execute(task, values, self._cache)
+
+    def run_apart(self, task: Task, *values: Any) -> Iterator[Any]:
+        """The same of a fit whose series are handed on in tiles: head, parts, and the report.
 
         One after another, so that a part is stored before the next is made.
         """
-        from d2b_ray.steps.execute import execute
         from d2b_ray.steps.parts import apart
 
-        value, report = execute(task, values, self._cache)
-        tiles = task.readers.tiles if task.readers else ()
-        if value is None:
-            yield from [None] * (1 + len(tiles))
-        elif tiles:
-            yield from apart(value, tiles)
-        else:
-            yield value
+        value, report = self.run(task, *values)
+        assert task.readers is not None
+        tiles = task.readers.tiles
+        yield from [None] * (1 + len(tiles)) if value is None else apart(value, tiles)
         yield report
 
 
