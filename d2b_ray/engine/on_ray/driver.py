@@ -113,14 +113,16 @@ class _Loop:
             self.idle[slot.number] = slot
 
     def _fill(self, *, stalled: bool = False) -> None:
-        nothing_for: set[frozenset[str]] = set()  # lanes: what one worker finds no other need ask
+        nothing_for: set[Any] = (
+            set()
+        )  # lanes of hosts: what one worker finds no other there need ask
         for number, slot in list(self.idle.items()):
-            if slot.view.kinds in nothing_for:
+            if (slot.view.kinds, slot.view.host) in nothing_for:
                 continue
             key = self.control.pick(slot.view, stalled=stalled and not self.running)
             if key is None:
                 if not self.control.placement.workers_differ:
-                    nothing_for.add(slot.view.kinds)
+                    nothing_for.add((slot.view.kinds, slot.view.host))
                 continue
             del self.idle[number]
             self._send(slot, key, time.monotonic())
@@ -128,23 +130,21 @@ class _Loop:
             if this.began is None or this.slot.number in self.behind or this.slot.left:
                 continue
             unit, view = self.control.units[this.key], this.slot.view
-            if view.kinds in nothing_for or self.sweep_run.throughput.mean(unit.kind) > SHORT_S:
+            lane = (view.kinds, view.host)
+            if lane in nothing_for or self.sweep_run.throughput.mean(unit.kind) > SHORT_S:
                 continue
             key = self.control.pick(view.after(unit))
             if key is None:
-                nothing_for.add(view.kinds)
+                nothing_for.add(lane)
             else:
                 self.behind[this.slot.number] = self._send(this.slot, key, None)
 
     def _send(self, slot: WorkerSlot, key: str, began: float | None) -> Any:
         slot.idle_since = None
         unit = self.control.units[key]
-        task = self.sweep_run.task(key)
         tiles = self.sweep_run.readers[key].tiles if unit.kind == "fit" else ()
-        run = (slot.handle.run_apart if tiles else slot.handle.run).options(
-            num_returns=2 + len(tiles), name=shown_name(unit)
-        )
-        *value_refs, report_ref = run.remote(task, *self._inputs(unit))
+        task, name = self.sweep_run.task(key), shown_name(unit)
+        *value_refs, report_ref = slot.send(task, self._inputs(unit), len(tiles), name)
         self.running[report_ref] = RunningUnit(slot, key, value_refs, began)
         self.sweep_run.started(key)
         return report_ref
@@ -252,12 +252,9 @@ class _Loop:
             left, whole = (one.get("object_store_memory", 0) for one in told)
             log.info(
                 "values %.2f GB (estimated), object store %.2f of %.2f GB, %d units run, %d workers idle",
-                self.control.memory.held_bytes / 1e9,
-                (whole - left) / 1e9,
-                whole / 1e9,
-                len(self.running),
-                len(self.idle),
-            )
+                self.control.memory.held_bytes / 1e9, (whole - left) / 1e9, whole / 1e9,
+                len(self.running), len(self.idle),
+            )  # fmt: skip
             if (waited_s := now - self._last_worker) > NOTE_S:
                 words = f"no worker for {waited_s:.0f} s: the cluster has no room for "
                 self.sweep_run.message(

@@ -19,7 +19,7 @@ from d2b_ray.schedule.events import WorkerView
 from d2b_ray.steps.device import DEVICE_VARIABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from d2b_ray.schedule.lanes import WorkerShape
     from d2b_ray.schedule.policy import Fault
@@ -100,6 +100,13 @@ class WorkerSlot:
     false_starts: int = 0  # in a row
     gone: bool = False  # its place was given back
     idle_since: float | None = None
+
+    def send(self, task: Task, inputs: Iterable[Any], parts: int, name: str) -> list[Any]:
+        """Give the worker a unit; references of its value, in `parts` beside a head if there are any, and of
+        its report, which comes last."""
+        method = self.handle.run_apart if parts else self.handle.run
+        sent: list[Any] = method.options(num_returns=2 + parts, name=name).remote(task, *inputs)
+        return sent
 
 
 def fault_of(error: BaseException) -> Fault:
