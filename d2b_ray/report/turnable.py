@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from importlib.util import find_spec
 from inspect import signature
 from typing import TYPE_CHECKING
@@ -52,10 +53,13 @@ def _volume(values: Array, space: Mapping[str, Array], title: str) -> str:
     inside = np.asarray(shown.dataobj)
     peak = np.unravel_index(np.abs(inside).argmax(), inside.shape)
     centre = (shown.affine @ [*peak, 1])[:3].tolist()  # where it opens
-    view = view_img(
-        shown, cut_coords=centre, bg_img=False, threshold=None, cmap="RdBu_r", symmetric_cmap=True,
-        title=title, black_bg=False, resampling_interpolation="nearest", width_view=600,
-    )  # fmt: skip
+    with warnings.catch_warnings():
+        # all values are finite; what nilearn resamples may hold others at its edge, and it sets them to 0
+        warnings.filterwarnings("ignore", "Non-finite values detected", UserWarning)
+        view = view_img(
+            shown, cut_coords=centre, bg_img=False, threshold=None, cmap="RdBu_r", symmetric_cmap=True,
+            title=title, black_bg=False, resampling_interpolation="nearest", width_view=600,
+        )  # fmt: skip
     document: str = view.get_standalone()
     return document
 

@@ -111,7 +111,7 @@ def test_a_killed_worker_costs_the_unit_that_it_ran(run, drill, words_root, word
     assert len(charged) <= 1
     often |= {k: counts[k] for k in charged} | {poisoned: often[poisoned] + len(charged)}
     assert_started_once(drill, often)
-    assert sum("worker died; trying again" in line for line in run.lines) == 2 + 3
+    assert sum("worker died; trying again" in line for line in run.lines) == 2 + 3 + len(charged)
     again = words_sweep(words_root, run.out)
     assert run_sweep(again, Quiet(), engine="inline", retry_failed=True).ok
     assert_equal_stores(words_store, run.out)
