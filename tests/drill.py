@@ -63,6 +63,15 @@ def before(task) -> None:
         _wait(folder, label)
 
 
+def starting() -> None:
+    """Called in a worker before it stands: the first `$D2B_FALSE_STARTS` of a node end here."""
+    log = Path(os.environ["D2B_DRILL"]) / "false_starts.log"
+    with open(log, "a") as file:
+        file.write("x")
+    if log.stat().st_size <= int(os.environ["D2B_FALSE_STARTS"]):
+        raise RuntimeError("drill: a library is missing here")
+
+
 def starts(folder: Path) -> list[Start]:
     """All starts so far, in order."""
     log = Path(folder) / "starts.log"

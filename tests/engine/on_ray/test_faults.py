@@ -12,7 +12,7 @@ from nodes import OBJECT_STORE_BYTES
 from problems import Quiet, common_sweep, words_sweep
 from stores import assert_equal_stores, records
 
-from d2b_ray.engine.on_ray import driver
+from d2b_ray.engine.on_ray import driver, pool
 from d2b_ray.engine.session import run_sweep
 from d2b_ray.errors import PlanError
 
@@ -148,6 +148,27 @@ def test_one_unit_a_kind_on_a_gpu_leaves_none_undone(run, nodes, words_store):
     assert {k: summary.executed[k] for k in ("fit", "commit", "gather")} == {
         "fit": 1, "commit": 1, "gather": 1,
     }  # fmt: skip
+
+
+def test_false_starts_in_a_row_end_nothing(run, nodes, drill, words_store, labels, monkeypatch):
+    """A node whose workers do not start, at first: more often than what is taken for a defect of the code."""
+    monkeypatch.setattr(pool, "LONGEST_PAUSE_S", 0.1)
+    often = pool.FALSE_STARTS + 1
+    drill.script({fit: ["wait"] for fit in labels.fits})
+    going = run(count=1)
+    until(lambda: drill.nodes_of(labels.fits), going)
+    sick = {"D2B_DRILL_START": "drill:starting", "D2B_FALSE_STARTS": str(often)}
+    late = nodes.add(**sick)
+    until(lambda: late in drill.nodes_of(labels.fits), going)  # it starts at last, and takes a fit
+    for fit in labels.fits:
+        drill.go(fit)
+    assert going.result().ok
+    assert (drill.folder / "false_starts.log").stat().st_size == often + 1
+    told = [line for line in run.lines if "does not start" in line]
+    assert len(told) == 1
+    assert told[0].endswith("trying on")
+    assert_equal_stores(words_store, run.out)
+    assert_started_once(drill, {})
 
 
 def test_a_gpu_that_torch_does_not_see_is_not_computed_on_in_silence(run, nodes):
