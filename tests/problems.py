@@ -82,8 +82,8 @@ features:
 fits:
   - {{kind: ridge, features: said, delays: {{start: 3, end: 5}}}}
 significance: {{permutations: 40}}
-output: {{root: {out}, save: [scores, pvalues, coef, alphas, predictions], figures: false, report: tables}}
-resources: {{permute: {{block: 20}}}}
+output: {{root: {out}, save: [scores, pvalues, coef, alphas], figures: false, report: tables}}
+resources: {{permute: {{voxels: 20}}}}
 """
 
 
@@ -102,7 +102,7 @@ def write_words(folder: Path) -> Path:
 def words_yaml(root: Path, out: str | Path) -> str:
     """A sweep without a network, for faults: processes that read it start in half the time.
 
-    2 annotations x 2 subjects: 2 sets of features, 2 designs, 4 fits, 8 null units, 4 commits.
+    2 annotations x 2 subjects: 2 sets of features, 2 designs, 4 fits (in parts), 8 null units, 4 commits.
     """
     return WORDS.format(root=root, out=out)
 

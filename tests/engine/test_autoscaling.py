@@ -62,11 +62,14 @@ def test_nodes_come_from_none_and_go_again(words_root, words_store, tmp_path):
     """
     said = [f"{a} {words_root}/words.txt layerNone TR3-5" for a in ("speechTranscription", "story")]
     nulls = [f"null {s} {x} {n}" for s in ("DM01", "DM03") for x in said for n in ("0-20", "20-40")]
+    whole = (
+        "resources.permute={block: 20}"  # so small that the driver holds it: parts lie on the node
+    )
     drill = Drill(tmp_path / "drill")
     drill.script({null: ["wait"] for null in nulls})
     with (
         autoscaled_head({"gpu": GPU, "cpu": CPU}, **drilled(drill.folder)) as address,
-        running(words_sweep(words_root, tmp_path / "out"), address) as (seen, lines),
+        running(words_sweep(words_root, tmp_path / "out", whole), address) as (seen, lines),
     ):
         while not any(start.label in nulls for start in drill.starts):
             time.sleep(0.1)

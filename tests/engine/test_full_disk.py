@@ -22,7 +22,7 @@ def small_disk(tmp_path):
         subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)], check=True)
 
     try:
-        resize("700k", again=False)
+        resize("500k", again=False)
     except (OSError, subprocess.CalledProcessError):
         pytest.skip("needs the right to mount a file system")
     try:

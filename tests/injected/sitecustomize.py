@@ -1,4 +1,4 @@
-"""Loaded by Python itself where PYTHONPATH names this folder: puts a drill before units, and starts, of workers.
+"""Loaded by Python itself where PYTHONPATH names this folder: puts a drill before units and starts.
 
 `D2B_DRILL_CALL=module:function` names what comes before every unit, `D2B_DRILL_START` what comes before a
 worker stands. The package knows nothing of this.

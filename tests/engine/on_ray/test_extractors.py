@@ -17,7 +17,7 @@ TEXT = GOLDEN / "features" / "text_bert" / "model"
 SHARDS = ("resources.extract.shard_s=10", "resources.extract.shard_texts=2")
 
 
-@pytest.mark.slow  # a set of them is killed below; shards, on one machine (engine/test_shards.py)
+@pytest.mark.slow  # a set of them is killed in test_faults.py; shards, on one machine (engine/test_shards.py)
 def test_shards_are_shared_and_a_killed_one_is_done_elsewhere(
     media_root, media_models, tmp_path, on_ray, shared_drill
 ):
@@ -40,13 +40,3 @@ def test_shards_are_shared_and_a_killed_one_is_done_elsewhere(
     assert len(readers) >= 3  # two at first, and who came after
     assert run_sweep(sweep("inline"), Quiet(), engine="inline").ok
     assert_equal_stores(tmp_path / "inline", tmp_path / "out")
-
-
-def test_a_killed_extractor_reads_its_set_again(
-    media_root, media_models, media_store, tmp_path, on_ray, shared_drill
-):
-    shared_drill.script({f"extract frames {media_models}/vit vision": ["kill"]})
-    assert on_ray(parse(media_yaml(media_root, media_models, tmp_path / "out"))).result().ok
-    again = {label: n for label, n in shared_drill.counts().items() if n > 1}
-    assert again == {f"extract frames {media_models}/vit vision": 3}  # `see` and `film`: one label
-    assert_equal_stores(media_store, tmp_path / "out")

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from media_problem import media_yaml
 from nodes import OBJECT_STORE_BYTES
 from problems import Quiet, common_sweep, words_sweep
 from stores import assert_equal_stores, records
@@ -15,6 +16,7 @@ from stores import assert_equal_stores, records
 from d2b_ray.engine.on_ray import driver, pool
 from d2b_ray.engine.session import run_sweep
 from d2b_ray.errors import PlanError
+from d2b_ray.spec import parse
 
 pytestmark = [pytest.mark.ray, pytest.mark.filterwarnings("default")]
 
@@ -33,7 +35,7 @@ def labels(words_root):
             for who in ("DM01", "DM03")
             for level in ("speechTranscription", "story")
         ],
-        null=f"null DM01 {said} 0-20",
+        null=f"null DM01 {said} 0-40 voxels 0-20",
         commit=f"commit DM01 {said}",
     )
 
@@ -100,7 +102,7 @@ def test_a_killed_worker_costs_the_unit_that_it_ran(run, drill, words_root, word
     drill.script({**once, poisoned: ["kill"]}, repeat=True)
     summary = run().result()
     assert list(summary.failed) == [poisoned]
-    assert summary.skipped == 3  # its two null blocks and its result
+    assert summary.skipped == 3  # its two null tasks and its result
     assert summary.executed["commit"] == 3
     assert any(line.startswith(f"FAILED {poisoned}") for line in run.lines)
     often = {labels.fit: 2, labels.commit: 2, poisoned: 4}
@@ -286,3 +288,13 @@ def test_an_unreachable_store_stops_the_sweep_and_loses_nothing(
     after = records(run.out)
     assert {path: after[path] for path in before} == before
     assert_equal_stores(words_store, run.out)
+
+
+def test_a_killed_extractor_reads_its_set_again(
+    media_root, media_models, media_store, tmp_path, on_ray, drill
+):
+    drill.script({f"extract frames {media_models}/vit vision": ["kill"]})
+    assert on_ray(parse(media_yaml(media_root, media_models, tmp_path / "out"))).result().ok
+    again = {label: n for label, n in drill.counts().items() if n > 1}
+    assert again == {f"extract frames {media_models}/vit vision": 3}  # `see` and `film`: one label
+    assert_equal_stores(media_store, tmp_path / "out")

@@ -78,6 +78,7 @@ def test_a_fit_whose_predictions_are_saved_stays_whole(save, parts):
     assert len(readers_of(plan, ())["f"].tiles) == parts
 
 
+@pytest.mark.slow  # the fits of on_ray/test_faults.py are in parts too, but have no bands
 @pytest.mark.ray
 @pytest.mark.filterwarnings("default")
 def test_on_two_nodes_they_give_the_bytes_of_the_whole(on_ray, tiny_root, tmp_path):
