@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from d2b_ray.arrays import Array
     from d2b_ray.store import Store
 
-__all__ = ["Brain", "best_brains", "brain_picture"]
+__all__ = ["Brain", "best_brains", "brain_picture", "views"]
 
 log = logging.getLogger(__name__)
 VIEWS = (("left", "lateral"), ("left", "medial"), ("right", "medial"), ("right", "lateral"))

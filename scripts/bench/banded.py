@@ -100,8 +100,12 @@ def main() -> None:
     parser.add_argument("--voxels", type=int, default=2000)
     parser.add_argument("--n-iter", type=int, default=20)
     parser.add_argument(
-        "--reference-iter", type=int, default=None, help="candidates himalaya is timed on"
+        "--reference-iter",
+        type=int,
+        default=None,
+        help="candidates himalaya is timed on; 0: not at all",
     )
+    parser.add_argument("--memory-budget-mb", type=int, default=4096, help="of ours")
     parser.add_argument("--form", choices=("primal", "kernel"), default="primal")
     parser.add_argument(
         "--six", action="store_true", help="also the voxels of six subjects at once"
@@ -116,7 +120,7 @@ def main() -> None:
         began = time.perf_counter()
         model = BandedRidgeCV(
             widths, ALPHAS, search=Search(n_iter=wanted.n_iter), form=wanted.form,
-            device=wanted.device, memory_budget_bytes=4 << 30,
+            device=wanted.device, memory_budget_bytes=wanted.memory_budget_mb << 20,
         )  # fmt: skip
         model.fit(x, voxels, groups)
         return model, time.perf_counter() - began
@@ -124,6 +128,15 @@ def main() -> None:
     model, seconds = mine(y)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     six = mine(np.tile(y, (1, 6)))[1] if wanted.six else None
+    if wanted.reference_iter == 0:
+        line = {
+            "bench": "banded",
+            "shape": vars(wanted),
+            "seconds": round(seconds, 2),
+            "peak_gb": round(memory, 2),
+        }
+        print(json.dumps(line))
+        return
     floor = gemm_floor(wanted)
     timed = wanted.reference_iter or wanted.n_iter
     candidates = dirichlet_samples(wanted.n_iter, wanted.bands)[:timed]
