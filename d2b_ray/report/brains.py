@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import logging
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from d2b_ray.data.treatment import needs_imaging
 from d2b_ray.errors import DataError
-from d2b_ray.report.figures import volume_mosaic
+from d2b_ray.report.figures import png_of, volume_mosaic
 from d2b_ray.report.maps import map_values, read_space, shown_image, volume_of
 from d2b_ray.report.soundness import best_fits
 from d2b_ray.report.turnable import MESH, VERTICES, turnable
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from d2b_ray.arrays import Array
     from d2b_ray.store import Store
 
-__all__ = ["Brain", "best_brains", "brain_picture", "views"]
+__all__ = ["OF_SURFACES", "OF_VOLUMES", "Brain", "best_brains", "brain_picture", "views"]
 
 log = logging.getLogger(__name__)
 VIEWS = (("left", "lateral"), ("left", "medial"), ("right", "medial"), ("right", "lateral"))
@@ -86,7 +85,9 @@ def brain_picture(
     """
     if len(space["shape"]):
         _one_of(view, OF_VOLUMES, "a volume")
-        return _glass(values, space, title) if view == "glass" else _slices(values, space, title)
+        if view == "glass":
+            return _glass(values, space, title)
+        return volume_mosaic(volume_of(values, space), title)
     lengths = [int(n) for n in space["surface"]]
     if lengths != [VERTICES, VERTICES]:
         what = (
@@ -106,10 +107,6 @@ def _one_of(view: str | None, allowed: tuple[str, ...], what: str) -> None:
         raise DataError(f"view {view}: this map is of {what}; allowed: {', '.join(allowed)}")
 
 
-def _slices(values: Array, space: Mapping[str, Array], title: str) -> bytes:
-    return volume_mosaic(volume_of(values, space), title)
-
-
 def _glass(values: Array, space: Mapping[str, Array], title: str) -> bytes:
     """Of each line of sight the value that is farthest from zero."""
     from matplotlib.figure import Figure
@@ -126,7 +123,7 @@ def _glass(values: Array, space: Mapping[str, Array], title: str) -> bytes:
         cmap="RdBu_r", symmetric_cbar=True, threshold=None, figure=figure,
     )  # fmt: skip
     figure.suptitle(title, fontsize=9)
-    return _png(figure)
+    return png_of(figure, DPI)
 
 
 def _inflated(sides: list[Array], title: str) -> bytes:
@@ -189,10 +186,4 @@ def _with_bar(figure: Any, most: float, title: str) -> bytes:
     shades = ScalarMappable(Normalize(-most, most), "RdBu_r")
     figure.colorbar(shades, cax=figure.add_axes((0.935, 0.2, 0.01, 0.5)))
     figure.suptitle(title, fontsize=9)
-    return _png(figure)
-
-
-def _png(figure: Any) -> bytes:
-    out = io.BytesIO()
-    figure.savefig(out, format="png", dpi=DPI, metadata={"Software": None})
-    return out.getvalue()
+    return png_of(figure, DPI)

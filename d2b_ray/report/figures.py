@@ -18,8 +18,16 @@ if TYPE_CHECKING:
     from d2b_ray.arrays import Array, FloatArray
 
 __all__ = [
-    "band_bars", "component_bars", "correlation_histogram", "layer_curves", "level_map", "region_dots",
-    "short", "svg_of", "volume_mosaic",
+    "band_bars",
+    "component_bars",
+    "correlation_histogram",
+    "layer_curves",
+    "level_map",
+    "png_of",
+    "region_dots",
+    "short",
+    "svg_of",
+    "volume_mosaic",
 ]  # fmt: skip
 
 DPI = 110
@@ -49,7 +57,7 @@ def correlation_histogram(r: FloatArray, significant: Array | None, title: str) 
     axes.set_ylabel("voxels")
     axes.set_title(title, fontsize=9)
     axes.legend(frameon=False, fontsize=8, loc="upper right")
-    return _png(figure)
+    return png_of(figure)
 
 
 def layer_curves(profiles: Sequence[Mapping[str, Any]]) -> bytes:
@@ -272,13 +280,14 @@ def volume_mosaic(volume: Array, title: str) -> bytes:
         axes.set_title(f"k {k}", fontsize=7, pad=2)
     figure.colorbar(drawn, cax=figure.add_axes((0.90, 0.15, 0.02, 0.6)), label="r")
     figure.suptitle(title, fontsize=8)
-    return _png(figure)
+    return png_of(figure)
 
 
-def _png(figure: Figure) -> bytes:
+def png_of(figure: Figure, dpi: int = DPI) -> bytes:
+    """Without the version of matplotlib in it."""
     FigureCanvasAgg(figure)
     out = io.BytesIO()
-    figure.savefig(out, format="png", dpi=DPI, metadata={"Software": None})
+    figure.savefig(out, format="png", dpi=dpi, metadata={"Software": None})
     return out.getvalue()
 
 

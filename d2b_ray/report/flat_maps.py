@@ -5,13 +5,13 @@ Such a data base lies beside ds005531 (`derivatives/pycortex_db`). A vertex has 
 
 from __future__ import annotations
 
-import io
 import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from d2b_ray.errors import DataError, SpecError
+from d2b_ray.report.figures import png_of
 from d2b_ray.report.maps import volume_of
 
 if TYPE_CHECKING:
@@ -84,9 +84,9 @@ def _cortex(data_base: Path | None) -> Any:
 
 
 def _drawn(cortex: Any, volume: Array, title: str, subject: str, transform: str) -> bytes:
-    most = float(np.abs(volume).max()) or 1.0
     from matplotlib import pyplot
 
+    most = float(np.abs(volume).max()) or 1.0
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # its own use of matplotlib
         shown = cortex.Volume(volume, subject, transform, cmap="RdBu_r", vmin=-most, vmax=most)
@@ -95,7 +95,5 @@ def _drawn(cortex: Any, volume: Array, title: str, subject: str, transform: str)
             with_curvature=True, with_colorbar=True,
         )  # fmt: skip
         figure.suptitle(title, fontsize=12)
-        out = io.BytesIO()
-        figure.savefig(out, format="png", dpi=DPI, metadata={"Software": None})
         pyplot.close(figure)
-    return out.getvalue()
+        return png_of(figure, DPI)

@@ -90,7 +90,7 @@ def gather(
     if pictures:
         figures = drawn_figures(store, fits, summaries, components, written)
     else:
-        remove_pictures(store)
+        remove_pictures(store, fits)
     ledger = Ledger(store, units)
     failed = ledger.failures()  # one beside a record is void
     failures = [ledger.failure(key) for key in sorted(failed)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from d2b_ray.report.brains import best_brains
+from d2b_ray.report.brains import OF_SURFACES, OF_VOLUMES, best_brains
 from d2b_ray.report.figures import (
     band_bars,
     component_bars,
@@ -38,12 +38,13 @@ DRAW = {
 }  # fmt: skip
 
 
-def remove_pictures(store: Store) -> None:
-    """Those of an earlier page, which this one does not show."""
-    folder = Layout.REPORT.rpartition("/")[0]
-    for path in store.list(f"{folder}/"):
-        if path != Layout.REPORT:
-            store.remove(path)
+def remove_pictures(store: Store, fits: Sequence[Mapping[str, Any]]) -> None:
+    """Those of an earlier page, which this one does not show; no other file beside it."""
+    ours = {Layout.figure(name, kind) for name in DRAW for kind in ("svg", "csv")}
+    views = (*OF_VOLUMES, *OF_SURFACES)
+    ours |= {Layout.brain(fit["subject"], view) for fit in fits for view in views}
+    for path in ours.intersection(store.list(f"{Layout.REPORT.rpartition('/')[0]}/")):
+        store.remove(path)
 
 
 def drawn_brains(

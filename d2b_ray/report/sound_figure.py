@@ -24,6 +24,7 @@ TITLES = {
     "autocorrelation": "a(k) b(k) by lag k (TR)",
 }
 DOTTED = "#555555"
+MARKS = {"r": "threshold", "autocorrelation": "block"}  # panel -> panel of its dotted line
 
 
 def sound_panels(rows: Sequence[Mapping[str, Any]]) -> bytes:
@@ -47,7 +48,8 @@ def _draw(axes: Axes, panel: str, rows: Sequence[Mapping[str, Any]]) -> None:
         if row["panel"] == panel and np.isfinite(row["x"]):
             series.setdefault(row["series"], []).append((row["x"], row["y"]))
     if not series:
-        axes.text(0.5, 0.5, "no test", ha="center", va="center", transform=axes.transAxes)
+        words = "no test" if panel == "p" else "not known"
+        axes.text(0.5, 0.5, words, ha="center", va="center", transform=axes.transAxes)
         axes.set_xticks([])
         axes.set_yticks([])
         return
@@ -65,11 +67,9 @@ def _draw(axes: Axes, panel: str, rows: Sequence[Mapping[str, Any]]) -> None:
             axes.plot(x, y, style, linewidth=1, color=PALETTE[number], label=name)
     if panel == "p":
         axes.set_ylim(0, 1.15 * max(y for _, y in next(iter(series.values()))) + 0.2)
-    for mark, words in (("threshold", "threshold"), ("block", "block")):
-        if panel == {"threshold": "r", "block": "autocorrelation"}[mark]:
-            for row in rows:
-                if row["panel"] == mark:
-                    axes.axvline(row["x"], color=DOTTED, linewidth=1, linestyle=":", label=words)
+    for row in rows:
+        if row["panel"] == MARKS.get(panel):
+            axes.axvline(row["x"], color=DOTTED, linewidth=1, linestyle=":", label=row["panel"])
     if panel == "autocorrelation":
         axes.axhline(0, color="#999999", linewidth=0.6)
         y = [value for _, value in series["a(k) b(k)"]]

@@ -70,8 +70,8 @@ def _scores(r: Array, significant: Array) -> Iterable[tuple[str, str, float, flo
 
 
 def _penalties(alpha: Array) -> Iterable[tuple[str, str, float, float]]:
-    for value, count in zip(*np.unique(alpha, return_counts=True), strict=True):
-        yield "penalty", "voxels", np.log10(value) if value > 0 else -np.inf, count
+    for value, count in zip(*np.unique(alpha[alpha > 0], return_counts=True), strict=True):
+        yield "penalty", "voxels", np.log10(value), count
 
 
 def _block(fit: Mapping[str, Any]) -> Iterable[tuple[str, str, float, float]]:
@@ -84,7 +84,7 @@ def _tests(fit: Mapping[str, Any], r: Array, p: Array) -> Iterable[tuple[str, st
     order = np.argsort(r, kind="stable")
     places = np.unique(np.linspace(0, len(r) - 1, min(DOTS, len(r))).round().astype(int))
     for voxel in order[places]:
-        yield "p", f"{fit['test']} test", r[voxel], -np.log10(max(p[voxel], LEAST_P))
+        yield "p", f"{fit['test'] or 'its'} test", r[voxel], -np.log10(max(p[voxel], LEAST_P))
     for series, samples in (
         ("t-test, N", fit.get("validation_samples")),
         ("t-test, N*", fit.get("effective_samples")),
@@ -119,7 +119,7 @@ def sound_table(best: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
                 "blocks": -(-samples // block) if samples and block else None,
                 "least_p": 1 / (drawn + 1) if drawn else None,
                 "left_out": fit["left_out"],
-                "at_ends": (fit["at_ends"] or 0) / max(fit["voxels"], 1),
+                "at_ends": None if fit["at_ends"] is None else fit["at_ends"] / fit["voxels"],
                 "significant": fit["significant"],
                 "voxels": fit["voxels"],
             }

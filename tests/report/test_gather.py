@@ -297,3 +297,13 @@ def test_the_numbers_beside_a_figure_are_those_of_the_tables(full):
     shown = {(r["subject"], r["annotation"], int(r["layer"]), float(r["mean_r"])) for r in told}
     assert shown
     assert shown <= table
+
+
+def test_a_page_of_tables_removes_the_pictures_of_an_earlier_one_and_nothing_else(full):
+    drawn = set(gather(full))
+    full.write_bytes("report/mine.svg", b"a figure of one's own")
+    left = set(gather(full, pictures=False))
+    there = set(full.list("report/"))
+    assert there == {Layout.REPORT, "report/mine.svg"}
+    assert {path for path in drawn - left if path.startswith("report/")} == DRAWN
+    assert not page_of(full).tags.count("svg")

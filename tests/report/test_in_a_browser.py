@@ -133,8 +133,9 @@ def looked_at(page, probe, width, tmp_path):
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium")
-def test_the_table_sorts_and_searches_in_a_browser(report, tmp_path):
-    told = looked_at(report, PROBE, 360, tmp_path)
+@pytest.mark.parametrize("width", [360, 1600])
+def test_the_table_sorts_and_searches_in_a_browser(report, tmp_path, width):
+    told = looked_at(report, PROBE, width, tmp_path)
     assert told["shown"] == 25
     assert told["layers"] == ["1"] * 5
     assert told["found"].startswith("Showing 1 to 25 of 25 entries")
@@ -171,8 +172,12 @@ def pages(common_root, tiny_root, tmp_path_factory):
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium")
 @pytest.mark.parametrize(
-    ("name", "width", "wanted"),
-    [("ridge", 360, OF_RIDGE), ("ridge", 1600, OF_RIDGE), ("banded", 1600, OF_BANDED)],
+    ("name", "wanted", "width"),
+    [
+        (*page, width)
+        for page in (("ridge", OF_RIDGE), ("banded", OF_BANDED))
+        for width in (360, 1600)
+    ],
 )
 def test_a_page_stands_in_a_browser_as_its_tables_say(pages, tmp_path, name, width, wanted):
     root = pages / name

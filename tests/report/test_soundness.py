@@ -84,6 +84,15 @@ def test_the_table_says_what_p_values_rest_on():
     assert told["at_ends"] == 0.25
 
 
+def test_what_nobody_knows_is_left_empty_and_not_zero():
+    """As of imported results: no penalties, no memory, no count of the ends."""
+    fit = {**FIT, "at_ends": None, "left_out": None, "effective_samples": None}
+    rows = sound_rows(fit, {**VOXELS, "alpha": np.full(6, np.nan)}, [])
+    assert not of(rows, "penalty")
+    assert sound_panels(rows).count(b"not known") == 2
+    assert sound_table([fit])[0]["at_ends"] is None
+
+
 def test_the_best_fit_of_a_subject_is_that_of_the_highest_cv_r():
     fits = [
         {**FIT, "subject": s, "fit": s + str(cv), "mean_cv_r": cv} for s in "BA" for cv in (1, 3, 2)

@@ -113,9 +113,7 @@ class _Loop:
             self.idle[slot.number] = slot
 
     def _fill(self, *, stalled: bool = False) -> None:
-        nothing_for: set[Any] = (
-            set()
-        )  # lanes of hosts: what one worker finds no other there need ask
+        nothing_for: set[Any] = set()  # lanes of a host: what one worker finds, others need not ask
         for number, slot in list(self.idle.items()):
             if (slot.view.kinds, slot.view.host) in nothing_for:
                 continue
