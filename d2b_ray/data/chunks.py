@@ -6,7 +6,6 @@ side, each once. What is packed otherwise, or in very large chunks, is left to t
 
 from __future__ import annotations
 
-import os
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -14,13 +13,16 @@ from typing import TYPE_CHECKING, Any
 import h5py
 import numpy as np
 
+from d2b_ray.data.cores import cores, memory_bytes
+
 if TYPE_CHECKING:
     from d2b_ray.arrays import Array, FloatArray, IntArray
 
 __all__ = ["DamagedChunkError", "rows_by_chunks"]
 
-MOST_THREADS = 8
-HELD_BYTES = 1 << 30  # of unpacked chunks, of all threads together
+MOST_THREADS = 32
+HELD_SHARE = 24  # of this machine's memory, for unpacked chunks of all threads together, or
+MOST_HELD = 8 << 30  # bytes
 COPIES = 3  # of a chunk while it is unpacked
 MOST_CHUNKS = 4096  # of a file: to find the n-th takes n steps
 DEFLATE, SHUFFLE = h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE
@@ -68,8 +70,8 @@ def _threads(series: Any) -> int:
     if series.id.get_num_chunks() > MOST_CHUNKS:
         return 0
     size = COPIES * int(np.prod(series.chunks)) * series.dtype.itemsize
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return int(min(MOST_THREADS, cores or 1, HELD_BYTES // size))
+    held = min(MOST_HELD, memory_bytes() // HELD_SHARE)
+    return int(min(MOST_THREADS, cores(), held // size))
 
 
 def _filters(series: Any) -> tuple[int, ...] | None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from d2b_ray.data.cores import cores
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -14,16 +17,23 @@ if TYPE_CHECKING:
 __all__ = ["unusable"]
 
 COLUMNS = 4096  # at a time: no copy of all responses is made
+MOST_THREADS = 8  # memory gives no more
 
 
 def unusable(rows: Array) -> NDArray[np.bool_]:
     """Which columns of responses `rows` (n, V) hold a value that is not finite, or one value only; (V,)."""
     found = np.empty(rows.shape[1], bool)
-    for start in range(0, rows.shape[1], COLUMNS):
+
+    def look(start: int) -> None:
         some = rows[:, start : start + COLUMNS]
-        # a comparison with a value that is not a number is false, and infinities differ by no number
+        # what is no number makes both ends none
         with np.errstate(invalid="ignore"):
-            found[start : start + COLUMNS] = ~((some.max(0) - some.min(0)) > 0) | ~np.isfinite(
-                some
-            ).all(0)
+            high, low = some.max(0), some.min(0)
+            varies = np.isfinite(high) & np.isfinite(low) & (high > low)
+        found[start : start + COLUMNS] = ~varies
+
+    starts = range(0, rows.shape[1], COLUMNS)
+    with ThreadPoolExecutor(max(1, min(MOST_THREADS, cores(), len(starts)))) as pool:
+        for _ in pool.map(look, starts):  # an error of a thread is raised here
+            pass
     return found

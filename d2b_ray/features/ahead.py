@@ -17,10 +17,12 @@ Made = TypeVar("Made")
 PER_THREAD = 4  # items under way a thread: enough to keep it busy, few enough for large frames
 
 
-def ahead(make: Callable[[Given], Made], given: Iterable[Given], *, threads: int) -> Iterator[Made]:
+def ahead(
+    make: Callable[[Given], Made], given: Iterable[Given], *, threads: int, each: int = PER_THREAD
+) -> Iterator[Made]:
     """make(g) for every g of `given`, in their order, at most `threads` at once.
 
-    At most `PER_THREAD` · threads results wait to be taken. `given` itself is walked in the calling
+    At most `each` · threads results wait to be taken. `given` itself is walked in the calling
     thread. An exception in `make` is raised where its result would have come.
     """
     pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="ahead")
@@ -28,7 +30,7 @@ def ahead(make: Callable[[Given], Made], given: Iterable[Given], *, threads: int
     try:
         for item in given:
             under_way.append(pool.submit(make, item))
-            if len(under_way) >= PER_THREAD * threads:
+            if len(under_way) >= each * threads:
                 yield under_way.popleft().result()
         while under_way:
             yield under_way.popleft().result()

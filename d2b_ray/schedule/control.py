@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING
 
 from d2b_ray.schedule.events import (
     Action,
@@ -24,6 +24,7 @@ from d2b_ray.schedule.events import (
     Stop,
     WorkerView,
 )
+from d2b_ray.schedule.history import State, first_states
 from d2b_ray.schedule.memory import MemoryLedger
 from d2b_ray.schedule.placement import Placement
 from d2b_ray.schedule.policy import POLICY, Failure, Tries
@@ -36,8 +37,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Control", "State"]
 
-State: TypeAlias = Literal["waiting", "ready", "running", "done", "failed", "skipped", "unneeded"]
-UNFINISHED = frozenset({"waiting", "ready", "running"})
+BEFORE = frozenset({"waiting", "ready"})
+UNFINISHED = BEFORE | {"running"}
 
 
 class Control:
@@ -69,7 +70,8 @@ class Control:
         self._open: Counter[str] = Counter()  # unfinished consumers of a key
         self._counts: Counter[tuple[str, State]] = Counter()
         self._unfinished: Counter[str] = Counter()  # by work_kind
-        self._settle_history(frozenset(done), frozenset(failed))
+        self._fits: Counter[str] = Counter()  # by subject, that have not begun
+        self._begin(first_states(self.units, frozenset(done), frozenset(failed)))
 
     @property
     def finished(self) -> bool:
@@ -106,6 +108,7 @@ class Control:
             return None
         if not stalled and self.placement.idles(worker):
             return None
+        self.placement.reading.sees(worker)
         kinds = worker.kinds
         if worker.spare and (stalled or not any(self._unfinished[kind] for kind in kinds)):
             kinds = kinds | worker.spare
@@ -114,16 +117,25 @@ class Control:
                 work_kind,
                 is_ready=lambda key: self.state[key] == "ready",
                 may_run=lambda unit: self._may_run(unit, worker, stalled=stalled),
-                distance=lambda unit: self.placement.distance(unit, worker),
+                distance=lambda unit: self.placement.distance(unit, worker, stalled=stalled),
                 only_home=only_home,
             )  # fmt: skip
             if unit is not None:
                 self._move(unit.key, "running")
                 self.memory.take(unit, self._factorizations_of(unit), worker.host)
                 self.tries.start(unit.key)
-                self.placement.begins(unit, worker)
+                self.placement.reading.begins(unit, worker)
                 return unit.key
         return None
+
+    def to_read(self, worker: WorkerView, *, idle: bool) -> str | None:
+        """The subject that a worker should read for those of its host that fit; None: none.
+
+        Asked before `pick`, and again, by an `idle` worker, if there is no unit for it.
+        """
+        if self.stopped:
+            return None
+        return self.placement.reading.next_for(worker, self._fits, idle=idle)
 
     def put_back(self, key: str) -> None:
         """A unit that was picked, and has not begun: as if it had not been."""
@@ -141,47 +153,29 @@ class Control:
         self.memory.settle(event.key, event.host)
         return [*self._succeeded(event.key), *ended]
 
-    def _settle_history(self, done: frozenset[str], failed: frozenset[str]) -> None:
+    def _begin(self, states: Mapping[str, State]) -> None:
         for key, unit in self.units.items():
             self.state[key] = "waiting"
             self._counts[unit.kind, "waiting"] += 1
             self._unfinished[unit.work_kind] += 1
-        for key in self.units:
-            if key in done and not self._gathers_anew(key):
-                self._move(key, "done")
-            elif key in failed:
-                self._move(key, "failed")
-            elif self.units[key].kind != "gather" and any(
-                self.state[n] in ("failed", "skipped") for n in self.units[key].needs
-            ):
-                self._move(key, "skipped")
-        wanted: set[str] = set()
-        for key in reversed(self.units):
-            unit = self.units[key]
-            if self.state[key] != "waiting":
+            self._fits[unit.subject or ""] += unit.kind == "fit"
+        for key, state in states.items():
+            if state != "waiting":
+                self._move(key, state)
                 continue
-            if unit.durable or key in wanted:
-                wanted.update(unit.needs)
-            else:
-                self._move(key, "unneeded")
-        for key, unit in self.units.items():
-            if self.state[key] == "waiting":
-                for need in unit.needs:
-                    self._consumers[need].append(key)
-                    self._open[need] += 1
+            for need in self.units[key].needs:
+                self._consumers[need].append(key)
+                self._open[need] += 1
         for key in self.units:
             self._promote(key)
-
-    def _gathers_anew(self, key: str) -> bool:
-        """Whether a gather must follow: something that it shows will be made in this run."""
-        unit = self.units[key]
-        return unit.kind == "gather" and any(self.state[n] == "waiting" for n in unit.needs)
 
     def _move(self, key: str, state: State) -> None:
         unit, before = self.units[key], self.state[key]
         self._counts[unit.kind, before] -= 1
         self._counts[unit.kind, state] += 1
         self._unfinished[unit.work_kind] += (state in UNFINISHED) - (before in UNFINISHED)
+        if unit.kind == "fit":
+            self._fits[unit.subject or ""] += (state in BEFORE) - (before in BEFORE)
         self.state[key] = state
         if state in ("failed", "skipped", "unneeded"):
             self.memory.free(key)

@@ -96,7 +96,7 @@ class EndWorker:
 
 READS_MODEL = frozenset({"shard", "extract"})
 READS_RESPONSES = frozenset({"fit", "null", "bootstrap", "ceiling", "compare", "generalise"})
-RECENT = 4  # subjects of the paper's size that 80 GB hold besides the present one
+RECENT = 5  # subjects of the paper's size that 80 GB hold besides the present one
 
 
 @dataclass(frozen=True, slots=True)

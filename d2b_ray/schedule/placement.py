@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from d2b_ray.schedule.events import READS_MODEL, READS_RESPONSES, EndWorker
+from d2b_ray.schedule.events import READS_MODEL, EndWorker
 from d2b_ray.schedule.health import Health
 from d2b_ray.schedule.policy import POLICY
+from d2b_ray.schedule.reading import FAR, Reading
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Placement"]
 
-FAR = 3  # from here on responses would have to be read
-WAITS = 1 << 30
-
 
 class Placement:
     """`crew` are the workers that there are: number -> host, "" while one starts; an engine keeps it."""
@@ -30,10 +28,7 @@ class Placement:
         self._excluded: dict[str, set[str | int]] = defaultdict(set)  # hosts, or numbers of workers
         self._shunned: set[tuple[int, str]] = set()  # at fault, and so were their replacements
         self._health = Health()
-        self._begun: dict[str, set[str]] = defaultdict(
-            set
-        )  # subject -> hosts that read its responses
-        self._read: dict[str, set[str]] = defaultdict(set)  # and those that have done so
+        self.reading = Reading()
         self._lies: dict[str, str] = {}  # fit -> host that holds its value
 
     @property
@@ -41,21 +36,17 @@ class Placement:
         """Whether workers of one lane are not alike: some units must not run on some of them."""
         return bool(self._excluded or self._shunned) or self._health.suspects_any
 
-    def begins(self, unit: Unit, worker: WorkerView) -> None:
-        """A unit is given to a worker, whose host reads the responses of the subject if it has not."""
-        if unit.subject is not None and unit.kind in READS_RESPONSES:
-            self._begun[unit.subject].add(worker.host)
-
-    def distance(self, unit: Unit, worker: WorkerView) -> int:
+    def distance(self, unit: Unit, worker: WorkerView, *, stalled: bool = False) -> int | None:
         """How far what a unit needs is from a worker; 0: it holds it, the model or the responses.
 
-        Then come subjects that it held not long ago, those that its host has read, and those that the
-        fewest hosts read; last, one that its host is reading now, for which it would wait. Of units that
-        read a fit, those before others whose fit its host holds, as long as it need not read responses.
+        None: responses that another is to read for it, unless all is `stalled`. Of units that read a fit,
+        those before others whose fit its host holds, as long as it need not read responses.
         """
         if unit.work_kind in READS_MODEL:
             return 0 if unit.model == worker.model else 1
-        far = self._from_responses(unit.subject, worker)
+        if not stalled and self.reading.bars(unit, worker):
+            return None
+        far = self.reading.distance(unit.subject, worker)
         return far + (FAR if far >= FAR or self.holder(unit) not in ("", worker.host) else 0)
 
     def holder(self, unit: Unit) -> str:
@@ -65,16 +56,6 @@ class Placement:
     def released(self, key: str) -> None:
         """A value is no more."""
         self._lies.pop(key, None)
-
-    def _from_responses(self, subject: str | None, worker: WorkerView) -> int:
-        if subject is None or subject == worker.subject:
-            return 0
-        if subject in worker.recent:
-            return 1
-        if worker.host in self._read[subject]:
-            return 2
-        begun = self._begun[subject]
-        return WAITS if worker.host in begun else FAR + len(begun)
 
     def idles(self, worker: WorkerView) -> bool:
         """Whether a worker is shunned, or waits for what others make of units that failed there."""
@@ -109,8 +90,7 @@ class Placement:
 
     def succeeded(self, event: Succeeded, unit: Unit) -> list[EndWorker]:
         """What a success means for the worker where the same unit had failed, and for its host."""
-        if unit.subject is not None and unit.kind in READS_RESPONSES:
-            self._read[unit.subject].add(event.host)
+        self.reading.succeeded(unit, event.host)
         if unit.kind == "fit":
             self._lies[event.key] = event.host
         self._excluded.pop(event.key, None)

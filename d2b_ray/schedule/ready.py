@@ -66,12 +66,13 @@ class ReadyUnits:
         *,
         is_ready: Callable[[str], bool],
         may_run: Callable[[Unit], bool],
-        distance: Callable[[Unit], int],
+        distance: Callable[[Unit], int | None],
         only_home: bool = False,
     ) -> Unit | None:
         """Of the units of a work_kind that may run, the first whose responses, or model, are nearest.
 
-        `distance` 0: the worker holds them; `only_home`: None if there is no such unit.
+        `distance` 0: the worker holds them, None: it must not take the unit; `only_home`: None if there is
+        no such unit.
         """
         heaps = []
         for heap in self._heaps[work_kind].values():
@@ -79,7 +80,7 @@ class ReadyUnits:
                 heapq.heappop(heap)
             if heap:
                 far = distance(heap[0][2])
-                if far == 0 or not only_home:
+                if far == 0 or (far is not None and not only_home):
                     heaps.append((far, heap[0][0], heap))
         for _, _, heap in sorted(heaps, key=lambda entry: entry[:2]):
             unit = _first(heap, is_ready, may_run)

@@ -55,10 +55,13 @@ class ResponseFiles:
         samples: int,
         read: Callable[[], Iterable[FloatArray]],
         finish: Callable[[FloatArray], None] | None = None,
+        *,
+        ahead: bool = False,
     ) -> MappedResponses | None:
         """The array of a key; made of the rows that `read` yields in order, `samples` in all, if need be.
 
-        `finish` changes the whole in its place, as a file that is mapped. None where it cannot be kept.
+        `finish` changes the whole in its place, as a file that is mapped. None where it cannot be kept;
+        what is made `ahead` of its use displaces nothing.
         Raises what `read` raises; nothing is left behind then.
         """
         if self._limit == 0:
@@ -68,9 +71,11 @@ class ResponseFiles:
             with _locked(self.folder / f"{key}.lock"):
                 found = self._open(key)
                 if found is None:
-                    self._make(key, samples, read, finish)
+                    self._make(key, samples, read, finish, displaces=not ahead)
                     found = self._open(key)
         except _NoRoomError as error:
+            if ahead:
+                return None
             log.warning("responses are read into memory, not kept in %s: %s", self.folder, error)
             return None
         return found
@@ -91,6 +96,8 @@ class ResponseFiles:
         samples: int,
         read: Callable[[], Iterable[FloatArray]],
         finish: Callable[[FloatArray], None] | None,
+        *,
+        displaces: bool,
     ) -> None:
         path = self.folder / f"{key}.npy"
         part = self.folder / f"{key}.{os.getpid()}.part"
@@ -99,7 +106,7 @@ class ResponseFiles:
             row = 0
             for rows in read():
                 if made is None:
-                    self._make_room(samples * rows.shape[1] * 4)
+                    self._make_room(samples * rows.shape[1] * 4, displaces=displaces)
                     with _no_room():
                         made = np.lib.format.open_memmap(
                             part, "w+", dtype=np.float32, shape=(samples, rows.shape[1])
@@ -117,8 +124,8 @@ class ResponseFiles:
         finally:
             part.unlink(missing_ok=True)
 
-    def _make_room(self, needed: int) -> None:
-        """Remove what was not used for longest; _NoRoomError if that is not enough."""
+    def _make_room(self, needed: int, *, displaces: bool) -> None:
+        """Remove what was not used for longest, if it may; _NoRoomError if that is not enough."""
         for part in self.folder.glob("*.part"):
             if not _is_alive(int(part.suffixes[-2][1:])):
                 part.unlink(missing_ok=True)  # of a process that was killed
@@ -129,6 +136,8 @@ class ResponseFiles:
         limit = min(limit, free + held)
         if needed > limit:
             raise _NoRoomError(f"{needed:,} bytes where {limit:,} may be taken")
+        if held + needed > limit and not displaces:
+            raise _NoRoomError(f"{needed:,} bytes where {limit - held:,} are free")
         for path in sorted(kept, key=lambda one: kept[one].st_mtime):
             if held + needed <= limit:
                 break

@@ -7,23 +7,22 @@ cannot be kept, a worker holds those of one subject in memory.
 
 from __future__ import annotations
 
-import socket
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from d2b_ray.catalog.modalities import MODALITIES
-from d2b_ray.data.confounds import read_confounds
-from d2b_ray.data.treatment import Treatment
 from d2b_ray.data.unusable import unusable
-from d2b_ray.errors import DataError
+from d2b_ray.features.ahead import ahead as looking_ahead
 from d2b_ray.plan.keys import digest
 from d2b_ray.steps.device_shelf import DeviceShelf
+from d2b_ray.steps.recordings import as_read, check_unchanged, check_usable, treat
 from d2b_ray.steps.response_files import ResponseFiles
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -37,9 +36,6 @@ if TYPE_CHECKING:
 __all__ = ["WorkerCache"]
 
 ROWS = 1024  # at a time, where columns are chosen
-TREATED_BYTES = (
-    1 << 20
-)  # of float64 at a time, where responses are treated; filters take ten times that
 
 
 class WorkerCache:
@@ -103,6 +99,22 @@ class WorkerCache:
         some = self._map(subject, role, kept)
         return mapped.rows[:, kept] if some is None else some.rows
 
+    def read_ahead(self, subject: str) -> None:
+        """Have the responses of a subject in files of this machine, for its other workers.
+
+        Nothing where none are kept: those who need them read them into their memory.
+        """
+        roles: tuple[Role, Role] = ("TRAIN", "VALID")
+
+        def made(role: Role, kept: IntArray | None = None) -> bool:
+            return self._map(subject, role, kept, ahead=True) is not None
+
+        with ThreadPoolExecutor(len(roles)) as pool:
+            whole = all(pool.map(made, roles))
+        if whole and (kept := self.usable(subject)) is not None:
+            for role in roles:
+                made(role, kept)
+
     def placed(
         self, subject: str, kept: IntArray | None, device: str, *, intercept: bool, columns: int
     ) -> DeviceResponses | None:
@@ -140,7 +152,7 @@ class WorkerCache:
         kept = self._usable[1]
         if kept is not None and not len(kept):
             for role in roles:
-                _check(self.responses(subject, role), self.runs(role), subject, role)
+                check_usable(self.responses(subject, role), self.runs(role), subject, role)
         return kept
 
     def bad_voxels(self, subject: str, role: Role) -> NDArray[np.bool_]:
@@ -149,7 +161,7 @@ class WorkerCache:
         return unusable(self._held(subject, role)) if mapped is None else mapped.bad
 
     def _map(
-        self, subject: str, role: Role, kept: IntArray | None = None
+        self, subject: str, role: Role, kept: IntArray | None = None, *, ahead: bool = False
     ) -> MappedResponses | None:
         """The file of a subject's responses, made if this machine has none; None where none is kept."""
         if subject not in self.settings.responses:
@@ -173,66 +185,29 @@ class WorkerCache:
             if kept is not None and whole is not None:
                 yield from (whole.rows[n : n + ROWS, kept] for n in range(0, len(whole.rows), ROWS))
                 return
-            for run in runs:
-                yield self._as_read(subject, run)
-            self._check_unchanged(subject)
+            # the next run is unpacked while one is copied to the file
+            yield from looking_ahead(
+                lambda run: as_read(self.dataset, subject, run), runs, threads=1, each=2
+            )
+            check_unchanged(self.dataset, self.settings, subject)
 
         def finish(rows: FloatArray) -> None:
             if kept is None:  # else made of what is treated
-                self._treat(rows, subject, runs)
+                treat(rows, self.dataset, self.settings, subject, runs)
 
-        found = self._files.get(digest(about), sum(run.samples for run in runs), read, finish)
+        samples = sum(run.samples for run in runs)
+        found = self._files.get(digest(about), samples, read, finish, ahead=ahead)
         if found is not None and kept is None:
             if self.settings.bad_voxels == "error" and found.bad.any():
-                _check(found.rows, runs, subject, role)
+                check_usable(found.rows, runs, subject, role)
             self._mapped[subject, role] = found
         return found
 
     def treated(self, subject: str, run: Run) -> FloatArray:
         """Responses (samples, V) of a run, after what the sweep has done with them."""
-        rows = np.array(self._as_read(subject, run))
-        self._treat(rows, subject, [run])
+        rows = np.array(as_read(self.dataset, subject, run))
+        treat(rows, self.dataset, self.settings, subject, [run])
         return rows
-
-    def _as_read(self, subject: str, run: Run) -> FloatArray:
-        rows = self.dataset.responses(subject, [run])
-        if len(rows) != run.samples:
-            raise DataError(
-                f"subject {subject}: run {run.name} has {len(rows)} rows of responses where the "
-                f"run table has {run.samples}"
-            )
-        return rows
-
-    def _treat(self, rows: FloatArray, subject: str, runs: Sequence[Run]) -> None:
-        """Treat stacked runs in their place, some columns at a time: float64 takes memory."""
-        how = Treatment.of(self.settings.treatment)
-        if how.nothing:
-            return
-        start = 0
-        for run in runs:
-            confounds = None
-            if how.confounds:
-                confounds = read_confounds(self.dataset, subject, run, how.confounds)[run.kept]
-            own = rows[start : start + run.samples]
-            width = max(64, TREATED_BYTES // (8 * run.samples))
-            for first in range(0, own.shape[1], width):
-                some = own[:, first : first + width]
-                some[:] = how.apply(some, run.tr_s, confounds)
-            start += run.samples
-
-    def _check_unchanged(self, subject: str) -> None:
-        """DataError if the files are not those that the run was laid out with."""
-        from d2b_ray.survey.inputs import response_digest
-
-        confounds = "confounds" in self.settings.treatment
-        if (
-            response_digest(self.dataset, subject, confounds=confounds)
-            != self.settings.responses[subject]
-        ):
-            raise DataError(
-                f"subject {subject}: the response files are not those that this run began with, on "
-                f"{socket.gethostname()}; were they changed, or does this machine see others? Run again"
-            )
 
     def _held(self, subject: str, role: Role) -> FloatArray:
         """Responses in memory; those of another subject are dropped first."""
@@ -252,10 +227,10 @@ class WorkerCache:
 
     def _read(self, subject: str, role: Role) -> FloatArray:
         runs = self.runs(role)
-        rows = np.concatenate([self._as_read(subject, run) for run in runs])
-        self._treat(rows, subject, runs)
+        rows = np.concatenate([as_read(self.dataset, subject, run) for run in runs])
+        treat(rows, self.dataset, self.settings, subject, runs)
         if self.settings.bad_voxels == "error":
-            _check(rows, runs, subject, role)
+            check_usable(rows, runs, subject, role)
         return rows
 
     def run_lengths(self, role: Role) -> tuple[int, ...]:
@@ -272,24 +247,3 @@ class WorkerCache:
         split: Split = self.settings.split  # type: ignore[assignment]  # checked by the spec
         table = self.dataset.runs
         return table.train(split) if role == "TRAIN" else table.valid(split)
-
-
-def _check(rows: FloatArray, runs: Sequence[Run], subject: str, role: Role) -> None:
-    """DataError naming run and count if a response is not finite, or voxels do not vary."""
-    start = 0
-    for run in runs:
-        finite = np.isfinite(rows[start : start + run.samples])
-        if not finite.all():
-            voxels = int((~finite.all(0)).sum())
-            raise DataError(
-                f"subject {subject}: run {run.name} holds {int((~finite).sum())} responses that are "
-                f"not finite, in {voxels} of {rows.shape[1]} voxels; repair the file, or let "
-                "dataset.bad_voxels be drop, which leaves out the voxels, if not all are so"
-            )
-        start += run.samples
-    if (bad := unusable(rows)).any():
-        raise DataError(
-            f"subject {subject}: {int(bad.sum())} of {rows.shape[1]} voxels have one value in all "
-            f"{role} runs, the first is voxel {int(bad.argmax())}; repair the files, or let "
-            "dataset.bad_voxels be drop, which leaves them out, if not all are so"
-        )

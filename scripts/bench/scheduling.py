@@ -3,7 +3,8 @@
 Units of the full study (six subjects, layers of several models, five annotations, some delays) run on
 nodes with GPUs and CPU workers. Durations are those of a recorded trace (`d2b-ray run --trace`), drawn by
 kind, or those that `gpu` and `full_size` measured, with 30 % spread. Loads are charged: a node reads a
-subject's files once, while others wait for them, and a GPU moves responses that it does not hold any more.
+subject's files once, by a CPU worker ahead of the fits where there is one, else by the first that needs
+them, while others wait; and a GPU moves responses that it does not hold any more.
 No value is computed and no ray is started.
 """
 
@@ -31,9 +32,13 @@ SECONDS = {
 # On CPUs alone nulls are units of weight: `--fit-s 20 --null-s 40`
 BYTES = {"design": 290_000_000, "factorize": 520_000_000, "fit": 2_720_000_000}
 DRAWN_BYTES = 5_000_000  # of a fit whose predictions stayed on its GPU
-READ_S = 95.0  # 740 CPU seconds of a subject's MATLAB files, by 8 threads
+UNPACK_S = (
+    550.0  # CPU seconds of a subject's MATLAB files of training runs, validation beside; by up to
+)
+MOST_THREADS = 23  # the chunks of a run
+KEEP_S = 17.6  # 7.8 GB copied, looked through and written, on the disk of a machine with two cores
 MOVE_S = 1.8  # 10.6 GB to a GPU
-HELD = 5  # subjects that a GPU of 80 GB has room for
+HELD = 6  # subjects of 10.6 GB that a GPU of 80 GB has room for, beside a fit of width 4,096 (4 GB)
 
 
 def study(subjects: int, layers: int, annotations: int, delays: int, nulls: int) -> list[Unit]:
@@ -90,15 +95,19 @@ class Loads:
         self.held: dict[int, list[str]] = defaultdict(list)
         self.moves = self.reads = 0
 
+    def read(self, worker: int, subject: str, now: float) -> float:
+        """When a subject will have been read on the node of a worker, which begins to if need be."""
+        key = self.nodes[worker], subject
+        if key not in self.there:
+            self.there[key] = now + self.read_s
+            self.reads += 1
+        return self.there[key]
+
     def before(self, worker: int, unit: Unit, now: float) -> float:
         """Seconds that the worker spends on loading, or waiting for what another loads."""
         if unit.kind != "fit" or unit.subject is None:
             return 0.0
-        key = self.nodes[worker], unit.subject
-        if key not in self.there:
-            self.there[key] = now + self.read_s
-            self.reads += 1
-        wait = max(0.0, self.there[key] - now)
+        wait = max(0.0, self.read(worker, unit.subject, now) - now)
         own = self.held[worker]
         if unit.subject in own:
             own.remove(unit.subject)
@@ -126,6 +135,7 @@ class Cluster:
         self.loading: list[tuple[float, float, int]] = []  # from, to, worker
         self.idle = set(range(len(views)))
         self.ends: list[tuple[float, int, str]] = []
+        self.ahead: dict[int, str] = {}  # worker -> the subject that it reads for others
         self.now = 0.0
         self.switches = 0  # fits of another subject than the worker held
         self.busy: list[tuple[float, float, int]] = []  # from, to, worker
@@ -137,6 +147,11 @@ class Cluster:
             if not self.ends:
                 return
             self.now, worker, key = heapq.heappop(self.ends)
+            if not key:
+                reading = self.control.placement.reading
+                reading.ended(self.ahead.pop(worker), self.views[worker].host)
+                self.idle.add(worker)
+                continue
             self.views[worker] = self.views[worker].after(self.control.units[key])
             self.idle.add(worker)
             if self.drawn_bytes and self.control.units[key].kind == "fit":
@@ -144,14 +159,15 @@ class Cluster:
             self.control.handle(Succeeded(key, worker, self.views[worker].host))
 
     def _fill(self) -> None:
-        nothing_for: set[frozenset[str]] = set()
+        nothing_for: set[tuple[frozenset[str], str]] = set()
         for worker in sorted(self.idle):
             kinds = self.views[worker].kinds
-            if kinds in nothing_for:
+            if (kinds, self.views[worker].host) in nothing_for or self._reads(worker, idle=False):
                 continue
             key = self.control.pick(self.views[worker])
             if key is None:
-                nothing_for.add(kinds)
+                if not self._reads(worker, idle=True):
+                    nothing_for.add((kinds, self.views[worker].host))
                 continue
             unit = self.control.units[key]
             self.switches += unit.kind == "fit" and self.views[worker].subject != unit.subject
@@ -162,6 +178,16 @@ class Cluster:
             end = start + self.seconds[key]
             self.busy.append((start, end, worker))
             heapq.heappush(self.ends, (end, worker, key))
+
+    def _reads(self, worker: int, *, idle: bool) -> bool:
+        """Whether a worker has begun to read for those of its node that fit."""
+        subject = self.control.to_read(self.views[worker], idle=idle)
+        if subject is None or self.loads is None:
+            return False
+        self.idle.discard(worker)
+        self.ahead[worker] = subject
+        heapq.heappush(self.ends, (self.loads.read(worker, subject, self.now), worker, ""))
+        return True
 
 
 def utilisation(
@@ -189,7 +215,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--fit-s", type=float, default=SECONDS["fit"])
     parser.add_argument("--null-s", type=float, default=SECONDS["null"])
-    parser.add_argument("--read-s", type=float, default=READ_S, help="a subject, once a node")
+    parser.add_argument(
+        "--read-s", type=float, default=None, help="a subject, once a node; by its cores"
+    )
     parser.add_argument("--move-s", type=float, default=MOVE_S, help="a subject, to a GPU")
     parser.add_argument("--held", type=int, default=HELD, help="subjects on a GPU")
     wanted = parser.parse_args()
@@ -214,7 +242,8 @@ def main() -> None:
         WorkerView(shape.kinds, host=f"node{node}", number=n)
         for n, (shape, node) in enumerate(zip(shapes, nodes, strict=True))
     ]
-    loads = Loads(nodes, wanted.read_s, wanted.move_s, wanted.held)
+    read_s = wanted.read_s or KEEP_S + UNPACK_S / min(MOST_THREADS, wanted.cpus)
+    loads = Loads(nodes, read_s, wanted.move_s, wanted.held)
     drawn = DRAWN_BYTES if wanted.null_s < 1 else 0
     cluster = Cluster(control, views, seconds, loads, drawn)
     began = time.perf_counter()

@@ -15,7 +15,7 @@ COLUMNS = np.array([0, 3, 4, 17, 63, 64, 90, 99])
 @pytest.fixture(autouse=True)
 def _threads(monkeypatch):
     """Several, on a machine of one core, too."""
-    monkeypatch.setattr(chunks.os, "sched_getaffinity", lambda _: {0, 1, 2}, raising=False)
+    monkeypatch.setattr(chunks, "cores", lambda: 3)
 
 
 def written(path, kind="f4", shape=(70, 100), **options):
@@ -74,7 +74,7 @@ def test_what_is_left_to_the_library(tmp_path, options):
 
 def test_chunks_too_large_to_unpack_side_by_side_are_left_to_it(tmp_path, monkeypatch):
     written(tmp_path / "a.mat", **PACKED["deflate"])
-    monkeypatch.setattr(chunks, "HELD_BYTES", 3 * 32 * 100 * 4)
+    monkeypatch.setattr(chunks, "memory_bytes", lambda: chunks.HELD_SHARE * 3 * 32 * 100 * 4)
     with h5py.File(tmp_path / "a.mat") as file:
         assert rows_by_chunks(file["dataDT"], COLUMNS, 70) is None
 

@@ -1,8 +1,7 @@
 """The Ray engine: carries out what `control` decides, on the workers of a cluster.
 
-The driver holds references and small reports, never an array. One unit at a time runs on a worker,
-and behind a short one the next waits there already, so that no worker waits for an answer. A worker
-that dies is replaced, and `control` hears of it as a failure of the unit that ran.
+The driver holds references and small reports, never an array. One unit at a time runs on a worker, and
+behind a short one the next waits there already. A worker that dies is replaced, and `control` hears of it.
 """
 
 from __future__ import annotations
@@ -16,8 +15,17 @@ from ray.util import metrics
 
 from d2b_ray.engine.on_ray.joining import joined
 from d2b_ray.engine.on_ray.meters import Meters
+from d2b_ray.engine.on_ray.nodes import note_memory
 from d2b_ray.engine.on_ray.pool import WorkerPool
-from d2b_ray.engine.on_ray.tries import RunningUnit, nobody_for, outcome, shown_name
+from d2b_ray.engine.on_ray.reading_ahead import ReadingAhead
+from d2b_ray.engine.on_ray.tries import (
+    RunningUnit,
+    ended_as_unfit,
+    nobody_for,
+    nobody_yet,
+    outcome,
+    shown_name,
+)
 from d2b_ray.schedule.events import EndWorker, Failed, Lost, Release, Succeeded
 from d2b_ray.schedule.policy import Failure
 from d2b_ray.steps.parts import part_of
@@ -68,6 +76,7 @@ class _Loop:
         self.running: dict[Any, RunningUnit] = {}  # by the report that will come
         self.behind: dict[int, Any] = {}  # by slot: of these, the one that waits behind another
         self.values: dict[str, list[Any]] = {}  # one reference, or one for each part of a fit
+        self.reading = ReadingAhead(self.control)
         self.meters = Meters(metrics, sweep_run.sweep.name)
         self._noted, self._looked = time.monotonic(), 0.0
         self._last_worker = time.monotonic()
@@ -78,7 +87,7 @@ class _Loop:
             self._fill()
             if not self.running and self._nothing_left():
                 break
-            waited = [*self.running, *self.pool.starting]
+            waited = [*self.running, *self.pool.starting, *self.reading.under_way]
             if not waited:  # only workers that will be tried again
                 time.sleep(POLL_S)
                 self._watch()
@@ -91,7 +100,11 @@ class _Loop:
                 if reference in self.running:
                     self._take(reference)
                 elif reference in self.pool.starting:
-                    self._worker_ready(reference)
+                    if slot := self.pool.answered(reference):
+                        self.idle[slot.number] = slot
+                elif reference in self.reading.under_way:
+                    slot, stands = self.reading.ended(reference)
+                    (self._free if stands else self._replace)(slot)
             self._watch()
 
     def _nothing_left(self) -> bool:
@@ -99,7 +112,9 @@ class _Loop:
         if self.control.stopped or self.control.finished:
             return True
         waited_s = time.monotonic() - self._last_worker
-        if self.pool.expects and (not self.idle or waited_s < PATIENCE_S):
+        if self.reading.under_way or (
+            self.pool.expects and (not self.idle or waited_s < PATIENCE_S)
+        ):
             return False
         self._fill(stalled=True)
         if self.running or self.pool.expects:
@@ -107,23 +122,21 @@ class _Loop:
         self.control.stopped = Failure("worker_died", "NoWorker", nobody_for(self.control.left()))
         return True
 
-    def _worker_ready(self, answer: Any) -> None:
-        slot = self.pool.answered(answer)
-        if slot is not None:
-            self.idle[slot.number] = slot
-
     def _fill(self, *, stalled: bool = False) -> None:
         nothing_for: set[Any] = set()  # lanes of a host: what one worker finds, others need not ask
         for number, slot in list(self.idle.items()):
             if (slot.view.kinds, slot.view.host) in nothing_for:
                 continue
-            key = self.control.pick(slot.view, stalled=stalled and not self.running)
-            if key is None:
-                if not self.control.placement.workers_differ:
-                    nothing_for.add((slot.view.kinds, slot.view.host))
-                continue
-            del self.idle[number]
-            self._send(slot, key, time.monotonic())
+            reads = self.reading.begin(slot, idle=False)
+            again = stalled and not self.running
+            key = None if reads else self.control.pick(slot.view, stalled=again)
+            if reads or (key is None and self.reading.begin(slot, idle=True)):
+                del self.idle[number]
+            elif key is not None:
+                del self.idle[number]
+                self._send(slot, key, time.monotonic())
+            elif not self.control.placement.workers_differ:
+                nothing_for.add((slot.view.kinds, slot.view.host))
         for this in list(self.running.values())[:MOST_AHEAD]:
             if this.began is None or this.slot.number in self.behind or this.slot.left:
                 continue
@@ -237,6 +250,8 @@ class _Loop:
                 del self.running[reference]
                 message = f"took longer than resources.timeout_s = {self.sweep_run.timeout_s:g} s"
                 self._broken(this, Failure("timeout", "Timeout", message))
+        for slot in self.reading.overdue(self.sweep_run.timeout_s):
+            self._replace(slot)
         for slot in self.pool.look():
             self.sweep_run.message(f"node {slot.node[:8]} will end: no more units for its workers")
             if self.idle.pop(slot.number, None):
@@ -246,18 +261,9 @@ class _Loop:
             self._last_worker = now
         if now - self._noted > NOTE_S:
             self._noted = now
-            told = (ray.available_resources(), ray.cluster_resources())
-            left, whole = (one.get("object_store_memory", 0) for one in told)
-            log.info(
-                "values %.2f GB (estimated), object store %.2f of %.2f GB, %d units run, %d workers idle",
-                self.control.memory.held_bytes / 1e9, (whole - left) / 1e9, whole / 1e9,
-                len(self.running), len(self.idle),
-            )  # fmt: skip
+            note_memory(self.control.memory.held_bytes, len(self.running), len(self.idle))
             if (waited_s := now - self._last_worker) > NOTE_S:
-                words = f"no worker for {waited_s:.0f} s: the cluster has no room for "
-                self.sweep_run.message(
-                    words + f"{len(self.pool.starting)} of them; waiting for nodes"
-                )
+                self.sweep_run.message(nobody_yet(waited_s, len(self.pool.starting)))
         if now - self._looked > POLL_S or self.control.finished:
             self._looked = now
             self.control.memory.capacity_bytes = self.pool.object_stores()  # nodes join and leave
@@ -289,9 +295,6 @@ class _Loop:
         if slot.view.host != action.host:
             return  # another has taken its place in the meantime
         slot.unfit = True
-        self.sweep_run.message(
-            f"{slot.shape.lane} worker {slot.number} on {action.host.split()[0]} failed units that succeed "
-            "elsewhere: " + ("nothing more for it" if action.shun else "started anew")
-        )
+        self.sweep_run.message(ended_as_unfit(slot, action))
         if slot.number in self.idle:
             self._replace(slot)

@@ -9,7 +9,6 @@ if TYPE_CHECKING:
     from d2b_ray.steps.task import Report
 
 __all__ = ["Meters"]
-
 SECONDS = [0.1, 1.0, 10.0, 60.0, 600.0, 3600.0]
 
 

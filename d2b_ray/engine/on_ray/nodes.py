@@ -7,7 +7,7 @@ from typing import Any
 
 import ray
 
-__all__ = ["draining", "living", "resources"]
+__all__ = ["draining", "living", "note_memory", "resources"]
 
 log = logging.getLogger(__name__)
 
@@ -35,3 +35,13 @@ def draining() -> dict[str, int]:
         log.info("Ray %s does not tell which nodes will end: %s", ray.__version__, error)
         return {}
     return found
+
+
+def note_memory(held_bytes: int, running: int, idle: int) -> None:
+    """Tell the log how full the cluster's object stores are, beside what is reckoned with."""
+    told = (ray.available_resources(), ray.cluster_resources())
+    left, whole = (one.get("object_store_memory", 0) for one in told)
+    log.info(
+        "values %.2f GB (estimated), object store %.2f of %.2f GB, %d units run, %d workers idle",
+        held_bytes / 1e9, (whole - left) / 1e9, whole / 1e9, running, idle,
+    )  # fmt: skip

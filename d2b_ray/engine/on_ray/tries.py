@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
     from d2b_ray.engine.on_ray.workers import WorkerSlot
     from d2b_ray.plan import Unit
+    from d2b_ray.schedule.events import EndWorker
     from d2b_ray.steps.task import Report
 
-__all__ = ["RunningUnit", "nobody_for", "outcome", "shown_name"]
+__all__ = ["RunningUnit", "ended_as_unfit", "nobody_for", "nobody_yet", "outcome", "shown_name"]
 
 
 @dataclass(slots=True)
@@ -48,6 +49,19 @@ def nobody_for(left: Mapping[str, int]) -> str:
     """Why a run ends although units, by kind, are left."""
     words = ", ".join(f"{n} {kind}" for kind, n in left.items())
     return f"no worker of the cluster may run what is left ({words})"
+
+
+def nobody_yet(waited_s: float, asked: int) -> str:
+    """What a person is told who waits for workers."""
+    return f"no worker for {waited_s:.0f} s: the cluster has no room for {asked} of them; waiting for nodes"
+
+
+def ended_as_unfit(slot: WorkerSlot, action: EndWorker) -> str:
+    """Why a worker is ended."""
+    return (
+        f"{slot.shape.lane} worker {slot.number} on {action.host.split()[0]} failed units that succeed "
+        "elsewhere: " + ("nothing more for it" if action.shun else "started anew")
+    )
 
 
 def shown_name(unit: Unit) -> str:

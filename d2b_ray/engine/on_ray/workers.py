@@ -72,6 +72,10 @@ class Worker:
 
         return execute(task, values, self._cache)
 
+    def read_ahead(self, subject: str) -> None:
+        """Read the responses of a subject into a file of this machine, for the workers that fit."""
+        self._cache.read_ahead(subject)
+
     def run_apart(self, task: Task, *values: Any) -> Iterator[Any]:
         """The same of a fit whose series are handed on in tiles: head, parts, and the report.
 

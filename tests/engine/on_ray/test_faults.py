@@ -8,12 +8,14 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import ray
 from media_problem import media_yaml
 from nodes import OBJECT_STORE_BYTES
 from problems import Quiet, common_sweep, words_sweep
 from stores import assert_equal_stores, records
 
 from d2b_ray.engine.on_ray import driver, pool
+from d2b_ray.engine.on_ray.reading_ahead import ReadingAhead
 from d2b_ray.engine.session import run_sweep
 from d2b_ray.errors import PlanError
 from d2b_ray.spec import parse
@@ -150,6 +152,29 @@ def test_one_unit_a_kind_on_a_gpu_leaves_none_undone(run, nodes, words_store):
     assert {k: summary.executed[k] for k in ("fit", "commit", "gather")} == {
         "fit": 1, "commit": 1, "gather": 1,
     }  # fmt: skip
+
+
+def test_responses_are_read_ahead_of_a_gpu_and_by_it_where_their_reader_dies(
+    run, nodes, words_store, monkeypatch
+):
+    nodes.keep(0)
+    lane = nodes.add(num_cpus=3, num_gpus=1)
+    begin, read = ReadingAhead.begin, []
+
+    def begun(self, slot, *, idle):
+        reads = begin(self, slot, idle=idle)
+        if reads:
+            answer = next(reversed(self.under_way))
+            read.append((slot.shape.lane, self.under_way[answer][1]))
+            if len(read) == 1:
+                ray.kill(slot.handle)
+        return reads
+
+    monkeypatch.setattr(ReadingAhead, "begin", begun)
+    assert run(count=1).result().ok
+    nodes.lose(lane)
+    assert sorted(read) == [("cpu", "DM01"), ("cpu", "DM03")]
+    assert_equal_stores(words_store, run.out)
 
 
 def test_false_starts_in_a_row_end_nothing(run, nodes, drill, words_store, labels, monkeypatch):
