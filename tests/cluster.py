@@ -54,6 +54,7 @@ def running_head(folder: str, *, num_cpus: int = 2, **environment):
         f"--num-cpus={num_cpus}", f"--dashboard-port={dashboard}",
         f"--dashboard-agent-listen-port={agent}", f"--dashboard-agent-grpc-port={grpc}",
         f"--ray-client-server-port={client}", f"--metrics-export-port={metrics}",
+        "--no-monitor", "--include-log-monitor=false",  # nodes stay, and nobody follows logs by Ray
     ]  # fmt: skip
     env = plain_environment(**{"RAY_AUTH_MODE": "disabled"} | environment)
     log = open(Path(folder) / "head.log", "wb")  # noqa: SIM115  # must outlive this block

@@ -35,13 +35,16 @@ class Nodes:
         with variables(**self.environment):
             from ray.cluster_utils import Cluster
 
-            self.cluster = Cluster(
-                initialize_head=True,
-                head_node_args={
-                    "num_cpus": 0, "include_dashboard": False, "_system_config": FAST_DEATH,
-                    "object_store_memory": OBJECT_STORE_BYTES,
-                },
-            )  # fmt: skip
+            from d2b_ray.engine.on_ray.lean_start import lean_start
+
+            with lean_start():
+                self.cluster = Cluster(
+                    initialize_head=True,
+                    head_node_args={
+                        "num_cpus": 0, "include_dashboard": False, "_system_config": FAST_DEATH,
+                        "object_store_memory": OBJECT_STORE_BYTES,
+                    },
+                )  # fmt: skip
         self.nodes: dict[str, object] = {}
         self._addresses = (f"127.0.1.{last}" for last in range(2, 250))
 

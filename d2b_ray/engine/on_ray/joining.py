@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import ray
 
+from d2b_ray.engine.on_ray.lean_start import lean_start
 from d2b_ray.engine.on_ray.reaching import check_cluster, given_address
 from d2b_ray.errors import ClusterError
 from d2b_ray.steps.device import LOGICAL_GPUS, sees_gpu
@@ -68,9 +69,13 @@ def joined(
             short = TemporaryDirectory(prefix="d2b-", dir="/tmp", ignore_cleanup_errors=True)
             where["_temp_dir"] = ends.enter_context(short)
         ends.callback(ray.shutdown)
-        ray.init(
-            "local", num_cpus=num_cpus, num_gpus=num_gpus, include_dashboard=False, **where, **QUIET
-        )
+        here: dict[str, Any] = {
+            "num_cpus": num_cpus,
+            "num_gpus": num_gpus,
+            "include_dashboard": False,
+        }
+        with lean_start():
+            ray.init("local", **here, **where, **QUIET)
         yield
 
 
