@@ -162,6 +162,7 @@ def test_ray_is_imported_below_one_folder_only():
             "driver",
             "jobs",
             "joining",
+            "lean_start",
             "nodes",
             "pool",
             "tries",

@@ -140,3 +140,25 @@ def test_what_is_refused(models, rng):
         extract("vision_language", model, scenes(rng, [["a"]]), annotators="half")
     with pytest.raises(ExtractionError, match="frame_size: 0"):
         extract("vision_language", model, scenes(rng, [["a"]]), frame_size=0)
+
+
+@pytest.mark.parametrize("family", ["git", "llava"])
+def test_a_frame_goes_through_the_tower_of_images_once_a_batch(models, rng, family):
+    """Of four captions each: two frames, not eight. Each pair has its own frame's states."""
+    model = models("vision_language", family)
+    said = scenes(rng, [["a girl", "milk", "a doctor waits", "the white piano"]])
+    seen = []
+    tower = model.adapter.tower(model.network)
+    handle = tower.register_forward_pre_hook(
+        lambda module, given, named: seen.append(len(given[0] if given else named["pixel_values"])),
+        with_kwargs=True,
+    )
+    try:
+        together = extract("vision_language", model, said, batch_size=8)["r"]
+        assert seen == [2]
+        alone = extract("vision_language", model, said, batch_size=1)["r"]
+        assert seen == [2] + [1] * 8
+    finally:
+        handle.remove()
+    for layer, rows in together.items():
+        np.testing.assert_allclose(rows, alone[layer], rtol=1e-5, atol=1e-5)

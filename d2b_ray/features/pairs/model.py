@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from d2b_ray.features.text.forward import pad_right
 from d2b_ray.features.text.model import TextModel, max_tokens, pad_id
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from torch import Tensor
 
@@ -43,14 +44,47 @@ class PairModel:
     def run(self, batch: Sequence[Pair]) -> tuple[Sequence[Any], dict[str, Tensor]]:
         """States of all layers, and the inputs that made them, on the device.
 
-        Prompts are padded on the right and masked, as in `forward`.
+        Prompts are padded on the right and masked, as in `forward`. A frame that stands in several pairs
+        goes through the tower of images once, where the family has one.
         """
         ids, mask = pad_right([prompt for _, prompt in batch], self.reader.pad_id)
-        inputs = collate([pixels for pixels, _ in batch], self.network)
+        shown = {id(pixels): pixels for pixels, _ in batch}
+        tower = self.adapter.tower(self.network) if len(shown) < len(batch) else None
+        if tower is None:
+            inputs = collate([pixels for pixels, _ in batch], self.network)
+        else:
+            inputs = collate(list(shown.values()), self.network)
         inputs["input_ids"] = ids.to(self.network.device)
         inputs["attention_mask"] = mask.to(self.network.device)
-        output = self.network(**inputs, output_hidden_states=True)
+        place = {frame: number for number, frame in enumerate(shown)}
+        order = [place[id(pixels)] for pixels, _ in batch]
+        with nullcontext() if tower is None else _repeated(tower, order):
+            output = self.network(**inputs, output_hidden_states=True)
         return self.adapter.states(output), inputs
+
+
+@contextmanager
+def _repeated(tower: Any, order: Sequence[int]) -> Iterator[None]:
+    """Within it, what `tower` gives of distinct frames is handed on a row a pair, in `order`."""
+    import torch
+
+    def repeat(module: Any, given: Any, output: Any) -> Any:
+        rows = torch.tensor(order, device=output.last_hidden_state.device)
+        for (
+            name,
+            value,
+        ) in output.items():  # a tensor, or one a layer: none of those that nobody reads
+            if isinstance(value, tuple):
+                output[name] = tuple(None if part is None else part[rows] for part in value)
+            else:
+                output[name] = value[rows]
+        return output
+
+    handle = tower.register_forward_hook(repeat)
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 def load_pair_model(source: ModelSource, *, device: str, dtype: str) -> PairModel:

@@ -1,7 +1,7 @@
 """Families of vision-language models: how each is asked, and where its image and text tokens are.
 
-An adapter is a module with `prompt`, `image_tokens`, `states` and `split`; a new family is one file
-and one line here.
+An adapter is a module with `prompt`, `image_tokens`, `tower`, `states` and `split`; a new family is one
+file and one line here.
 """
 
 from __future__ import annotations
@@ -30,6 +30,9 @@ class Adapter(Protocol):
 
     def image_tokens(self, config: Any) -> int:
         """Tokens that an image has in the hidden states."""
+
+    def tower(self, network: Any) -> Any:
+        """The module that sees images alone, (B, 3, H, W) -> (B, ...) each; None if none does."""
 
     def states(self, output: Any) -> Sequence[Any]:
         """What the network gave, a layer each."""

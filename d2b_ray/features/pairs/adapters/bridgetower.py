@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-__all__ = ["image_tokens", "prompt", "split", "states"]
+__all__ = ["image_tokens", "prompt", "split", "states", "tower"]
 
 CROSS_MODAL = 2  # of the hidden states: text tower, image tower, cross-modal layers
 
@@ -27,6 +27,11 @@ def prompt(caption: str, config: Any) -> str:
 def image_tokens(config: Any) -> int:
     """1 + patches."""
     return 1 + patches(config.vision_config.image_size, config.vision_config.patch_size)
+
+
+def tower(network: Any) -> Any:
+    """None that runs as one piece: layers of both towers take turns."""
+    return None
 
 
 def states(output: Any) -> Sequence[Any]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-__all__ = ["image_tokens", "prompt", "split", "states"]
+__all__ = ["image_tokens", "prompt", "split", "states", "tower"]
 
 
 def prompt(caption: str, config: Any) -> str:
@@ -25,6 +25,11 @@ def prompt(caption: str, config: Any) -> str:
 def image_tokens(config: Any) -> int:
     """1 + patches."""
     return 1 + patches(config.vision_config.image_size, config.vision_config.patch_size)
+
+
+def tower(network: Any) -> Any:
+    """Of images: its output does not depend on the caption."""
+    return getattr(network, "git", network).image_encoder
 
 
 def states(output: Any) -> Sequence[Any]:

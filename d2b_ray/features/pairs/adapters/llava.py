@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-__all__ = ["image_tokens", "prompt", "split", "states"]
+__all__ = ["image_tokens", "prompt", "split", "states", "tower"]
 
 IMAGE = "<image>"
 
@@ -30,6 +30,11 @@ def image_tokens(config: Any) -> int:
     """Patches, and the class token if the model keeps it."""
     count = patches(config.vision_config.image_size, config.vision_config.patch_size)
     return count + 1 if config.vision_feature_select_strategy == "full" else count
+
+
+def tower(network: Any) -> Any:
+    """Of images: its output does not depend on the caption."""
+    return getattr(network, "model", network).vision_tower
 
 
 def states(output: Any) -> Sequence[Any]:
