@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from d2b_ray.engine.readers import readers_of
 from d2b_ray.errors import StoreError
-from d2b_ray.plan import KINDS, feature_key, value_bytes
+from d2b_ray.plan import KINDS, feature_key, long_fits, value_bytes
 from d2b_ray.plan.memory import own_bytes
 from d2b_ray.schedule.control import Control
 from d2b_ray.schedule.events import GiveUp, Skip, Stop
@@ -80,6 +80,7 @@ class SweepRun:
             done=state.done,
             failed=() if retry_failed else state.failed,
             value_bytes=value_bytes(plan, world.sizes, keep_coef="coef" in sweep.output.save),
+            long=long_fits(plan, world.sizes),
         )
         self.trace: Trace | None = None
         self._lease: Lease | None = None
@@ -226,13 +227,8 @@ class SweepRun:
             if report.key in self.state.failed:
                 Ledger.clear_failure(self.store, report.key)
             gpu = f", {report.gpu_peak_bytes / 1e9:.1f} GB of GPU" if report.gpu_peak_bytes else ""
-            log.info(
-                "done %s in %.2f s on %s%s",
-                self._labels[report.key],
-                report.seconds,
-                report.host,
-                gpu,
-            )
+            label, where = self._labels[report.key], report.host + gpu
+            log.info("done %s in %.2f s on %s", label, report.seconds, where)
         elif not any(isinstance(action, GiveUp | Stop) for action in actions):
             self.message(
                 f"{self._labels[report.key]}: {report.failure.error} on {report.host}; trying again"

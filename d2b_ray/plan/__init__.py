@@ -13,6 +13,7 @@ from d2b_ray.plan.estimate import (
 from d2b_ray.plan.expand import feature_units, make_plan
 from d2b_ray.plan.extraction import inputs_of_set, missing_layers, model_input, readings
 from d2b_ray.plan.keys import canonical, digest, feature_key, unit_key
+from d2b_ray.plan.long import long_fits
 from d2b_ray.plan.machines import Machines, machines_of_cluster, machines_of_text
 from d2b_ray.plan.measured import measured_factors
 from d2b_ray.plan.places import hparams, layer_word, space_words, stimulus
@@ -46,6 +47,7 @@ __all__ = [
     "hparams",
     "inputs_of_set",
     "layer_word",
+    "long_fits",
     "machines_of_cluster",
     "machines_of_text",
     "make_plan",

@@ -46,7 +46,7 @@ class Control:
 
     `units` in topological order; `done` keys of durable units whose records stand; `failed` keys of those
     that failed earlier and are not to be tried again; `value_bytes` of units, and `capacity_bytes` of hosts,
-    are those of `MemoryLedger`.
+    are those of `MemoryLedger`; `long` fits, and what they need, are begun before others.
     """
 
     def __init__(
@@ -57,6 +57,7 @@ class Control:
         failed: Collection[str] = (),
         value_bytes: Mapping[str, int] | None = None,
         capacity_bytes: float | Mapping[str, float] = math.inf,
+        long: Collection[str] = (),
     ) -> None:
         self.units: dict[str, Unit] = {unit.key: unit for unit in units}
         self.memory, self.placement = MemoryLedger(value_bytes or {}, capacity_bytes), Placement()
@@ -65,7 +66,7 @@ class Control:
         self._consumers: dict[str, list[str]] = defaultdict(list)
         self.tries = Tries()
         self._order = {key: i for i, key in enumerate(self.units)}
-        self._ready = ReadyUnits()
+        self._ready, self._long = ReadyUnits(), frozenset(long)
         self._values: set[str] = set()
         self._open: Counter[str] = Counter()  # unfinished consumers of a key
         self._counts: Counter[tuple[str, State]] = Counter()
@@ -187,7 +188,8 @@ class Control:
         settled = ("done", "failed", "skipped") if unit.kind == "gather" else ("done",)
         if all(self.state[n] in settled for n in unit.needs):
             self._move(key, "ready")
-            self._ready.push(self._order[key], unit, self.placement.holder(unit))
+            holder = self.placement.holder(unit)
+            self._ready.push(self._order[key], unit, holder, long=key in self._long)
 
     def _may_run(self, unit: Unit, worker: WorkerView, *, stalled: bool) -> bool:
         barred = not stalled and self.placement.bars(unit.key, worker)

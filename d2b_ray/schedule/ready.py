@@ -22,14 +22,21 @@ PRIORITY = (
     "factorize", "design", "join", "extract", "shard",
 )  # fmt: skip
 
-ANYONE = tuple((kind, False) for kind in PRIORITY)
+# Before other fits those that take far longer than most, and what they need: none is left for the end.
+LONG = {f"long {kind}": kind for kind in ("fit", "factorize", "join", "design")}
+LONG_FIRST = [("long fit", True), *((name, False) for name in LONG)]
 # Fits of the subject that a worker holds, then what makes more of these, then fits of another.
-AT_HOME = tuple(
-    step
-    for kind in PRIORITY
-    for step in ([("fit", True), ("factorize", False), ("design", False)] if kind == "fit" else [])
-    + [(kind, False)]
-)
+MORE = [*LONG_FIRST, ("fit", True), ("factorize", False), ("design", False)]
+
+
+def _steps(before_fits: list[tuple[str, bool]]) -> tuple[tuple[str, bool], ...]:
+    """All kinds, and what is looked for before fits."""
+    at = PRIORITY.index("fit")
+    nearer, others = ([(kind, False) for kind in part] for part in (PRIORITY[:at], PRIORITY[at:]))
+    return (*nearer, *before_fits, *others)
+
+
+ANYONE, AT_HOME = _steps(LONG_FIRST), _steps(MORE)
 
 WINDOW = 32  # ready units of a subject that are looked through for one that may run
 
@@ -40,11 +47,14 @@ def order_for(worker: WorkerView, kinds: frozenset[str]) -> Iterator[tuple[str, 
     A worker stays with its subject: before it fits another, designs are made ready, as far as there is
     room for them, which have fits of its own.
     """
-    return (step for step in (AT_HOME if worker.subject else ANYONE) if step[0] in kinds)
+    steps = AT_HOME if worker.subject else ANYONE
+    return (step for step in steps if LONG.get(step[0], step[0]) in kinds)
 
 
 class ReadyUnits:
-    """Heaps of units by work_kind, and in it by subject and holder or, where a model is loaded, by model.
+    """Heaps of units by work_kind, long ones apart.
+
+    In it by subject and holder or, where a model is loaded, by model.
 
     A unit that is ready no more may stay in its heap: it is passed over.
     """
@@ -54,10 +64,11 @@ class ReadyUnits:
             defaultdict(dict)
         )
 
-    def push(self, order: int, unit: Unit, holder: str = "") -> None:
+    def push(self, order: int, unit: Unit, holder: str = "", *, long: bool = False) -> None:
         """Add a unit; `order` is its place in the plan, `holder` the host where what it reads lies."""
         group = unit.model if unit.work_kind in READS_MODEL else unit.subject
-        heap = self._heaps[unit.work_kind].setdefault((group, holder), [])
+        name = f"long {unit.work_kind}" if long else unit.work_kind
+        heap = self._heaps[name].setdefault((group, holder), [])
         heapq.heappush(heap, (order, unit.key, unit))
 
     def pop(

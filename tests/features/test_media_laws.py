@@ -131,7 +131,7 @@ def test_what_repeats_is_run_once(each_model, rng):
     count = []
     handle = model.network.register_forward_pre_hook(
         lambda module, args, kwargs: count.append(
-            len(next(v for v in kwargs.values() if hasattr(v, "shape")))
+            len(kwargs.get("input_ids", next(v for v in kwargs.values() if hasattr(v, "shape"))))
         ),
         with_kwargs=True,
     )

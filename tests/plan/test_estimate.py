@@ -14,6 +14,7 @@ from d2b_ray.plan import (
     Sizes,
     estimate,
     feature_key,
+    long_fits,
     value_bytes,
 )
 from d2b_ray.plan.describe import HEADINGS, bytes_text, duration_text, rows, summary
@@ -117,6 +118,19 @@ def test_every_kind_of_fit_has_a_price_and_a_gpu_is_faster(
         for rates in (CPU_CORE, GPU)
     )
     assert 0 < fast < slow
+
+
+def test_fits_that_take_far_longer_than_most_are_known_with_what_they_need() -> None:
+    ridge = "{kind: ridge, features: llm, delays: {start: 3, end: 5}}"
+    banded = BANDED.removeprefix("fits=[").replace("unique: true, ", "").removesuffix("]")
+    made = plan(f"fits=[{ridge}, {banded}]")
+    long = [made[key] for key in long_fits(made, FACTS)]
+    fits = {unit.key for unit in long if unit.kind == "fit"}
+    assert fits == {unit.key for unit in made.of("fit") if "bands" in unit.params}
+    assert len(fits) == len(FACTS.voxels)
+    assert {need for key in fits for need in made[key].needs} <= {unit.key for unit in long}
+    assert not long_fits(plan(f"fits=[{ridge}]"), FACTS)
+    assert not long_fits(plan(f"fits=[{banded}]"), FACTS)
 
 
 BANDED = ("fits=[{kind: banded, unique: true, delays: {start: 3, end: 5}, bands: "
