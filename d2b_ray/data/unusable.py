@@ -25,6 +25,7 @@ def unusable(rows: Array) -> NDArray[np.bool_]:
     found = np.empty(rows.shape[1], bool)
 
     def look(start: int) -> None:
+        """At some columns."""
         some = rows[:, start : start + COLUMNS]
         # what is no number makes both ends none
         with np.errstate(invalid="ignore"):

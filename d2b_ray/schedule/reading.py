@@ -32,9 +32,7 @@ class Reading:
         self._read: dict[str, set[str]] = defaultdict(set)
         self._fitted: dict[str, set[str]] = defaultdict(set)
         self._fits_on: set[str] = set()  # hosts of workers that fit
-        self._ahead: dict[
-            str, str
-        ] = {}  # host whose other workers read -> the subject that one reads now
+        self._ahead: dict[str, str] = {}  # host with readers -> the subject that one reads now
 
     def sees(self, worker: WorkerView) -> None:
         """A worker asks for a unit."""

@@ -52,9 +52,7 @@ def order_for(worker: WorkerView, kinds: frozenset[str]) -> Iterator[tuple[str, 
 
 
 class ReadyUnits:
-    """Heaps of units by work_kind, long ones apart.
-
-    In it by subject and holder or, where a model is loaded, by model.
+    """Heaps of units by work_kind, long ones apart; in each by subject and holder, or by the model loaded.
 
     A unit that is ready no more may stay in its heap: it is passed over.
     """

@@ -181,8 +181,10 @@ class Cluster:
 
     def _reads(self, worker: int, *, idle: bool) -> bool:
         """Whether a worker has begun to read for those of its node that fit."""
+        if self.loads is None:
+            return False
         subject = self.control.to_read(self.views[worker], idle=idle)
-        if subject is None or self.loads is None:
+        if subject is None:
             return False
         self.idle.discard(worker)
         self.ahead[worker] = subject

@@ -71,7 +71,6 @@ def spec(words_root, tmp_path):
     return path
 
 
-@pytest.mark.slow  # what `submit` sends is run below; on_ray/ joins clusters
 def test_a_job_of_rays_own_command_gives_the_same_store(head, spec, words_store, tmp_path):
     """A driver of this machine may join the same cluster."""
     command = [

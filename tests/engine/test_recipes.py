@@ -151,7 +151,6 @@ def test_delays_the_blood_response_is_where_it_was_planted(made, truth):
     assert means[4.0] > means[10.0] + 0.1
 
 
-@pytest.mark.slow  # levels and delays show what was planted, too
 def test_windows_a_quarter_of_a_minute_is_not_what_was_planted(made, truth):
     results = made("windows")
     window = results.fits.set_index("fit").folder.str.extract(r"_cw(\d+)_")[0]

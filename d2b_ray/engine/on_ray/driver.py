@@ -112,9 +112,8 @@ class _Loop:
         if self.control.stopped or self.control.finished:
             return True
         waited_s = time.monotonic() - self._last_worker
-        if self.reading.under_way or (
-            self.pool.expects and (not self.idle or waited_s < PATIENCE_S)
-        ):
+        waits = self.pool.expects and (not self.idle or waited_s < PATIENCE_S)
+        if waits or self.reading.under_way:
             return False
         self._fill(stalled=True)
         if self.running or self.pool.expects:

@@ -315,7 +315,6 @@ def test_an_unreachable_store_stops_the_sweep_and_loses_nothing(
     assert_equal_stores(words_store, run.out)
 
 
-@pytest.mark.slow  # a killed run in engine/test_texts.py; other units are killed above
 def test_a_killed_extractor_reads_its_set_again(
     media_root, media_models, media_store, tmp_path, on_ray, drill
 ):
