@@ -46,6 +46,7 @@ class Nodes:
                     },
                 )  # fmt: skip
         self.nodes: dict[str, object] = {}
+        self._lost: set[str] = set()
         self._addresses = (f"127.0.1.{last}" for last in range(2, 250))
 
     def join(self) -> None:
@@ -57,7 +58,9 @@ class Nodes:
 
     def add(self, num_cpus: int = 1, num_gpus: int = 0, **environment: str) -> str:
         """A node joins; its number. Its address is its own, so that a driver joins by the head."""
-        with variables(**self.environment | environment):
+        from d2b_ray.engine.on_ray.lean_start import lean_start
+
+        with variables(**self.environment | environment), lean_start():
             node = self.cluster.add_node(
                 num_cpus=num_cpus, num_gpus=num_gpus, node_ip_address=next(self._addresses)
             )
@@ -81,21 +84,27 @@ class Nodes:
                 if process.poll() is not None:
                     pytest.skip(f"no mounts of one's own here: {process.stderr.read()}")
                 time.sleep(0.1)
-            yield new.pop()
+            yield new.copy().pop()
         finally:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+            self._lost |= new
 
     def lose(self, number: str) -> None:
         """End a node as a power cut would."""
         self.cluster.remove_node(self.nodes.pop(number), allow_graceful=False)
+        self._lost.add(number)
 
     def keep(self, count: int) -> None:
-        """Exactly `count` worker nodes."""
+        """Exactly `count` worker nodes: a run must not be planned on one whose loss is not noticed yet."""
+        import ray
+
         while len(self.nodes) < count:
             self.add()
         for number in list(self.nodes)[count:]:
             self.lose(number)
+        while self._lost & {node["NodeID"] for node in ray.nodes() if node["Alive"]}:
+            time.sleep(0.05)
 
     def announce_end(self, number: str) -> None:
         """What the cloud's notice becomes in Ray: the node is drained."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from golden_cases import GOLDEN
 
-from d2b_ray.data import write_demo
+from d2b_ray.data.demo import write_demo
 from d2b_ray.spec import parse
 from d2b_ray.store import Layout
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from d2b_ray.catalog.modalities import MODALITIES
-from d2b_ray.data import write_demo
+from d2b_ray.data.demo import write_demo
 from d2b_ray.features import resolve
 
 if TYPE_CHECKING:

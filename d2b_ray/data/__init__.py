@@ -2,7 +2,6 @@
 
 from d2b_ray.data.choices import DataChoices
 from d2b_ray.data.dataset import Dataset, open_dataset
-from d2b_ray.data.demo import write_demo
 from d2b_ray.data.runs import read_runs
 
-__all__ = ["DataChoices", "Dataset", "open_dataset", "read_runs", "write_demo"]
+__all__ = ["DataChoices", "Dataset", "open_dataset", "read_runs"]

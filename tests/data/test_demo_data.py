@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 from d2b_ray.arrays import Run
-from d2b_ray.data import open_dataset, write_demo
+from d2b_ray.data import open_dataset
+from d2b_ray.data.demo import write_demo
 from d2b_ray.data.planted import (
     DRIVERS,
     NOISE,

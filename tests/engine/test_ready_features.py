@@ -9,7 +9,8 @@ import pytest
 from problems import Quiet, hashed
 from scipy.io import savemat
 
-from d2b_ray.data import open_dataset, write_demo
+from d2b_ray.data import open_dataset
+from d2b_ray.data.demo import write_demo
 from d2b_ray.engine.session import prepare, run_sweep
 from d2b_ray.errors import D2BError
 from d2b_ray.spec import parse

@@ -10,7 +10,8 @@ import yaml
 from problems import Quiet
 
 from d2b_ray.catalog.modalities import MODALITIES
-from d2b_ray.data import open_dataset, write_demo
+from d2b_ray.data import open_dataset
+from d2b_ray.data.demo import write_demo
 from d2b_ray.data.planted import NOISE, STRONG
 from d2b_ray.engine.session import run_sweep
 from d2b_ray.features import resolve

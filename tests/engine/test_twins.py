@@ -9,8 +9,9 @@ import pytest
 from problems import Quiet, hashed
 from scipy.io import loadmat
 
-from d2b_ray.data import open_dataset, write_demo
+from d2b_ray.data import open_dataset
 from d2b_ray.data.dataset import DataChoices
+from d2b_ray.data.demo import write_demo
 from d2b_ray.engine.session import run_sweep
 from d2b_ray.errors import DataError
 from d2b_ray.spec import parse

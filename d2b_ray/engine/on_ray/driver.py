@@ -262,7 +262,7 @@ class _Loop:
             self._noted = now
             note_memory(self.control.memory.held_bytes, len(self.running), len(self.idle))
             if (waited_s := now - self._last_worker) > NOTE_S:
-                self.sweep_run.message(nobody_yet(waited_s, len(self.pool.starting)))
+                self.sweep_run.message(nobody_yet(waited_s, self.pool.starting.values()))
         if now - self._looked > POLL_S or self.control.finished:
             self._looked = now
             self.control.memory.capacity_bytes = self.pool.object_stores()  # nodes join and leave

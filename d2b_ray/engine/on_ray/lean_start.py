@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import logging
-from contextlib import contextmanager
+import sys
+import tempfile
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from d2b_ray.engine.on_ray import no_agent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,29 +19,61 @@ __all__ = ["lean_start"]
 log = logging.getLogger(__name__)
 # It sends logs to drivers, which we do not ask for; starts and ends nodes; answers jobs and the dashboard.
 UNASKED = ("start_log_monitor", "start_monitor", "start_api_server")
+COMMAND = "_build_python_executable_command_memory_profileable"  # how a process of Ray's is begun
 
 
 @contextmanager
 def lean_start() -> Iterator[None]:
-    """A head that starts within the block has no log monitor, no autoscaler and no API server.
+    """A node that starts within the block has no log monitor, autoscaler, API server and dashboard agent.
 
     There is no public way to say so; another version of Ray that starts them otherwise starts them all.
     """
-    try:
-        from ray._private.node import Node
+    with ExitStack() as ends:
+        try:
+            from ray._private import services
+            from ray._private.node import Node
+            from ray._private.ray_constants import PROCESS_TYPE_DASHBOARD_AGENT as AGENT
 
-        starts = {name: getattr(Node, name) for name in UNASKED}
-    except (ImportError, AttributeError) as error:
-        log.info("Ray starts all its processes: %s", error)
+            begun = getattr(services, COMMAND)
+            for name in UNASKED:
+                getattr(Node, name)
+            _as_we_write_ports()
+        except (ImportError, AttributeError, TypeError, LookupError) as error:
+            log.info("Ray starts all its processes: %s", error)
+        else:
+
+            def command(what: str, *rest: Any, **more: Any) -> Any:
+                if what == AGENT:
+                    return [
+                        sys.executable,
+                        "-S",
+                        "-E",
+                        "-u",
+                        str(Path(no_agent.__file__).resolve()),
+                    ]
+                return begun(what, *rest, **more)
+
+            others = [(Node, name, _nothing) for name in UNASKED] + [(services, COMMAND, command)]
+            for owner, name, other in others:
+                ends.callback(setattr, owner, name, getattr(owner, name))
+                setattr(owner, name, other)
         yield
-        return
-    for name in starts:
-        setattr(Node, name, _nothing)
-    try:
-        yield
-    finally:
-        for name, start in starts.items():
-            setattr(Node, name, start)
+
+
+def _as_we_write_ports() -> None:
+    """LookupError where this Ray does not write a port as `no_agent` does: its raylet would wait for ever."""
+    from ray import _raylet
+
+    with tempfile.TemporaryDirectory(prefix="d2b-") as name:
+        folder = Path(name)
+        for port in no_agent.PORTS:
+            if port not in vars(_raylet).values():
+                raise LookupError(f"its agent has no {port}")
+            vars(_raylet)["persist_port"](name, "0" * 56, port, -1)
+        theirs = {path.name: path.read_bytes() for path in folder.iterdir()}
+        no_agent.say_none(folder, "0" * 56)
+        if {path.name: path.read_bytes() for path in folder.iterdir()} != theirs:
+            raise LookupError("it writes its ports otherwise")
 
 
 def _nothing(node: Any, **given: Any) -> None:

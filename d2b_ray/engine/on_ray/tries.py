@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from d2b_ray.engine.on_ray.workers import fault_of
 from d2b_ray.schedule.policy import Failure
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from d2b_ray.engine.on_ray.workers import WorkerSlot
     from d2b_ray.plan import Unit
@@ -51,9 +52,14 @@ def nobody_for(left: Mapping[str, int]) -> str:
     return f"no worker of the cluster may run what is left ({words})"
 
 
-def nobody_yet(waited_s: float, asked: int) -> str:
-    """What a person is told who waits for workers."""
-    return f"no worker for {waited_s:.0f} s: the cluster has no room for {asked} of them; waiting for nodes"
+def nobody_yet(waited_s: float, slots: Iterable[WorkerSlot]) -> str:
+    """What a person is told who waits for workers: of which lanes they are."""
+    lanes = sorted(Counter(slot.shape.lane for slot in slots).items())
+    missing = " and ".join(f"{count} {lane}" for lane, count in lanes)
+    return (
+        f"nothing runs for {waited_s:.0f} s: what is left needs other workers than stand, and the cluster "
+        f"has no room for {missing} worker(s); waiting for nodes"
+    )
 
 
 def ended_as_unfit(slot: WorkerSlot, action: EndWorker) -> str:
