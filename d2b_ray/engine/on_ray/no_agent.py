@@ -1,4 +1,4 @@
-"""Runs in the place of Ray's dashboard agent on a machine whose cluster has no dashboard. Not imported.
+"""Runs in the place of Ray's dashboard agent on a machine whose cluster has no dashboard.
 
 It says for the three ports of the agent that there are none (-1, as Ray's own agent does where the
 dashboard's libraries are not installed), and ends with the raylet, its parent. Ray is not imported: that
