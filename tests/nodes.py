@@ -84,7 +84,7 @@ class Nodes:
                 if process.poll() is not None:
                     pytest.skip(f"no mounts of one's own here: {process.stderr.read()}")
                 time.sleep(0.1)
-            yield new.copy().pop()
+            yield next(iter(new))
         finally:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()

@@ -42,9 +42,8 @@ def test_what_is_there_for_the_agent_says_that_it_has_no_ports_and_ends_with_its
             f"{port}_ab": "-1" for port in no_agent.PORTS
         }
         raylet.kill()
-        assert (
-            raylet.stdout.read() == b""
-        )  # its end comes when nobody has it open: the agent had it too
+        # the end of the pipe comes when nobody has it open any more, and the agent had it too
+        assert raylet.stdout.read() == b""
 
 
 def test_a_ray_without_one_of_them_starts_them_all(monkeypatch):

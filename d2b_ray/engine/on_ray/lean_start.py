@@ -43,14 +43,9 @@ def lean_start() -> Iterator[None]:
         else:
 
             def command(what: str, *rest: Any, **more: Any) -> Any:
+                """Of the agent what stands in its place, of all others Ray's own."""
                 if what == AGENT:
-                    return [
-                        sys.executable,
-                        "-S",
-                        "-E",
-                        "-u",
-                        str(Path(no_agent.__file__).resolve()),
-                    ]
+                    return [sys.executable, "-S", "-E", "-u", no_agent.__file__]
                 return begun(what, *rest, **more)
 
             others = [(Node, name, _nothing) for name in UNASKED] + [(services, COMMAND, command)]

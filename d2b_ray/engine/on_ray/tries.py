@@ -53,14 +53,14 @@ def nobody_for(left: Mapping[str, int]) -> str:
 
 
 def nobody_yet(waited_s: float, slots: Iterable[WorkerSlot]) -> str:
-    """What a person is told who waits for workers: of which lanes are those that have no place yet."""
+    """What a person is told who waits for workers: of which lanes are those that do not stand yet."""
     lanes = sorted(Counter(slot.shape.lane for slot in slots).items())
     missing = " and ".join(f"{count} {lane}" for lane, count in lanes)
     if not missing:
         return f"nothing has run for {waited_s:.0f} s: workers did not start, and are tried again"
     return (
-        f"nothing has run for {waited_s:.0f} s: waiting for {missing} worker(s), for which the cluster has "
-        "no room yet; others than these cannot run what is left"
+        f"nothing has run for {waited_s:.0f} s: waiting for {missing} worker(s); the cluster has no room for "
+        "them yet, or they start slowly"
     )
 
 

@@ -12,5 +12,5 @@ def test_a_person_who_waits_is_told_which_workers_are_missing():
     gpu, cpu = lane_shapes(Demand(), 1.0)
     slots = [WorkerSlot(number, shape) for number, shape in enumerate((gpu, cpu, cpu))]
     told = nobody_yet(61.2, slots)
-    assert told.startswith("nothing has run for 61 s: waiting for 2 cpu and 1 gpu worker(s), ")
+    assert told.startswith("nothing has run for 61 s: waiting for 2 cpu and 1 gpu worker(s); ")
     assert "tried again" in nobody_yet(61.2, [])
