@@ -1,4 +1,4 @@
-"""What the fits of a design share: eigenvectors of the training rows of each fold, roots of the rest.
+"""What the fits of a design share: eigenvectors of the training rows of each fold, and the rest in them.
 
 Primal (samples >= features) and dual (kernel) leave the same parts behind, so that one scoring
 serves both. Eigenvectors are found in float64. Responses meet float32 only, as they are stored: in
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 CERTAIN = 1e3  # times its error: an eigenvalue, or a penalty, known to a part in a thousand
 
-__all__ = ["Eigen", "Factorization", "FoldFactor", "centred_mean", "eigen", "upper_root"]
+__all__ = ["Eigen", "Factorization", "FoldFactor", "centred_mean", "eigen"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +53,17 @@ class FoldFactor:
 
     `project` (q, r) float32 turns what was made of the training responses into eigenvector
     coordinates: Z'Y (primal, q columns of Z) or Y (dual, q training rows). A (n_g, r) are
-    the held-out rows in these coordinates, their column means removed. `root` (min(n_g, r), r)
-    float32 is upper trapezoidal with root'root = A'A. `mean` (q,) of the held-out rows of Z
-    (primal), or `held` A itself (dual), float32. `shift` n_g^2 / n of a fold with an intercept, n its
-    training rows (primal; the eigenvectors of a dual fold are centred themselves); `rounding` as of
-    `Eigen`.
+    the held-out rows in these coordinates, their column means removed: `held` float32 is A itself
+    (dual), or at most r rows with the same A'A (primal). `mean` (q,) float32 of the held-out rows of Z
+    (primal). `shift` n_g^2 / n of a fold with an intercept, n its training rows (primal; the
+    eigenvectors of a dual fold are centred themselves); `rounding` as of `Eigen`.
     """
 
     fold: Fold
     values: NDArray[np.float64]
     project: FloatArray
-    root: FloatArray
+    held: FloatArray
     mean: FloatArray | None = None
-    held: FloatArray | None = None
     shift: float = 0.0
     rounding: float = 0.0
 
@@ -103,7 +101,7 @@ class Factorization:
         """Bytes it takes in an object store."""
         arrays = [self.mean, self.full.vectors, self.full.values, self.rows]
         for factor in self.folds:
-            arrays += [factor.values, factor.project, factor.root, factor.mean, factor.held]
+            arrays += [factor.values, factor.project, factor.held, factor.mean]
         return int(sum(array.nbytes for array in arrays if array is not None))
 
 
@@ -133,9 +131,3 @@ def eigen(matrix: torch.Tensor) -> tuple[Eigen, torch.Tensor]:
     vectors = vectors[:, keep].contiguous()
     found = Eigen(to_array(vectors, np.float64), to_array(values[keep], np.float64), float(floor))
     return found, vectors
-
-
-def upper_root(rows: torch.Tensor) -> FloatArray:
-    """Upper trapezoidal R (min(n, r), r) float32 with R'R = rows'rows, for `rows` (n, r) float64."""
-    root: FloatArray = to_array(torch.linalg.qr(rows, mode="r").R)
-    return root

@@ -9,6 +9,7 @@ import torch
 
 from d2b_ray.catalog.solvers import Solution
 from d2b_ray.encoding.filters import make_filters
+from d2b_ray.encoding.norms import Norms
 from d2b_ray.encoding.scoring import alpha_scores
 from d2b_ray.encoding.tensors import to_array, to_tensor
 
@@ -35,10 +36,10 @@ class FoldScorer:
             return to_tensor(array, device, torch.float32)
 
         self.fold, self._shift = factor.fold, factor.shift
-        self._project, self._root = on_device(factor.project).T, on_device(factor.root)
+        self._project, self._held = on_device(factor.project).T, on_device(factor.held)
         self._mean = None if factor.mean is None else on_device(factor.mean)
-        self._held = None if factor.held is None else on_device(factor.held).T
         self._filters = make_filters(factor.values, alphas, device)
+        self._norms = Norms(factor.values, self._filters.penalties, self._held)
         barred = alphas < min(factor.least_penalty, alphas.max())
         self._barred = torch.from_numpy(barred).to(device)[:, None] if barred.any() else None
 
@@ -52,14 +53,13 @@ class FoldScorer:
         what is measured of them is enough.
         """
         if part is None or self._mean is None:
-            assert self._held is not None
-            cross = self._held @ held.rows  # A'Y (r, v)
+            cross = self._held.T @ held.rows  # A'Y (r, v)
         else:
             own = torch.outer(self._mean, held.mean)
             cross = self._project @ (part - own * (self.fold.stop - self.fold.start))
             if self._shift:  # of responses whose mean over all rows is 0, as `centred` leaves them
                 trained = trained - own * self._shift
-        found = alpha_scores(self._filters, self._project @ trained, cross, self._root, held.norm)
+        found = alpha_scores(self._filters, self._project @ trained, cross, self._norms, held.norm)
         scores = found[self._filters.rows]
         if self._barred is None:
             return scores

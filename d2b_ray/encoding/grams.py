@@ -18,7 +18,6 @@ from d2b_ray.encoding.factorization import (
     FoldFactor,
     centred_mean,
     eigen,
-    upper_root,
 )
 from d2b_ray.encoding.folds import Fold, folds_of
 from d2b_ray.encoding.products import ROWS, add_gram, centred_rows, mirror
@@ -136,7 +135,7 @@ class Grams:
                     fold,
                     own.values,
                     to_array(turn @ vectors),
-                    upper_root(held),
+                    to_array(held),
                     mean,
                     shift=shift,
                     rounding=own.rounding,

@@ -15,7 +15,6 @@ from d2b_ray.encoding.factorization import (
     FoldFactor,
     centred_mean,
     eigen,
-    upper_root,
 )
 from d2b_ray.encoding.folds import Fold, folds_of
 from d2b_ray.encoding.products import add_gram, mirror
@@ -102,14 +101,12 @@ class Kernels:
                 held = held - held.mean(1, keepdim=True)
             held = held @ vectors
             held = held - held.mean(0)
-            root = upper_root(held)
             made.append(
                 FoldFactor(
                     fold,
                     own.values,
                     to_array(vectors),
-                    root,
-                    held=to_array(held),
+                    to_array(held),
                     rounding=own.rounding,
                 )
             )

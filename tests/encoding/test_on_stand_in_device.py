@@ -18,9 +18,9 @@ import pytest
 MOST = {
     "ridge primal": (60, 40, 16),
     "ridge kernel": (60, 50, 22),
-    "ridge primal nested": (250, 130, 60),
+    "ridge primal nested": (260, 135, 60),
     "ridge kernel nested": (190, 160, 62),
-    "banded primal": (700, 320, 160),
+    "banded primal": (730, 380, 160),
     "banded kernel": (600, 490, 190),
     "constant voxels": (60, 40, 16),
     "read-only arrays": (60, 40, 16),
