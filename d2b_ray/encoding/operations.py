@@ -11,8 +11,10 @@ if TYPE_CHECKING:
 
 __all__ = ["banded_flops", "reference_flops", "ridge_flops"]
 
-DISTINCT_ALPHAS = 0.7  # share of (fold, alpha) pairs that are computed: the others are saturated
-MIXED_ALPHAS = 4  # of a fold: eight mixtures stand for all filters, and their roots are triangular
+PAIRS = (
+    1.2  # products of a fold's order, whatever the penalties: of pairs of eigenvalues, a few thrice
+)
+MIXTURES = 8  # products with the held-out rows where these are few: what stands for all filters
 
 
 def ridge_flops(sizes: FitSizes) -> float:
@@ -22,7 +24,7 @@ def ridge_flops(sizes: FitSizes) -> float:
     return (
         2.0 * n * p * voxels
         + (sizes.folds + 2) * 2.0 * order**2 * voxels
-        + _score_flops(sizes, order, min(MIXED_ALPHAS, DISTINCT_ALPHAS * sizes.alphas))
+        + _score_flops(sizes, order)
     )
 
 
@@ -31,10 +33,7 @@ def banded_flops(sizes: FitSizes) -> float:
     order = min(sizes.samples, sizes.columns)
     eigen = (sizes.folds + 1) * EIGH_FLOPS * order**3
     products = sizes.folds * 4.0 * order**2 * sizes.voxels
-    return float(
-        sizes.searched
-        * (_score_flops(sizes, order, DISTINCT_ALPHAS * sizes.alphas) + eigen + products)
-    )
+    return float(sizes.searched * (_score_flops(sizes, order) + eigen + products))
 
 
 def reference_flops(sizes: FitSizes) -> float:
@@ -43,7 +42,8 @@ def reference_flops(sizes: FitSizes) -> float:
     return 2.0 * n * p * sizes.voxels * sizes.alphas + sizes.folds * 9.0 * n * p**2
 
 
-def _score_flops(sizes: FitSizes, order: int, penalties: float) -> float:
-    """Of the CV scores of so many penalties a fold, with `order` eigenvectors."""
+def _score_flops(sizes: FitSizes, order: int) -> float:
+    """Of the CV scores of all penalties, with `order` eigenvectors a fold."""
     held_out = min(order, sizes.samples // sizes.folds)
-    return 2.0 * penalties * sizes.folds * order * held_out * sizes.voxels
+    products = order * min(PAIRS * order, MIXTURES * held_out)
+    return 2.0 * sizes.folds * products * sizes.voxels
