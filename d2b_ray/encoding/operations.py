@@ -11,10 +11,8 @@ if TYPE_CHECKING:
 
 __all__ = ["banded_flops", "reference_flops", "ridge_flops"]
 
-PAIRS = (
-    1.2  # products of a fold's order, whatever the penalties: of pairs of eigenvalues, a few thrice
-)
-MIXTURES = 8  # products with the held-out rows where these are few: what stands for all filters
+PAIRS = 1.2  # products of a fold's order, whatever the penalties
+MIXTURES = 8  # products with the held-out rows, where these are few
 
 
 def ridge_flops(sizes: FitSizes) -> float:
