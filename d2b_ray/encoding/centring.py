@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
+
+from d2b_ray.encoding.tensors import to_tensor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,11 +31,10 @@ def mean_response(response: Responses, folds: Sequence[Fold] | None = None) -> N
             return response.mean
         response = response.host
     rows = [(0, len(response))] if folds is None else [(fold.start, fold.stop) for fold in folds]
-    total = np.zeros(response.shape[1])
+    total = torch.zeros(response.shape[1], dtype=torch.float64)
     for start, stop in (block for part in rows for block in _blocks(part)):
-        total += response[start:stop].sum(0, dtype=np.float64)
-    mean: NDArray[np.float64] = total / sum(stop - start for start, stop in rows)
-    return mean
+        total += _exact(response, start, stop).sum(0)
+    return np.asarray((total / sum(stop - start for start, stop in rows)).numpy())
 
 
 def held_out_rows(design: Design) -> FloatArray:
@@ -52,17 +54,23 @@ def centred(response: FloatArray, folds: Sequence[Fold], *, intercept: bool) -> 
     """
     if not intercept:
         return response
-    mean = mean_response(response, folds)
-    out = np.empty(response.shape, np.float32)
-    for start, stop in _blocks((0, len(response))):
-        out[start:stop] = response[start:stop] - mean
-    square, samples = np.zeros(len(mean)), 0
+    mean = torch.from_numpy(mean_response(response, folds))
+    counted = torch.zeros(len(response), dtype=torch.bool)
     for fold in folds:
-        for start, stop in _blocks((fold.start, fold.stop)):
-            square += np.square(out[start:stop], dtype=np.float64).sum(0)
-            samples += stop - start
-    out[:, np.sqrt(square) <= CONSTANT * samples**0.5 * np.abs(mean)] = 0
-    return out
+        counted[fold.start : fold.stop] = True
+    out, square = torch.empty(response.shape), torch.zeros_like(mean)
+    for start, stop in _blocks((0, len(response))):
+        rows = out[start:stop].copy_(_exact(response, start, stop) - mean)
+        square += rows[counted[start:stop]].double().square_().sum(0)
+    samples = int(counted.sum())
+    out[:, square.sqrt_() <= CONSTANT * samples**0.5 * mean.abs()] = 0
+    made: FloatArray = out.numpy()
+    return made
+
+
+def _exact(response: FloatArray, start: int, stop: int) -> torch.Tensor:
+    """Rows in float64. By torch, whose threads share the columns; NumPy has one."""
+    return to_tensor(response[start:stop], "cpu", torch.float64)
 
 
 def _blocks(rows: tuple[int, int]) -> Iterator[tuple[int, int]]:
