@@ -54,7 +54,7 @@ def gemm_floor(wanted: argparse.Namespace) -> float:
     """Seconds of the matrix products of one fit, counted dense, at the float32 rate of this run.
 
     Primal: X'Y, two projections a fold and the refit (n p V + (2 folds + 1) p^2 V), M S for every
-    fold and penalty (folds alphas p^2 V): none saved by saturation, mixtures or triangular roots.
+    fold and penalty (folds alphas p^2 V): none saved by saturation or pairs of eigenvalues.
     Dual: n_train for p in the projections, n_held n_train V a penalty, the refit 2 n^2 V + n p V.
     The factorization is not counted.
     """
