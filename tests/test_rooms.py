@@ -64,11 +64,13 @@ def test_plan_needs_neither_ray_nor_torch(tmp_path):
     }
 
 
-def test_a_worker_that_reads_a_data_set_and_fits_needs_no_sklearn():
+def test_a_worker_that_designs_fits_and_gathers_needs_no_sklearn_and_draws_nothing():
     """What all processes of a sweep import, hundreds of times in a large one."""
     names, _ = loaded_after(
         "import d2b_ray.steps.table\n"
         "from d2b_ray.data import open_dataset\n"
+        "from d2b_ray.design import build_design\n"
+        "from d2b_ray.report.gather import gather\n"
         "from d2b_ray.encoding import factorize, fit_banded, fit_ridge"
     )
     assert "torch" in names

@@ -11,6 +11,7 @@ from d2b_ray.data.treatment import needs_imaging
 from d2b_ray.errors import DataError
 from d2b_ray.report.figures import png_of, volume_mosaic
 from d2b_ray.report.maps import map_values, read_space, shown_image, volume_of
+from d2b_ray.report.picture_names import OF_SURFACES, OF_VOLUMES
 from d2b_ray.report.soundness import best_fits
 from d2b_ray.report.turnable import MESH, VERTICES, turnable
 from d2b_ray.store import Layout
@@ -22,11 +23,10 @@ if TYPE_CHECKING:
     from d2b_ray.arrays import Array
     from d2b_ray.store import Store
 
-__all__ = ["OF_SURFACES", "OF_VOLUMES", "Brain", "best_brains", "brain_picture", "views"]
+__all__ = ["Brain", "best_brains", "brain_picture", "views"]
 
 log = logging.getLogger(__name__)
 VIEWS = (("left", "lateral"), ("left", "medial"), ("right", "medial"), ("right", "lateral"))
-OF_VOLUMES, OF_SURFACES = ("slices", "glass"), ("inflated", "flat")
 DPI = 150
 MOST_BRAINS = 12  # more would not be looked at; `d2b-ray export` writes any
 MOST_TURNED = 6  # surfaces to turn: each brings 3.3 MB

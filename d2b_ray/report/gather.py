@@ -32,7 +32,7 @@ from d2b_ray.report.columns import (
 from d2b_ray.report.comparisons import comparison_rows
 from d2b_ray.report.methods import methods
 from d2b_ray.report.page import page
-from d2b_ray.report.pictures import drawn_brains, drawn_figures, remove_pictures
+from d2b_ray.report.picture_names import remove_pictures
 from d2b_ray.report.soundness import MOST_SUBJECTS, best_fits, sound_table
 from d2b_ray.report.tables import fits_table, timings_table
 from d2b_ray.report.top_voxels import best_rows, paired_rows, top_rows
@@ -86,9 +86,12 @@ def gather(
     sweep = _sweep(store)
     generalised, components, moments = _analyses(store, fits, written, tables=tables)
     tests = _top_voxels(store, fits, summary, written) if tables and summary else []
-    figures = {}
-    if pictures:
+    figures, brains = {}, []
+    if pictures:  # without them no matplotlib
+        from d2b_ray.report.pictures import drawn_brains, drawn_figures
+
         figures = drawn_figures(store, fits, summaries, components, written)
+        brains = drawn_brains(store, fits, written)
     else:
         remove_pictures(store, fits)
     ledger = Ledger(store, units)
@@ -104,7 +107,7 @@ def gather(
         fits, failures, contrasts, drawn=drawn, methods=told, name=_name(store), top_tests=tests,
         figures={name: content for name, (content, _) in figures.items()},
         variants=max((row["variants"] for row in figures.get("layers", (b"", []))[1]), default=1),
-        brains=drawn_brains(store, fits, written) if pictures else (),
+        brains=brains,
         sound=sound_table(best_fits(fits, MOST_SUBJECTS).values()),
         generalised=best_generalisation(generalised), moments=moments, records=records,
     )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from d2b_ray.report.brains import OF_SURFACES, OF_VOLUMES, best_brains
+from d2b_ray.report.brains import best_brains
 from d2b_ray.report.figures import (
     band_bars,
     component_bars,
@@ -20,6 +20,7 @@ from d2b_ray.report.overview import (
     layer_profiles,
     region_scores,
 )
+from d2b_ray.report.picture_names import FIGURES
 from d2b_ray.report.sound_figure import sound_panels
 from d2b_ray.report.soundness import MOST_SUBJECTS, best_fits, sound_rows
 from d2b_ray.store import Layout
@@ -30,21 +31,15 @@ if TYPE_CHECKING:
     from d2b_ray.report.brains import Brain
     from d2b_ray.store import Store, Written
 
-__all__ = ["drawn_brains", "drawn_figures", "remove_pictures"]
+__all__ = ["drawn_brains", "drawn_figures"]
 
-DRAW = {
-    "layers": layer_curves, "levels": level_map, "regions": region_dots, "bands": band_bars,
-    "weights": component_bars, "sound": sound_panels,
-}  # fmt: skip
-
-
-def remove_pictures(store: Store, fits: Sequence[Mapping[str, Any]]) -> None:
-    """Those of an earlier page, which this one does not show; no other file beside it."""
-    ours = {Layout.figure(name, kind) for name in DRAW for kind in ("svg", "csv")}
-    views = (*OF_VOLUMES, *OF_SURFACES)
-    ours |= {Layout.brain(fit["subject"], view) for fit in fits for view in views}
-    for path in ours.intersection(store.list(f"{Layout.REPORT.rpartition('/')[0]}/")):
-        store.remove(path)
+DRAW = dict(
+    zip(
+        FIGURES,
+        (layer_curves, level_map, region_dots, band_bars, component_bars, sound_panels),
+        strict=True,
+    )
+)
 
 
 def drawn_brains(

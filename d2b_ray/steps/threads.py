@@ -10,10 +10,13 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import ExitStack, contextmanager
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from threadpoolctl import ThreadpoolController
 
 __all__ = ["limited_threads"]
 
@@ -24,12 +27,21 @@ VARIABLE = "OMP_NUM_THREADS"  # what torch reads when it is imported
 @contextmanager
 def limited_threads(count: int) -> Iterator[None]:
     """Run the block with `count` threads in BLAS, OpenMP and torch; restores what was before."""
-    from threadpoolctl import threadpool_limits
-
     with ExitStack() as stack:
         stack.enter_context(_torch_limited(count))
-        stack.enter_context(threadpool_limits(limits=count))
+        stack.enter_context(_libraries(len(sys.modules)).limit(limits=count))
         yield
+
+
+@lru_cache(maxsize=1)
+def _libraries(modules: int) -> ThreadpoolController:
+    """The libraries with threads that so many imported modules have loaded.
+
+    Looking for them reads the map of the process: 4 ms, more than a small unit takes.
+    """
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 @contextmanager
