@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from problems import Quiet
+from problems import MODEL, Quiet
 
 from d2b_ray.catalog.modalities import MODALITIES
 from d2b_ray.data import open_dataset
@@ -19,7 +19,7 @@ from d2b_ray.report.results import open_results
 from d2b_ray.spec import load
 
 JOBS = Path(__file__).parents[2] / "jobs"
-MODEL, LAYER, VOXELS = "MiniLM", 4, 180  # its layer 4 is planted
+LAYER, VOXELS = 3, 180  # of the model of random weights, which is quick: its layer 3 is planted
 FITS = {  # of two subjects
     "levels": 10, "banded_levels": 2, "unique_variance": 2, "delays": 20, "windows": 12, "split_half": 10,
     "annotators": 6, "languages": 4, "weights_pca": 2, "titles": 10,
@@ -31,7 +31,7 @@ BANDS = {
 
 
 def featurize(level, captions):
-    model = MODALITIES["semantic"].load(resolve(MODEL), device="cpu", dtype="float32")
+    model = MODALITIES["semantic"].load(resolve(str(MODEL)), device="cpu", dtype="float32")
     rows = MODALITIES["semantic"].extract(
         model, captions, window=1, annotators="ALL", join="time", layers=(LAYER,), tokens="avg",
         batch_tokens=8192,
@@ -77,7 +77,7 @@ def made(root, tmp_path_factory):
         for number, fit in enumerate(raw["fits"]):
             if "bands" in fit:
                 changes += [f"fits.{number}.bands.{band}.layers={LAYER}" for band in fit["bands"]]
-                changes += [f"fits.{number}.reduce.pca=40", f"fits.{number}.search.n_iter=12"]
+                changes += [f"fits.{number}.reduce.pca=20", f"fits.{number}.search.n_iter=12"]
             if isinstance(fit["delays"], dict):
                 changes.append(f"fits.{number}.delays={{start: 3, end: 6, combine: mean}}")
         if name == "levels":
@@ -177,7 +177,7 @@ def test_annotators_all_of_them_are_better_than_halves(made, truth):
     own = table[table.drive == "objectiveAnnot50chara"]
     means = own.assign(who=own.fit.map(who)).groupby("who").r.mean()
     assert means.idxmax() == "ALL"
-    assert means.min() > 0.2
+    assert means.min() > 0.1
 
 
 def test_languages_what_was_heard_is_what_drives(made, truth):
@@ -193,7 +193,7 @@ def test_weights_components_are_each_of_one_planted_band(made, root):
     results = made("weights_pca")
     parts = results.weights_pca.pivot(index="component", columns="band", values="share")
     np.testing.assert_allclose(parts.sum(axis=1), 1, rtol=1e-6)
-    assert (parts.max(axis=1) > 0.8).all()
+    assert (parts.max(axis=1) > 0.7).all()
     assert set(parts.idxmax(axis=1)) <= {"speech", "vision", "story"}
     dataset = open_dataset("drama2brain", str(root))
     runs = {run.name: run for run in dataset.runs.train("all")}
