@@ -62,6 +62,7 @@ def test_nodes_come_from_none_and_go_again(words_root, words_store, tmp_path):
     """
     said = [f"{a} {words_root}/words.txt layerNone TR3-5" for a in ("speechTranscription", "story")]
     nulls = [f"null {s} {x} {n}" for s in ("DM01", "DM03") for x in said for n in ("0-20", "20-40")]
+    fits = {f"fit {s} {x}" for s in ("DM01", "DM03") for x in said}
     whole = (
         "resources.permute={block: 20}"  # so small that the driver holds it: parts lie on the node
     )
@@ -75,8 +76,12 @@ def test_nodes_come_from_none_and_go_again(words_root, words_store, tmp_path):
             time.sleep(0.1)
         while gpus_in_use():
             gpus = nodes_with_gpus()
-            for start in drill.starts if any((1, 0) in nodes for nodes in seen) else ():
-                if start.node in gpus:  # they hold their GPU until there is a node without one
+            starts = drill.starts
+            fitted = fits <= {start.label for start in starts}
+            for start in starts if any((1, 0) in nodes for nodes in seen) else ():
+                # a GPU worker holds its GPU until there is a node without one; and those that CPU workers
+                # hold while there are fits to come would keep them from the designs of these
+                if start.node in gpus or not fitted:
                     drill.go(start.label)
             time.sleep(0.1)
         for null in nulls:

@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 
 from d2b_ray.errors import PlanError
-from d2b_ray.schedule.lanes import ALL_KINDS, GPU_KINDS, Demand, shape_workers, short_of_memory
+from d2b_ray.schedule.lanes import (
+    ALL_KINDS,
+    CPU_KINDS,
+    GPU_KINDS,
+    Demand,
+    shape_workers,
+    short_of_memory,
+)
+from d2b_ray.schedule.scaling import dispensable
 
 CPU = {"CPU": 2.0}
 BOX = {"CPU": 16.0, "GPU": 1.0}
@@ -35,6 +43,15 @@ def test_gpus_can_be_shared():
 
 def test_when_every_core_serves_a_gpu_those_workers_run_everything():
     assert shapes([{"CPU": 2.0, "GPU": 2.0}]) == [(True, False, 1, 1)] * 2
+
+
+def test_of_a_cluster_that_grows_they_give_their_gpus_back_when_no_fit_is_left():
+    """Though they run everything while no other worker stands: else a GPU was held up to the end."""
+    demand = Demand(left={"fit": 2, "null": 5})
+    gpu, *others = shape_workers([{"CPU": 1.0, "GPU": 1.0}], demand, may_grow=True)
+    assert (gpu.kinds, gpu.spare, others) == (GPU_KINDS, CPU_KINDS, [])
+    assert not dispensable(gpu, demand, {"gpu": 1})
+    assert dispensable(gpu, Demand(left={"null": 5}), {"gpu": 1, "cpu": 1})
 
 
 def test_gpus_are_left_alone_when_the_spec_says_zero():
