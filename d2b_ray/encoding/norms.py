@@ -1,7 +1,7 @@
 """Norms of the predictions of all penalties, without predictions: by pairs where that is less work.
 
-Pairs of eigenvalues are exact but for differences between voxels' own squares; the few voxels whose held-out
-prediction nearly vanishes that way are squared again, by mixtures of filters.
+Pairs of eigenvalues add up positive and negative terms: where the held-out prediction of a voxel nearly vanishes
+they would not keep float32's digits, and it is squared again, by mixtures of filters.
 """
 
 from __future__ import annotations

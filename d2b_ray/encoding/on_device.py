@@ -105,7 +105,8 @@ def has_room(
     if device == "cpu":
         return False
     resident = 4 * columns * train.shape[1] + (0 if there else 4 * (train.size + valid.size))
-    least = 4 * BLOCK * (len(valid) * 5 + 16 * columns) + 4 * columns * (len(train) + 8 * columns)
+    order = min(columns, len(train))
+    least = 4 * BLOCK * (len(valid) * 5 + 16 * columns) + 4 * (columns * len(train) + 16 * order**2)
     return bool(resident + least < free_bytes(device))
 
 

@@ -102,7 +102,7 @@ def make_pairs(
     """Pairs of eigenvalues `values` (r,), ascending and positive, for `penalties` (A',).
 
     `held` (n_g, r) float32, of A or of anything with its A'A. Squares are those of
-    w = (min(values) + a) / (values + a), as `make_filters` scales. Cost n_g r^2 / 2.
+    w = (min(values) + a) / (values + a), as `make_filters` scales. Cost n_g r^2.
     """
     ends = _alike(values)
     device, gram = held.device, held.T @ held
@@ -120,7 +120,7 @@ def make_pairs(
         own, unit = slice(start, stop), float(np.sqrt(values[start] * values[stop - 1]))
         gap = (eigenvalues[None, own] - eigenvalues[:stop, None]).to(torch.float32)
         alike = (order[:stop, None] >= first[own]) & (order[:stop, None] < last[own])
-        product = (gram[:stop, own] * (2 * unit) / gap).masked_fill_(alike, 0.0)
+        product = (gram[:stop, own] * (2 * unit / gap)).masked_fill_(alike, 0.0)
         chosen = torch.where(alphas > unit, turned[:, :stop], filters[:, :stop])
         weights = chosen * (units.square() / unit)
         weights[:, own] *= -1  # there the product's columns stand for rows: C_ij = -C_ji

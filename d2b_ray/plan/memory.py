@@ -20,6 +20,7 @@ __all__ = ["own_bytes"]
 
 BASE_BYTES = 500_000_000  # an interpreter with the libraries that fits need
 GRAMS = 3  # copies in float64 while folds are factorized
+FACTORS = 3  # matrices of a fold's order in float32, that its scores are made with
 VOXEL_BYTES = 200  # of counts, scores and a table
 
 
@@ -38,7 +39,9 @@ def own_bytes(plan: Plan, sizes: Sizes, budget_bytes: int) -> Mapping[str, int]:
             taken = values[unit.key] + GRAMS * 8 * order**2
         elif unit.kind == "fit":
             made = columns(plan[unit.params["design"]], sizes)
+            order = min(sizes.n_train, made)
             taken = budget_bytes + values[unit.key] + FLOAT32_BYTES * sizes.n_train * made
+            taken += FACTORS * sizes.n_groups * FLOAT32_BYTES * order**2
         elif unit.kind == "ceiling":
             taken += series
         elif unit.kind == "compare":
