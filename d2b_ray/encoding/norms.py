@@ -1,7 +1,7 @@
 """Norms of the predictions of all penalties, without predictions: by pairs where that is less work.
 
-Pairs of eigenvalues add up positive and negative terms: where the held-out prediction of a voxel nearly vanishes
-they would not keep float32's digits, and it is squared again, by mixtures of filters.
+Pairs of eigenvalues add up terms of both signs: where the held-out prediction of a voxel nearly vanishes they
+would not keep float32's digits, and it is squared again, by mixtures of filters.
 """
 
 from __future__ import annotations
