@@ -50,11 +50,11 @@ FIXED_S: Mapping[str, float] = {
 }
 # What the first unit of a kind costs a worker beside: libraries are imported, compiled loops are fetched.
 FIRST_S: Mapping[Kind, float] = {
-    "design": 0.5,
     "factorize": 0.3,
     "null": 1.8,
     "commit": 0.25,
     "compare": 2.2,
+    "gather": 1.2,
 }
 READ_BYTES = 1.1e8  # a second, of float32 responses out of MATLAB files by 8 threads
 
