@@ -15,10 +15,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from d2b_ray.encoding.eigenvectors import eigenvectors
 from d2b_ray.encoding.tensors import to_array, to_tensor
 from d2b_ray.errors import FitError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
     from numpy.typing import NDArray
 
     from d2b_ray.arrays import FloatArray
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
 
 CERTAIN = 1e3  # times its error: an eigenvalue, or a penalty, known to a part in a thousand
 
-__all__ = ["Eigen", "Factorization", "FoldFactor", "centred_mean", "eigen"]
+__all__ = ["Eigen", "Factorization", "FoldFactor", "centred_mean", "eigens"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +120,19 @@ def centred_mean(rows: FloatArray) -> NDArray[np.float64]:
     return found
 
 
-def eigen(matrix: torch.Tensor) -> tuple[Eigen, torch.Tensor]:
-    """Eigenvectors of a positive matrix (q, q), as arrays and as the tensor (q, r).
+def eigens(
+    matrices: Sequence[Callable[[], torch.Tensor]],
+) -> Iterator[tuple[Eigen, torch.Tensor]]:
+    """Eigenvectors of positive matrices (q, q), as arrays and as tensors (q, r), in their order.
 
-    Directions lost in rounding are left out (r <= q): their weights would be rounding divided by
-    the smallest penalties. Raises FitError when nothing is left.
+    `matrices` make them. Directions lost in rounding are left out (r <= q): their weights would be rounding
+    divided by the smallest penalties. Raises FitError when nothing is left.
     """
-    values, vectors = torch.linalg.eigh(matrix)
+    for values, vectors in eigenvectors(matrices):
+        yield _kept(values, vectors)
+
+
+def _kept(values: torch.Tensor, vectors: torch.Tensor) -> tuple[Eigen, torch.Tensor]:
     floor = values[-1].clamp(min=0) * len(values) * torch.finfo(torch.float64).eps
     keep = values > floor
     if not bool(keep.any()):

@@ -7,6 +7,7 @@ Grams. Float64, for with penalties down to 1e-12 a float32 Gram has errors above
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +18,7 @@ from d2b_ray.encoding.factorization import (
     Factorization,
     FoldFactor,
     centred_mean,
-    eigen,
+    eigens,
 )
 from d2b_ray.encoding.folds import Fold, folds_of
 from d2b_ray.encoding.products import ROWS, add_gram, centred_rows, mirror
@@ -103,7 +104,9 @@ class Grams:
     def full(self, device: str, scale: NDArray[np.float64] | None = None) -> Eigen:
         """Eigenvectors of the Gram of all rows, columns times `scale` (p,)."""
         grams = to_tensor(self.grams, device, torch.float64)
-        return eigen(_scaled(grams.sum(0), self._weight(device, scale)))[0]
+        weight = self._weight(device, scale)
+        ((found, _),) = eigens([lambda: _scaled(grams.sum(0), weight)])
+        return found
 
     def factors(
         self, device: str, scale: NDArray[np.float64] | None = None
@@ -121,13 +124,19 @@ class Grams:
         total = _scaled(grams.sum(0), weight)
         means = to_tensor(self.means, device, torch.float64) * weight
         samples = sum(fold.stop - fold.start for fold in self.folds)
+        sizes = [fold.stop - fold.start for fold in self.folds]
+        # all rows have mean 0, so n m = -(sum of the held-out rows)
+        shifts = [n**2 / (samples - n) if self.intercept else 0.0 for n in sizes]
+
+        def trained(number: int) -> torch.Tensor:
+            mean = means[number]
+            return total - _scaled(grams[number], weight) - shifts[number] * torch.outer(mean, mean)
+
+        found = eigens([partial(trained, number) for number in range(len(sizes))])
         made = []
-        for fold, gram, root, part in zip(self.folds, grams, self.roots, means, strict=True):
-            trained = total - _scaled(gram, weight)
-            # all rows have mean 0, so n m = -(sum of the held-out rows)
-            held_out = fold.stop - fold.start
-            shift = held_out**2 / (samples - held_out) if self.intercept else 0.0
-            own, vectors = eigen(trained - shift * torch.outer(part, part))
+        for fold, root, shift, (own, vectors) in zip(
+            self.folds, self.roots, shifts, found, strict=True
+        ):
             held = (to_tensor(root, device, torch.float64) * weight) @ vectors
             mean = rows[fold.start : fold.stop].mean(0, dtype=np.float64).astype(np.float32)
             made.append(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +15,7 @@ from d2b_ray.encoding.factorization import (
     Factorization,
     FoldFactor,
     centred_mean,
-    eigen,
+    eigens,
 )
 from d2b_ray.encoding.folds import Fold, folds_of
 from d2b_ray.encoding.products import add_gram, mirror
@@ -81,41 +82,53 @@ class Kernels:
 
     def full(self, device: str, gammas: NDArray[np.float64] | None = None) -> Eigen:
         """Eigenvectors of sum_b gamma_b K_b."""
-        return eigen(self._weighted(device, gammas))[0]
+        ((found, _),) = eigens([lambda: self._weighted(device, gammas)])
+        return found
 
     def factors(
         self, device: str, gammas: NDArray[np.float64] | None = None
     ) -> tuple[FoldFactor, ...]:
         """What scoring needs of each fold, for sum_b gamma_b K_b. Cost folds n^3."""
         kernel = self._weighted(device, gammas)
-        made = []
-        for fold in self.folds:
-            inside = torch.ones(len(kernel), dtype=torch.bool, device=kernel.device)
-            inside[fold.start : fold.stop] = False
-            trained = kernel[inside][:, inside]
-            own, vectors = _centred_eigen(trained) if self.intercept else eigen(trained)
-            held = kernel[fold.start : fold.stop][:, inside]
-            if (
-                self.intercept
-            ):  # the vectors are centred: so is what they meet, before it can cancel
-                held = held - held.mean(1, keepdim=True)
-            held = held @ vectors
-            held = held - held.mean(0)
-            made.append(
-                FoldFactor(
-                    fold,
-                    own.values,
-                    to_array(vectors),
-                    to_array(held),
-                    rounding=own.rounding,
-                )
-            )
-        return tuple(made)
+        found = eigens([partial(self._trained, kernel, fold) for fold in self.folds])
+        return tuple(
+            self._factor(kernel, fold, *own) for fold, own in zip(self.folds, found, strict=True)
+        )
 
     def factorize(self, device: str) -> Factorization:
         """All that the fits of one penalty a voxel share."""
-        return Factorization(
-            self.mean, self.factors(device), self.full(device), intercept=self.intercept
+        kernel = self._weighted(device, None)
+        # the kernel of all rows first: it takes longest
+        found = eigens(
+            [lambda: kernel, *(partial(self._trained, kernel, fold) for fold in self.folds)]
+        )
+        full, _ = next(found)
+        factors = [
+            self._factor(kernel, fold, *own) for fold, own in zip(self.folds, found, strict=True)
+        ]
+        return Factorization(self.mean, tuple(factors), full, intercept=self.intercept)
+
+    def _trained(self, kernel: torch.Tensor, fold: Fold) -> torch.Tensor:
+        """The kernel of the rows that a fold is trained on; with an intercept less their mean."""
+        inside = _outside_of(fold, kernel)
+        trained = kernel[inside][:, inside]
+        if not self.intercept:
+            return trained
+        level = trained.mean(0)
+        return trained - level[None, :] - level[:, None] + level.mean()
+
+    def _factor(
+        self, kernel: torch.Tensor, fold: Fold, own: Eigen, vectors: torch.Tensor
+    ) -> FoldFactor:
+        if self.intercept:
+            own, vectors = _centred(own, vectors)
+        held = kernel[fold.start : fold.stop][:, _outside_of(fold, kernel)]
+        if self.intercept:  # the vectors are centred: so is what they meet, before it can cancel
+            held = held - held.mean(1, keepdim=True)
+        held = held @ vectors
+        held = held - held.mean(0)
+        return FoldFactor(
+            fold, own.values, to_array(vectors), to_array(held), rounding=own.rounding
         )
 
     def _weighted(self, device: str, gammas: NDArray[np.float64] | None) -> torch.Tensor:
@@ -148,15 +161,20 @@ def make_kernels(
     return Kernels(folds, mean, means, kernels, intercept)
 
 
-def _centred_eigen(kernel: torch.Tensor) -> tuple[Eigen, torch.Tensor]:
-    """Eigenvectors of H K H, H = I - 11'/n: the kernel (n, n) of rows less their mean.
+def _outside_of(fold: Fold, kernel: torch.Tensor) -> torch.Tensor:
+    """Which rows of a kernel a fold is trained on, (n,) bool."""
+    inside = torch.ones(len(kernel), dtype=torch.bool, device=kernel.device)
+    inside[fold.start : fold.stop] = False
+    return inside
+
+
+def _centred(found: Eigen, vectors: torch.Tensor) -> tuple[Eigen, torch.Tensor]:
+    """Eigenvectors of H K H, H = I - 11'/n, the kernel (n, n) of rows less their mean, without that of ones.
 
     The vector of ones belongs to its null space: it is left out, and out of those that lie so near in
     eigenvalue that rounding mixes it in.
     """
-    level = kernel.mean(0)
-    found, vectors = eigen(kernel - level[None, :] - level[:, None] + level.mean())
-    own = vectors.sum(0).abs() < CONSTANT * len(kernel) ** 0.5
+    own = vectors.sum(0).abs() < CONSTANT * len(vectors) ** 0.5
     vectors = vectors[:, own]
     vectors = vectors - vectors.mean(0)
     values = found.values[own.cpu().numpy()]

@@ -125,7 +125,10 @@ class SweepRun:
 
     @cached_property
     def _own_bytes(self) -> Mapping[str, int]:
-        return own_bytes(self.plan, self.world.sizes, self.settings.memory_budget_bytes)
+        settings = self.settings
+        return own_bytes(
+            self.plan, self.world.sizes, settings.memory_budget_bytes, settings.threads.fit
+        )
 
     def task(self, key: str) -> Task:
         """The unit with what its next try needs to know."""
