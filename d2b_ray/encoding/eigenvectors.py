@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from functools import lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING, TypeAlias
@@ -18,7 +19,7 @@ import numpy as np
 import torch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Sequence
     from concurrent.futures import Future
 
     from threadpoolctl import ThreadpoolController
@@ -30,10 +31,34 @@ __all__ = ["eigenvectors"]
 Found: TypeAlias = "tuple[torch.Tensor, torch.Tensor]"
 FEW = 4  # times as many threads as matrices: then all threads share each in turn
 
-_in_use = Lock()  # the number of BLAS threads is one for the process
+
+class _OneThread:
+    """BLAS has one thread as long as anybody is within: the number is one for the whole process.
+
+    Set from a thread of the pool it has no effect (OpenBLAS 0.3.31), so whoever waits for the pool sets it.
+    """
+
+    def __init__(self) -> None:
+        self._lock, self._within, self._limit = Lock(), 0, ExitStack()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._within == 0:
+                libraries = _libraries(len(sys.modules))
+                self._limit.enter_context(libraries.limit(limits=1, user_api="blas"))
+            self._within += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._within -= 1
+            if self._within == 0:
+                self._limit.close()
 
 
-def eigenvectors(matrices: Sequence[Callable[[], torch.Tensor]]) -> Iterator[Found]:
+_one_thread = _OneThread()
+
+
+def eigenvectors(matrices: Sequence[Callable[[], torch.Tensor]]) -> Generator[Found]:
     """Eigenvalues (q,), ascending, and eigenvectors (q, q) of symmetric matrices, in their order.
 
     `matrices` make them, float64, when there is a thread for them: two more than there are threads exist at
@@ -48,11 +73,7 @@ def eigenvectors(matrices: Sequence[Callable[[], torch.Tensor]]) -> Iterator[Fou
             yield _by_torch(make())
         return
     begun: deque[Future[tuple[Array, Array]]] = deque()
-    with (
-        _in_use,
-        _libraries(len(sys.modules)).limit(limits=1, user_api="blas"),
-        ThreadPoolExecutor(min(threads, len(matrices))) as pool,
-    ):
+    with _one_thread, ThreadPoolExecutor(min(threads, len(matrices))) as pool:
         begun.append(pool.submit(np.linalg.eigh, first.numpy()))
         for make in matrices[1:]:
             if len(begun) > threads:

@@ -9,6 +9,7 @@ relative to each direction and not, as in X'Y, to the largest.
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -128,8 +129,9 @@ def eigens(
     `matrices` make them. Directions lost in rounding are left out (r <= q): their weights would be rounding
     divided by the smallest penalties. Raises FitError when nothing is left.
     """
-    for values, vectors in eigenvectors(matrices):
-        yield _kept(values, vectors)
+    with closing(eigenvectors(matrices)) as found:
+        for values, vectors in found:
+            yield _kept(values, vectors)
 
 
 def _kept(values: torch.Tensor, vectors: torch.Tensor) -> tuple[Eigen, torch.Tensor]:

@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-from threadpoolctl import threadpool_info
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from d2b_ray.encoding.eigenvectors import eigenvectors
 from d2b_ray.plan.memory import factorizing_bytes
@@ -74,14 +74,42 @@ def blas_threads():
     return [one["num_threads"] for one in threadpool_info() if one["user_api"] == "blas"]
 
 
-def test_libraries_have_their_threads_again_also_after_a_failure(matrices):
-    before = blas_threads()
+@pytest.fixture
+def three_threads():
+    """Of BLAS; the tests are otherwise started with one, which nobody would see restored."""
+    with threadpool_limits(3, user_api="blas"):
+        yield
+
+
+@pytest.mark.usefixtures("three_threads")
+def test_libraries_have_one_thread_within_and_theirs_again_also_after_a_failure(
+    matrices, monkeypatch
+):
+    before, within, eigh = blas_threads(), [], np.linalg.eigh
+
+    def seen(matrix):
+        within.append(set(blas_threads()))
+        return eigh(matrix)
+
+    monkeypatch.setattr(np.linalg, "eigh", seen)
+    assert set(before) == {3}
     list(eigenvectors([lambda m=m: m for m in matrices]))
     assert blas_threads() == before
     with pytest.raises(ZeroDivisionError):
         list(eigenvectors([lambda: matrices[0], lambda: 1 / 0]))
     assert blas_threads() == before
-    list(eigenvectors([lambda m=m: m for m in matrices]))  # nobody is left waiting
+    assert within == [{1}] * (len(matrices) + 1)
+
+
+@pytest.mark.usefixtures("three_threads")
+def test_one_that_is_never_finished_keeps_nobody_waiting(matrices):
+    """As a traceback does, which a notebook keeps until the next."""
+    before = blas_threads()
+    held = eigenvectors([lambda m=m: m for m in matrices])
+    next(held)
+    assert len(list(eigenvectors([lambda m=m: m for m in matrices]))) == len(matrices)
+    held.close()
+    assert blas_threads() == before
 
 
 PROGRAM = """
