@@ -2,27 +2,25 @@
 
 Half of an eigendecomposition reads the matrix once per column: two threads make one 1.3 to 1.6 times as fast,
 but do two at once in the time of one. Each by LAPACK's dsyevd as NumPy is built with it, which on one thread
-takes 0.6 to 0.8 of the time of torch's. So eigenvectors do not depend on how many threads there are.
+takes 0.6 to 0.8 of the time of torch's. So found, they do not depend on how many threads there are.
 """
 
 from __future__ import annotations
 
-import sys
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from functools import lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import torch
 
+from d2b_ray.thread_pools import thread_pools
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
     from concurrent.futures import Future
-
-    from threadpoolctl import ThreadpoolController
 
     from d2b_ray.arrays import Array
 
@@ -44,8 +42,7 @@ class _OneThread:
     def __enter__(self) -> None:
         with self._lock:
             if self._within == 0:
-                libraries = _libraries(len(sys.modules))
-                self._limit.enter_context(libraries.limit(limits=1, user_api="blas"))
+                self._limit.enter_context(thread_pools().limit(limits=1, user_api="blas"))
             self._within += 1
 
     def __exit__(self, *_: object) -> None:
@@ -91,11 +88,3 @@ def _by_torch(matrix: torch.Tensor) -> Found:
 def _tensors(found: Future[tuple[Array, Array]]) -> Found:
     values, vectors = found.result()
     return torch.from_numpy(values), torch.from_numpy(vectors)
-
-
-@lru_cache(maxsize=1)
-def _libraries(modules: int) -> ThreadpoolController:
-    """The libraries with threads that so many imported modules have loaded; looking for them takes 4 ms."""
-    from threadpoolctl import ThreadpoolController
-
-    return ThreadpoolController()

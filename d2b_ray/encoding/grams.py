@@ -123,8 +123,8 @@ class Grams:
         grams = to_tensor(self.grams, device, torch.float64)
         total = _scaled(grams.sum(0), weight)
         means = to_tensor(self.means, device, torch.float64) * weight
-        samples = sum(fold.stop - fold.start for fold in self.folds)
         sizes = [fold.stop - fold.start for fold in self.folds]
+        samples = sum(sizes)
         # all rows have mean 0, so n m = -(sum of the held-out rows)
         shifts = [n**2 / (samples - n) if self.intercept else 0.0 for n in sizes]
 

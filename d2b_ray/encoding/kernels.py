@@ -120,10 +120,9 @@ class Kernels:
     def _factor(
         self, kernel: torch.Tensor, fold: Fold, own: Eigen, vectors: torch.Tensor
     ) -> FoldFactor:
-        if self.intercept:
-            own, vectors = _centred(own, vectors)
         held = kernel[fold.start : fold.stop][:, _outside_of(fold, kernel)]
         if self.intercept:  # the vectors are centred: so is what they meet, before it can cancel
+            own, vectors = _centred(own, vectors)
             held = held - held.mean(1, keepdim=True)
         held = held @ vectors
         held = held - held.mean(0)

@@ -113,9 +113,7 @@ def shape_workers(
     with_gpu, without = lane_shapes(demand, gpus)
     on_gpus, room = _gpu_workers(nodes, demand, gpus)
     count = min(_count(room, without.num_cpus, without.own_bytes), demand.most(CPU_KINDS))
-    if (
-        count == 0 and may_grow
-    ):  # others may come for the rest: GPUs are given back when no fit is left
+    if count == 0 and may_grow:  # others may come for the rest: GPUs go when no fit is left
         return [with_gpu] * on_gpus
     if count == 0:  # every CPU serves a GPU, or GPUs are all that is wanted
         largest = demand.bytes(ALL_KINDS)

@@ -10,13 +10,12 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import ExitStack, contextmanager
-from functools import lru_cache
 from typing import TYPE_CHECKING
+
+from d2b_ray.thread_pools import thread_pools
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from threadpoolctl import ThreadpoolController
 
 __all__ = ["limited_threads"]
 
@@ -29,19 +28,8 @@ def limited_threads(count: int) -> Iterator[None]:
     """Run the block with `count` threads in BLAS, OpenMP and torch; restores what was before."""
     with ExitStack() as stack:
         stack.enter_context(_torch_limited(count))
-        stack.enter_context(_libraries(len(sys.modules)).limit(limits=count))
+        stack.enter_context(thread_pools().limit(limits=count))
         yield
-
-
-@lru_cache(maxsize=1)
-def _libraries(modules: int) -> ThreadpoolController:
-    """The libraries with threads that so many imported modules have loaded.
-
-    Looking for them reads the map of the process: 4 ms, more than a small unit takes.
-    """
-    from threadpoolctl import ThreadpoolController
-
-    return ThreadpoolController()
 
 
 @contextmanager

@@ -27,7 +27,8 @@ def test_all_libraries_are_limited_and_set_back():
 def test_libraries_are_looked_for_once_and_again_when_something_was_imported():
     """A unit that is limited to one thread, and imports more; then the next unit."""
     program = (
-        "from d2b_ray.steps.threads import limited_threads, _libraries\n"
+        "from d2b_ray.steps.threads import limited_threads\n"
+        "from d2b_ray.thread_pools import _looked_for\n"
         "from threadpoolctl import threadpool_info\n"
         "with limited_threads(1): import numpy\n"
         "first = len(threadpool_info())\n"
@@ -36,9 +37,9 @@ def test_libraries_are_looked_for_once_and_again_when_something_was_imported():
         "    told = threadpool_info()\n"
         "assert len(told) > first\n"
         "assert {one['num_threads'] for one in told} == {3}, told\n"
-        "looked = _libraries.cache_info().misses\n"
+        "looked = _looked_for.cache_info().misses\n"
         "for _ in range(5):\n"
         "    with limited_threads(1): pass\n"
-        "assert _libraries.cache_info().misses == looked\n"
+        "assert _looked_for.cache_info().misses == looked\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
