@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 from problems import tiny_yaml, words_yaml
 
 from cluster import plain_environment
+from d2b_ray import __version__
 from d2b_ray.cli import main
 from d2b_ray.cli.progress import PHASES
 from d2b_ray.plan import KINDS
@@ -43,6 +45,13 @@ def test_plan_of_a_new_sweep(spec):
     counts = {kind: table[kind][1] for kind in ("extract", "design", "fit", "null", "commit")}
     assert counts == {"extract": "2", "design": "4", "fit": "8", "null": "16", "commit": "8"}
     assert not (spec.parent / "out").exists()  # looking changes nothing
+
+
+def test_versions_for_a_report_of_a_fault():
+    done = d2b_ray("--version")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(f"d2b-ray {__version__}, Python 3.")
+    assert f"ray {version('ray')}, torch {version('torch')}" in done.stdout
 
 
 def test_a_shell_completes_verbs():

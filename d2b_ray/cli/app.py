@@ -11,6 +11,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from d2b_ray import __version__
 from d2b_ray.cli.data_app import data
 from d2b_ray.cli.options import AsJson, Engine, Overrides, Spec
 from d2b_ray.cli.results_app import results_verbs
@@ -33,6 +34,30 @@ app = typer.Typer(
 )
 
 app.add_typer(data, name="data")
+
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import PackageNotFoundError, version
+
+        parts = [f"d2b-ray {__version__}", f"Python {sys.version.split()[0]}"]
+        for engine in ("ray", "torch"):
+            with suppress(PackageNotFoundError):
+                parts.append(f"{engine} {version(engine)}")
+        typer.echo(", ".join(parts))
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    versions: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_tell_version, is_eager=True, help="Show versions and exit."
+        ),
+    ] = False,
+) -> None: ...
+
 
 RetryFailed = Annotated[
     bool, typer.Option("--retry-failed", help="Take up units that failed in an earlier run.")

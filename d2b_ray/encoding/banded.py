@@ -14,11 +14,11 @@ import torch
 
 from d2b_ray.catalog.solvers import BandedSolution
 from d2b_ray.encoding.batches import TILE, batches, home_of, some_responses, working_bytes
-from d2b_ray.encoding.dual import primal_coefficients
+from d2b_ray.encoding.dual import dual_coefficients
 from d2b_ray.encoding.fold_scores import FoldScorer, best_alphas
 from d2b_ray.encoding.grams import Grams
 from d2b_ray.encoding.primal import filter_values
-from d2b_ray.encoding.products import cross_products
+from d2b_ray.encoding.products import cross_products, row_products
 from d2b_ray.encoding.tensors import to_tensor
 from d2b_ray.errors import FitError
 
@@ -84,7 +84,7 @@ def solve_banded(
             response, start, stop, parts.folds, device, intercept=parts.intercept
         )
         own = _part_of(out, start, stop)
-        _solve_kernel(train, batch, parts, alphas, candidates, scales, device, own)
+        _solve_kernel(train, batch, parts, alphas, candidates, bands, device, own)
     return out
 
 
@@ -159,11 +159,12 @@ def _solve_primal(
         lambda index: grams.factors(device, scales[index]), score, alphas, candidates, out
     )
     axes, lengths = principal.tensors(device)
-    for index in np.unique(best):
+    taken = np.unique(best)
+    for index, eigen in zip(taken, grams.full(device, scales[taken]), strict=True):
         chosen = np.flatnonzero(best == index)
         columns = torch.from_numpy(chosen).to(total.device)
         scale = to_tensor(scales[index], device, torch.float64)[:, None]
-        vectors, values = grams.full(device, scales[index]).tensors(device)
+        vectors, values = eigen.tensors(device)
         back = scale * vectors  # from eigenvectors to columns (p, r)
         project = (back.T @ axes * lengths.sqrt()).to(torch.float32)  # Z'Y to eigenvectors
         penalty = to_tensor(out.alpha[chosen], device, torch.float64)
@@ -178,7 +179,7 @@ def _solve_kernel(
     kernels: Kernels,
     alphas: NDArray[np.float64],
     candidates: NDArray[np.float64],
-    scales: NDArray[np.float64],
+    bands: Sequence[Band],
     device: str,
     out: BandedSolution,
 ) -> None:
@@ -201,17 +202,18 @@ def _solve_kernel(
         candidates,
         out,
     )
-    for index in np.unique(best):
+    # a band of small weight cancels in the others' columns: always float64
+    dual = torch.empty_like(y, dtype=torch.float64)
+    taken = np.unique(best)
+    for index, eigen in zip(taken, kernels.full(device, candidates[taken]), strict=True):
         chosen = np.flatnonzero(best == index)
-        full = kernels.full(device, candidates[index])
+        columns = torch.from_numpy(chosen).to(device)
         penalty = to_tensor(out.alpha[chosen], device, torch.float64)
-        columns = torch.from_numpy(chosen)
-        own = y[:, columns.to(y.device)]
-        # a band of small weight cancels in the others' columns: always float64
-        coef = primal_coefficients(train, kernels.mean, full, own, penalty, cancelling=0)
-        weight = to_tensor(scales[index] ** 2, device, torch.float64)[:, None]
-        found = (weight * coef).to(torch.float32)
-        out.coef[:, columns.to(out.coef.device)] = found.to(out.coef.device)
+        dual[:, columns] = dual_coefficients(eigen, y[:, columns].to(torch.float64), penalty)
+    coef = row_products(train, kernels.mean, dual)
+    for band, gamma in zip(bands, out.gamma, strict=True):
+        coef[band.start : band.stop] *= to_tensor(gamma, device, torch.float64)
+    out.coef[:] = coef.to(out.coef.device, torch.float32)
 
 
 def _search(

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from d2b_ray.catalog.solvers import Responses, Solution
     from d2b_ray.encoding.factorization import Eigen, Factorization
 
-__all__ = ["primal_coefficients", "solve_dual"]
+__all__ = ["dual_coefficients", "solve_dual"]
 
 STEEP = 300.0  # times that X'D may cancel in float32: the rounding is then 2e-5 of the coefficients
 
@@ -54,37 +54,39 @@ def solve_dual(
             trained = torch.cat([y[:start_row], y[stop_row:]])
             scores += scored(trained, None, batch.held(scored.fold))
         best = keep_best(scores / len(scorers), alphas, out, start, stop)
-        coef = primal_coefficients(
+        coef = _primal_coefficients(
             train, factorization.mean, factorization.full, y, penalties[best]
         )
         out.coef[:, start:stop] = coef
     return out
 
 
-def primal_coefficients(
+def _primal_coefficients(
     train: FloatArray,
     mean: NDArray[np.float64],
     full: Eigen,
     y: torch.Tensor,
     penalty: torch.Tensor,
-    *,
-    cancelling: float = STEEP,
 ) -> torch.Tensor:
     """X' (K + alpha I)^-1 Y (p, v) float32 for K with eigenvectors `full`; `penalty` (v,) one a column.
 
     Of a small alpha, the dual coefficients D of small eigenvalues are large and cancel in X'D: where
-    they do so more than `cancelling` times, the products are float64.
+    they may do so more than `STEEP` times, the products are float64.
     """
     out = y.new_empty((train.shape[1], y.shape[1]))
-    steep = _cancellation(full, penalty) > cancelling
+    steep = _cancellation(full, penalty) > STEEP
     for dtype, chosen in ((torch.float32, ~steep), (torch.float64, steep)):
         columns = chosen.nonzero()[:, 0]
         if len(columns):
-            vectors, values = full.tensors(str(y.device), dtype)
-            divisor = values[:, None] + penalty[columns].to(dtype)
-            dual = vectors @ ((vectors.T @ y[:, columns].to(dtype)) / divisor)
+            dual = dual_coefficients(full, y[:, columns].to(dtype), penalty[columns])
             out[:, columns] = row_products(train, mean, dual).to(out.dtype)
     return out
+
+
+def dual_coefficients(full: Eigen, y: torch.Tensor, penalty: torch.Tensor) -> torch.Tensor:
+    """(K + alpha I)^-1 Y (n, v) in Y's precision, for K with eigenvectors `full`; `penalty` (v,)."""
+    vectors, values = full.tensors(str(y.device), y.dtype)
+    return vectors @ ((vectors.T @ y) / (values[:, None] + penalty.to(y.dtype)))
 
 
 def _cancellation(full: Eigen, penalty: torch.Tensor) -> torch.Tensor:

@@ -58,8 +58,8 @@ _one_thread = _OneThread()
 def eigenvectors(matrices: Sequence[Callable[[], torch.Tensor]]) -> Generator[Found]:
     """Eigenvalues (q,), ascending, and eigenvectors (q, q) of symmetric matrices, in their order.
 
-    `matrices` make them, float64, when there is a thread for them: two more than there are threads exist at
-    a time. On a GPU, and of a single matrix where there are threads to share, by torch.
+    `matrices` make them, float64, when there is a thread for them: three more than there are threads exist
+    at a time, so that none waits for the first, which may take longest. On a GPU, and of a single matrix where there are threads to share, by torch.
     """
     threads = torch.get_num_threads()
     side_by_side = threads == 1 or (len(matrices) > 1 and threads <= FEW * len(matrices))
@@ -73,7 +73,7 @@ def eigenvectors(matrices: Sequence[Callable[[], torch.Tensor]]) -> Generator[Fo
     with _one_thread, ThreadPoolExecutor(min(threads, len(matrices))) as pool:
         begun.append(pool.submit(np.linalg.eigh, first.numpy()))
         for make in matrices[1:]:
-            if len(begun) > threads:
+            if len(begun) > threads + 1:
                 yield _tensors(begun.popleft())
             begun.append(pool.submit(np.linalg.eigh, make().numpy()))
         while begun:

@@ -25,6 +25,8 @@ from d2b_ray.encoding.products import ROWS, add_gram, centred_rows, mirror
 from d2b_ray.encoding.tensors import to_array, to_tensor
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from d2b_ray.arrays import FloatArray, IntArray
@@ -61,7 +63,7 @@ class Grams:
         """Itself with `principal` of the rows `train` (n, p). Cost n p^2, if it was not there."""
         if self.principal is not None:
             return self
-        full = self.full(device)
+        (full,) = self.full(device, np.ones_like(self.mean)[None])
         centre = to_tensor(self.mean, device, torch.float64)
         vectors, values = full.tensors(device)
         turn = vectors / values.sqrt()
@@ -101,12 +103,11 @@ class Grams:
             principal=None,
         )
 
-    def full(self, device: str, scale: NDArray[np.float64] | None = None) -> Eigen:
-        """Eigenvectors of the Gram of all rows, columns times `scale` (p,)."""
-        grams = to_tensor(self.grams, device, torch.float64)
-        weight = self._weight(device, scale)
-        ((found, _),) = eigens([lambda: _scaled(grams.sum(0), weight)])
-        return found
+    def full(self, device: str, scales: NDArray[np.float64]) -> Iterator[Eigen]:
+        """Eigenvectors of the Gram of all rows, columns times each of `scales` (N, p)."""
+        total = to_tensor(self.grams, device, torch.float64).sum(0)
+        weights = to_tensor(scales, device, torch.float64)
+        return (found for found, _ in eigens([partial(_scaled, total, own) for own in weights]))
 
     def factors(
         self, device: str, scale: NDArray[np.float64] | None = None

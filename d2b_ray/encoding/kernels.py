@@ -22,7 +22,7 @@ from d2b_ray.encoding.products import add_gram, mirror
 from d2b_ray.encoding.tensors import to_array, to_tensor
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -80,10 +80,11 @@ class Kernels:
             kernels=self.kernels[list(keep)],
         )
 
-    def full(self, device: str, gammas: NDArray[np.float64] | None = None) -> Eigen:
-        """Eigenvectors of sum_b gamma_b K_b."""
-        ((found, _),) = eigens([lambda: self._weighted(device, gammas)])
-        return found
+    def full(self, device: str, gammas: NDArray[np.float64]) -> Iterator[Eigen]:
+        """Eigenvectors of sum_b gamma_b K_b for each of `gammas` (N, bands)."""
+        return (
+            found for found, _ in eigens([partial(self._weighted, device, own) for own in gammas])
+        )
 
     def factors(
         self, device: str, gammas: NDArray[np.float64] | None = None

@@ -11,11 +11,13 @@ from __future__ import annotations
 import argparse
 import json
 import platform
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ import numpy as np
 import torch
 import transformers
 from extract import old_way, write_captions
+from turns import in_turns
 
 from d2b_ray.features import resolve
 from d2b_ray.report.results import open_results
@@ -82,27 +85,23 @@ def write_data(root: Path, wanted: argparse.Namespace) -> None:
     (root / "runs.csv").write_text("\n".join(lines) + "\n")
 
 
-def ours(folder: Path, wanted: argparse.Namespace) -> dict[str, Any]:
-    """Seconds of `d2b-ray run`, in all and of its workers by kind of unit."""
+def ours(folder: Path, wanted: argparse.Namespace) -> dict[str, float]:
+    """One `d2b-ray run` from nothing; seconds of its workers by kind of unit."""
+    shutil.rmtree(folder / "out", ignore_errors=True)
     text = SWEEP.format(
         root=folder / "data", out=folder / "out", levels=", ".join(LEVELS), alphas=ALPHAS,
         layers=", ".join(map(str, LAYERS)), candidates=CANDIDATES, permutations=wanted.permutations,
     )  # fmt: skip
     (folder / "whole.yaml").write_text(text)
-    began = time.perf_counter()
     subprocess.run(
         [sys.executable, "-m", "d2b_ray.cli", "run", folder / "whole.yaml", "--trace", folder / "trace.json"],
         check=True, stdout=subprocess.DEVNULL,
     )  # fmt: skip
-    seconds = time.perf_counter() - began
     spent: Counter[str] = Counter()
     for event in json.loads((folder / "trace.json").read_text())["traceEvents"]:
         if event["ph"] == "X":
             spent[event["cat"]] += event["dur"] / 1e6
-    return {
-        "seconds": round(seconds, 1),
-        "worker_seconds": {kind: round(one, 1) for kind, one in sorted(spent.items())},
-    }
+    return {kind: round(one, 1) for kind, one in sorted(spent.items())}
 
 
 def designs(folder: Path, wanted: argparse.Namespace) -> tuple[np.ndarray, ...]:
@@ -196,20 +195,25 @@ def main() -> None:
     parser.add_argument("--valid", type=int, default=1000)
     parser.add_argument("--permutations", type=int, default=1000)
     parser.add_argument("--sample-voxels", type=int, default=2000)
+    parser.add_argument(
+        "--times", type=int, default=5, help="runs of ours, the peer in their midst"
+    )
     wanted = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="d2b-whole-") as name:
         folder = Path(name)
         write_data(folder / "data", wanted)
-        mine = ours(folder, wanted)
-        peer = theirs(folder, wanted)
+        spent, peer, figures = in_turns(
+            partial(ours, folder, wanted), partial(theirs, folder, wanted), times=wanted.times
+        )
+    figures.pop("peer_seconds")  # of its samples
     whole = sum(peer["seconds"].values())
     print(
         json.dumps(
             {
                 "bench": "whole", "machine": platform.machine(), "shape": vars(wanted),
-                "threads": torch.get_num_threads(), "seconds": mine["seconds"],
-                "worker_seconds": mine["worker_seconds"], "today_seconds": round(whole, 1),
-                "today": peer, "ratio": round(whole / mine["seconds"], 1),
+                "threads": torch.get_num_threads(), **figures,
+                "worker_seconds": spent, "today_seconds": round(whole, 1),
+                "today": peer, "ratio": round(whole / figures["seconds"], 1),
             }
         )
     )  # fmt: skip
