@@ -58,8 +58,9 @@ _one_thread = _OneThread()
 def eigenvectors(matrices: Sequence[Callable[[], torch.Tensor]]) -> Generator[Found]:
     """Eigenvalues (q,), ascending, and eigenvectors (q, q) of symmetric matrices, in their order.
 
-    `matrices` make them, float64, when there is a thread for them: three more than there are threads exist
-    at a time, so that none waits for the first, which may take longest. On a GPU, and of a single matrix where there are threads to share, by torch.
+    `matrices` make them, float64, when there is a thread for them: three more than there are threads exist at
+    a time, so that none waits for the first, which may take longest. On a GPU, and of a single matrix where
+    there are threads to share, by torch.
     """
     threads = torch.get_num_threads()
     side_by_side = threads == 1 or (len(matrices) > 1 and threads <= FEW * len(matrices))
