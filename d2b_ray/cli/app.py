@@ -123,11 +123,12 @@ def plan(
     as_json: AsJson = False,
 ) -> None:
     """Print the units of a sweep: kinds, repeats, what is done, bytes, a time estimate."""
+    from d2b_ray.allotment import cores
     from d2b_ray.cli.planning import machines_on, show_plan
     from d2b_ray.plan import Machines
     from d2b_ray.spec import load
 
-    here = Machines(1, cpus or os.cpu_count() or 1, gpus)
+    here = Machines(1, cpus or cores(), gpus)
     where = machines_on(on) if on else here
     show_plan(load(spec, overrides or []), where, price, as_json=as_json)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import h5py
 import numpy as np
 
-from d2b_ray.data.cores import cores, memory_bytes
+from d2b_ray.allotment import cores, memory_bytes
 
 if TYPE_CHECKING:
     from d2b_ray.arrays import Array, FloatArray, IntArray

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from d2b_ray.data.cores import cores
+from d2b_ray.allotment import cores
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

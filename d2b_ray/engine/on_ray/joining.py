@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import ray
 
+from d2b_ray.allotment import resources
 from d2b_ray.engine.on_ray.lean_start import lean_start
 from d2b_ray.engine.on_ray.reaching import check_cluster, given_address
 from d2b_ray.errors import ClusterError
@@ -69,11 +70,12 @@ def joined(
             short = TemporaryDirectory(prefix="d2b-", dir="/tmp", ignore_cleanup_errors=True)
             where["_temp_dir"] = ends.enter_context(short)
         ends.callback(ray.shutdown)
-        here: dict[str, Any] = {
-            "num_cpus": num_cpus,
-            "num_gpus": num_gpus,
-            "include_dashboard": False,
-        }
+        here: dict[str, Any] = {"num_gpus": num_gpus, "include_dashboard": False}
+        share = resources()
+        if "memory" in share:
+            here["_memory"] = share["memory"]
+            here["object_store_memory"] = share["object_store_memory"]
+        here["num_cpus"] = share["num_cpus"] if num_cpus is None else num_cpus
         with lean_start():
             ray.init("local", **here, **where, **QUIET)
         yield
