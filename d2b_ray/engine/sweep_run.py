@@ -210,7 +210,7 @@ class SweepRun:
         self.throughput.workers, self.throughput.gpus = max(1, count), gpus
         of_these = f", {gpus} with a GPU" if gpus else ""
         grows = "the cluster grows as work needs it: first " if asked else ""
-        self.observer.message(f"{grows}{count} workers{of_these}")
+        self.observer.message(f"{grows}{count} worker{'s' * (count > 1)}{of_these}")
 
     def message(self, line: str) -> None:
         """A line of the engine that a person should read."""

@@ -87,7 +87,8 @@ for n, block, runs in ((97, 10, None), (97, 7, (40, 57)), (60, 20, None)):
     x, y = series(n, 70)
     options = {"start": 0, "stop": 60, "seed": 3, "block_trs": block, "runs": runs, "corrected": True}
     one, other = block_null(x, y, **options), there(x, y, slice(0, 70), **options)
-    assert (one.exceed == other.exceed).all() and (one.maxima == other.maxima).all(), (n, block, runs)
+    assert (one.exceed == other.exceed).all() and (one.above == other.above).all(), (n, block, runs)
+    numpy.testing.assert_allclose(other.maxima, one.maxima, atol=2e-7)
 """
 
 
