@@ -93,7 +93,8 @@ def shape_workers(
 ) -> list[WorkerShape]:
     """Workers that fit on `nodes` (their logical resources, memory too), GPU workers first.
 
-    One of a lane there is always, where its CPUs fit: estimates of memory are not that good.
+    One of a lane there is always, where its CPUs fit, and one on each of the largest nodes if all are too
+    small: estimates of memory are not that good.
 
     Raises PlanError when not a single worker of a needed lane fits, naming what is missing, unless
     more nodes `may_grow`.
@@ -106,6 +107,8 @@ def shape_workers(
         (shape,) = lane_shapes(demand, gpus)
         room = [(node.get("CPU", 0), _memory(node)) for node in nodes]
         count = _count(room, shape.num_cpus, shape.own_bytes)
+        if short_of_memory(nodes, demand):  # each is tried all the same
+            count = max(count, _largest(nodes, shape.num_cpus))
         count = min(count, max(least, demand.most(ALL_KINDS)))
         if count < least:
             raise no_node_for(shape)
@@ -147,13 +150,19 @@ def _memory(node: Mapping[str, float]) -> float:
 
 
 def _count(room: list[tuple[float, float]], cpus: float, own: int) -> int:
-    """How many workers of `cpus` and `own` bytes fit on nodes with so many CPUs and bytes left."""
+    """How many workers of `cpus` and `own` bytes fit on nodes with so many CPUs and bytes left; or one."""
     by_cpus = [math.floor(there / cpus) for there, _ in room]
     by_both = [
         min(count, math.floor(memory / own) if own and memory < math.inf else count)
         for count, (_, memory) in zip(by_cpus, room, strict=True)
     ]
     return sum(by_both) or min(1, sum(by_cpus))
+
+
+def _largest(nodes: Sequence[Mapping[str, float]], cpus: float) -> int:
+    """How many nodes with room for `cpus` have as much memory as the largest of them."""
+    there = [_memory(node) for node in nodes if node.get("CPU", 0) >= cpus]
+    return there.count(max(there, default=0.0))
 
 
 def _gpu_workers(

@@ -104,6 +104,10 @@ def test_a_node_that_is_too_small_has_one_worker_and_a_person_is_told():
     node = {"CPU": 8.0, "memory": 4.0 * GB}
     demand = Demand(own_bytes=BYTES, left={"fit": 4, "null": 9})
     assert len(shape_workers([node], demand)) == 1
+    smaller = {"CPU": 8.0, "memory": 3.0 * GB}
+    assert (
+        len(shape_workers([node, smaller, node], demand)) == 2
+    )  # what is kept for one fits on two
     told = short_of_memory([node], demand)
     assert "a fit unit may take 6.0 GB of memory, and no machine has more than 4.0 GB" in told
     assert short_of_memory([node, {"CPU": 1.0, "memory": 7.0 * GB}], demand) is None
