@@ -23,6 +23,10 @@ GROUPS = Path("/sys/fs/cgroup")
 SHARED_MEMORY = Path("/dev/shm")
 MIB = 1 << 20  # Slurm's unit
 STORE_SHARE = 0.3  # of the memory is Ray's object store, as Ray has it too
+LEAST_STORE = 100 * 10**6  # Ray's least is 79 MB
+MOST_ON_DISK = (
+    10**10
+)  # up to here Ray takes a folder of temporary files where shared memory is too small
 RAYS_BYTES = 1 << 30  # for Ray's own processes and the driver
 
 
@@ -55,9 +59,10 @@ def resources() -> dict[str, int]:
     """`num_cpus`, and of a part of the machine's memory `memory` and `object_store_memory`, for Ray."""
     found, allotted = {"num_cpus": cores()}, memory_bytes()
     if allotted < _whole_memory():
-        store = int(STORE_SHARE * allotted)
+        store = max(int(STORE_SHARE * allotted), LEAST_STORE)
         if SHARED_MEMORY.is_dir():
-            store = min(store, shutil.disk_usage(SHARED_MEMORY).free)
+            shared = shutil.disk_usage(SHARED_MEMORY).free * 95 // 100
+            store = min(store, max(shared, MOST_ON_DISK))
         found["object_store_memory"] = store
         found["memory"] = max(allotted - store - RAYS_BYTES, allotted // 4)
     return found

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -88,6 +90,21 @@ def test_what_slurm_says_where_it_does_not_confine(groups, monkeypatch, words, e
 
 def test_a_system_without_control_groups(groups):
     assert told() == (48, 512 << 10)
+
+
+@pytest.mark.parametrize(
+    ("shared", "memory", "store"),
+    [
+        (64 << 20, 8 << 30, 0.3 * (8 << 30)),  # a container's: Ray takes a folder in its place
+        (64 << 20, 256 << 30, 10**10),  # of more than that Ray would refuse to
+        (64 << 30, 256 << 30, 0.95 * (64 << 30)),
+        (64 << 30, 128 << 20, 100 * 10**6),
+    ],
+)
+def test_an_object_store_that_ray_starts_with(groups, monkeypatch, shared, memory, store):
+    groups("0::/\n", memory_DOT_max=str(memory))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=shared))
+    assert allotment.resources()["object_store_memory"] == int(store)
 
 
 def test_a_cluster_of_this_machine_has_its_share_of_it():
