@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,6 +53,11 @@ def memory_bytes() -> int:
     for group in _groups("memory"):
         words = _words(group / "memory.max") or _words(group / "memory.limit_in_bytes")
         most += [int(word) for word in words if word.isdecimal()]
+    with suppress(ImportError):  # Windows has none
+        import resource
+
+        limit, _ = resource.getrlimit(resource.RLIMIT_AS)  # of each process: h_vmem of Grid Engine
+        most += [limit] if limit != resource.RLIM_INFINITY else []
     return min(most)
 
 

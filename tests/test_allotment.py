@@ -9,8 +9,11 @@ import sys
 from types import SimpleNamespace
 
 import pytest
+import ray
 
 from d2b_ray import allotment
+from d2b_ray.engine.on_ray.joining import joined
+from d2b_ray.errors import ClusterError
 
 WHOLE = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 SLURM = ("SLURM_CPUS_ON_NODE", "SLURM_MEM_PER_NODE", "SLURM_MEM_PER_CPU")
@@ -124,6 +127,34 @@ def test_a_cluster_of_this_machine_has_its_share_of_it():
     assert cpus == 1
     assert store <= 0.3 * (3 << 30)
     assert memory + store <= 2 << 30  # the third is for Ray's processes and the driver
+
+
+def test_a_limit_of_address_space():
+    """As `qsub -l h_vmem=8G` sets it: Ray with an object store of a third of the machine would not start."""
+    code = (
+        f"import resource; resource.setrlimit(resource.RLIMIT_AS, ({8 << 30}, {8 << 30}))\n"
+        "import ray\n"
+        "from d2b_ray.engine.on_ray.joining import joined\n"
+        "with joined(1, 0, print):\n"
+        "    print(int(ray.cluster_resources()['object_store_memory']))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(done.stdout) <= 0.3 * (8 << 30)
+
+
+def test_a_ray_that_does_not_start_is_one_line(monkeypatch):
+    def refuse(*_, **__):
+        raise RuntimeError("The current node timed out\nduring startup.")
+
+    monkeypatch.setattr(ray, "init", refuse)
+    with (
+        pytest.raises(
+            ClusterError,
+            match=r"does not start on this machine \(The current node timed out during",
+        ),
+        joined(1, 0, print),
+    ):
+        pass
 
 
 def test_the_options_of_ray_start():

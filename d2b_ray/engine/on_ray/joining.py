@@ -54,8 +54,8 @@ def joined(
 ) -> Iterator[None]:
     """Within it, Ray is connected: as it is already, else to a cluster of this machine, made for it.
 
-    Never to one that Ray finds by chance. `num_cpus`, `num_gpus` are logical resources of the cluster
-    of this machine; `say` tells a person.
+    Never to one that Ray finds by chance. `num_cpus`, `num_gpus` are logical resources of the cluster of this
+    machine, by default what this process may use; `say` tells a person. ClusterError where Ray does not start.
     """
     if ray.is_initialized():  # reached, or a caller's own: used as it is and left running
         yield
@@ -76,14 +76,24 @@ def joined(
             here["_memory"] = share["memory"]
             here["object_store_memory"] = share["object_store_memory"]
         here["num_cpus"] = share["num_cpus"] if num_cpus is None else num_cpus
-        with lean_start():
-            ray.init("local", **here, **where, **QUIET)
+        try:
+            with lean_start():
+                ray.init("local", **here, **where, **QUIET)
+        except Exception as error:
+            raise ClusterError(
+                f"Ray does not start on this machine ({_words(error)}); `ulimit -a` tells what is limited here, "
+                "and --engine inline does without Ray"
+            ) from error
         yield
 
 
 def _told(error: Exception) -> str:
     """One line of what Ray says at length."""
-    words = " ".join(str(error).split())
+    words = _words(error)
     if "ersion mismatch" in words:
         return f"the cluster does not fit this environment: {words[:300]}"
     return f"the cluster cannot be joined ({type(error).__name__}: {words[:200]})"
+
+
+def _words(error: Exception) -> str:
+    return " ".join(str(error).split())
