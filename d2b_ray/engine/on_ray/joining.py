@@ -54,8 +54,8 @@ def joined(
 ) -> Iterator[None]:
     """Within it, Ray is connected: as it is already, else to a cluster of this machine, made for it.
 
-    Never to one that Ray finds by chance. `num_cpus`, `num_gpus` are logical resources of the cluster of this
-    machine, by default what this process may use; `say` tells a person. ClusterError where Ray does not start.
+    Never to one that Ray finds by chance. `num_cpus`, `num_gpus` are logical resources of the cluster of
+    this machine, by default what this process may use; `say` tells a person. ClusterError where Ray does not start.
     """
     if ray.is_initialized():  # reached, or a caller's own: used as it is and left running
         yield
