@@ -25,9 +25,7 @@ SHARED_MEMORY = Path("/dev/shm")
 MIB = 1 << 20  # Slurm's unit
 STORE_SHARE = 0.3  # of the memory is Ray's object store, as Ray has it too
 LEAST_STORE = 100 * 10**6  # Ray's least is 79 MB
-MOST_ON_DISK = (
-    10**10
-)  # up to here Ray takes a folder of temporary files where shared memory is too small
+MOST_ON_DISK = 10**10  # where shared memory is too small Ray takes temporary files, up to here
 RAYS_BYTES = 1 << 30  # for Ray's own processes and the driver
 
 

@@ -55,7 +55,8 @@ def joined(
     """Within it, Ray is connected: as it is already, else to a cluster of this machine, made for it.
 
     Never to one that Ray finds by chance. `num_cpus`, `num_gpus` are logical resources of the cluster of
-    this machine, by default what this process may use; `say` tells a person. ClusterError where Ray does not start.
+    this machine, by default what this process may use; `say` tells a person.
+    ClusterError where Ray does not start.
     """
     if ray.is_initialized():  # reached, or a caller's own: used as it is and left running
         yield
@@ -81,8 +82,8 @@ def joined(
                 ray.init("local", **here, **where, **QUIET)
         except Exception as error:
             raise ClusterError(
-                f"Ray does not start on this machine ({_words(error)}); `ulimit -a` tells what is limited here, "
-                "and --engine inline does without Ray"
+                f"Ray does not start on this machine ({_words(error)}); `ulimit -a` tells what is limited "
+                "here, and --engine inline does without Ray"
             ) from error
         yield
 
