@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
@@ -20,6 +20,7 @@ FAST_DEATH = {
     "health_check_failure_threshold": 3,
     "worker_register_timeout_seconds": 300,  # the same of a worker: how busy we are is no fault
 }
+KINDS = ("design", "factorize", "fit", "null", "commit")  # of units that tests run on it
 OBJECT_STORE_BYTES = 150 << 20  # of each node
 
 
@@ -35,9 +36,13 @@ class Nodes:
         with variables(**self.environment):
             from ray.cluster_utils import Cluster
 
-            from d2b_ray.engine.on_ray.lean_start import lean_start
+            from d2b_ray.engine.on_ray.starting.forking import forking
+            from d2b_ray.engine.on_ray.starting.lean_start import lean_start
+            from d2b_ray.steps.imports import imports_of
 
-            with lean_start():
+            self._ends = ExitStack()
+            self._forks = self._ends.enter_context(forking(imports_of(KINDS)))
+            with lean_start(self._forks):
                 self.cluster = Cluster(
                     initialize_head=True,
                     head_node_args={
@@ -58,9 +63,9 @@ class Nodes:
 
     def add(self, num_cpus: int = 1, num_gpus: int = 0, **environment: str) -> str:
         """A node joins; its number. Its address is its own, so that a driver joins by the head."""
-        from d2b_ray.engine.on_ray.lean_start import lean_start
+        from d2b_ray.engine.on_ray.starting.lean_start import lean_start
 
-        with variables(**self.environment | environment), lean_start():
+        with variables(**self.environment | environment), lean_start(self._forks):
             node = self.cluster.add_node(
                 num_cpus=num_cpus, num_gpus=num_gpus, node_ip_address=next(self._addresses)
             )
@@ -122,6 +127,7 @@ class Nodes:
 
         ray.shutdown()
         self.cluster.shutdown()
+        self._ends.close()
 
 
 @contextmanager

@@ -10,8 +10,8 @@ from ray import _raylet
 from ray._private import ray_constants, services
 from ray._private.node import Node
 
-from d2b_ray.engine.on_ray import no_agent
-from d2b_ray.engine.on_ray.lean_start import COMMAND, UNASKED, lean_start
+from d2b_ray.engine.on_ray.starting import no_agent
+from d2b_ray.engine.on_ray.starting.lean_start import COMMAND, UNASKED, lean_start
 
 AGENT = ray_constants.PROCESS_TYPE_DASHBOARD_AGENT
 

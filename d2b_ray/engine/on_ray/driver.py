@@ -57,7 +57,7 @@ def run_on_ray(
     If none is, on one of this machine (with `num_cpus`, `num_gpus` logical resources if given) that
     ends with the call.
     """
-    with joined(num_cpus, num_gpus, sweep_run.message):
+    with joined(num_cpus, num_gpus, sweep_run.control.left(), sweep_run.message):
         pool = WorkerPool(sweep_run.settings, lambda: sweep_run.demand, sweep_run.message)
         gpus = sum(1 for slot in pool.slots if slot.shape.num_gpus)
         sweep_run.workers(len(pool.slots), gpus, asked=pool.growth.grows)

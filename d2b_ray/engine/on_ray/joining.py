@@ -10,20 +10,19 @@ from typing import TYPE_CHECKING, Any
 import ray
 
 from d2b_ray.allotment import resources
-from d2b_ray.engine.on_ray.lean_start import lean_start
 from d2b_ray.engine.on_ray.reaching import check_cluster, given_address
+from d2b_ray.engine.on_ray.starting.forking import LONGEST_FOLDER, forking
+from d2b_ray.engine.on_ray.starting.lean_start import lean_start
 from d2b_ray.errors import ClusterError
 from d2b_ray.steps.device import LOGICAL_GPUS, sees_gpu
+from d2b_ray.steps.imports import imports_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 __all__ = ["joined", "reached"]
 
 QUIET: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
-LONGEST_FOLDER = (
-    40  # of temporary files: Ray's sockets lie 65 letters below, and 107 are all a path may have
-)
 
 
 @contextmanager
@@ -50,13 +49,13 @@ def reached(address: str | None) -> Iterator[None]:
 
 @contextmanager
 def joined(
-    num_cpus: int | None, num_gpus: int | None, say: Callable[[str], None]
+    num_cpus: int | None, num_gpus: int | None, kinds: Iterable[str], say: Callable[[str], None]
 ) -> Iterator[None]:
     """Within it, Ray is connected: as it is already, else to a cluster of this machine, made for it.
 
     Never to one that Ray finds by chance. `num_cpus`, `num_gpus` are logical resources of the cluster of
-    this machine, by default what this process may use; `say` tells a person.
-    ClusterError where Ray does not start.
+    this machine, by default what this process may use; `kinds` are of the units that its workers are to run;
+    `say` tells a person. ClusterError where Ray does not start.
     """
     if ray.is_initialized():  # reached, or a caller's own: used as it is and left running
         yield
@@ -70,6 +69,7 @@ def joined(
         if len(folder) > LONGEST_FOLDER:  # as Slurm's are
             short = TemporaryDirectory(prefix="d2b-", dir="/tmp", ignore_cleanup_errors=True)
             where["_temp_dir"] = ends.enter_context(short)
+        forks = ends.enter_context(forking(imports_of(kinds)))
         ends.callback(ray.shutdown)
         here: dict[str, Any] = {"num_gpus": num_gpus, "include_dashboard": False}
         share = resources()
@@ -78,7 +78,7 @@ def joined(
             here["object_store_memory"] = share["object_store_memory"]
         here["num_cpus"] = share["num_cpus"] if num_cpus is None else num_cpus
         try:
-            with lean_start():
+            with lean_start(forks):
                 ray.init("local", **here, **where, **QUIET)
         except Exception as error:
             raise ClusterError(

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import tempfile
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from d2b_ray.engine.on_ray import no_agent
+from d2b_ray.engine.on_ray.starting import fork_worker, no_agent
+from d2b_ray.engine.on_ray.starting.fork_worker import SERVER, THEIRS
+from d2b_ray.engine.on_ray.starting.forking import setup_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,21 +22,23 @@ __all__ = ["lean_start"]
 log = logging.getLogger(__name__)
 # It sends logs to drivers, which we do not ask for; starts and ends nodes; answers jobs and the dashboard.
 UNASKED = ("start_log_monitor", "start_monitor", "start_api_server")
+SETUP = "SETUP_WORKER_FILENAME"  # the file that begins a worker
 COMMAND = "_build_python_executable_command_memory_profileable"  # how a process of Ray's is begun
 
 
 @contextmanager
-def lean_start() -> Iterator[None]:
+def lean_start(forks: str = "") -> Iterator[None]:
     """A node that starts within the block has no log monitor, autoscaler, API server and dashboard agent.
 
-    There is no public way to say so; another version of Ray that starts them otherwise starts them all.
+    Its workers are forked by the server of that socket (`forking`), if one is given. There is no public way
+    to say so; another version of Ray that starts them otherwise starts them all.
     """
     with ExitStack() as ends:
         try:
-            from ray._private import services
+            from ray._private import ray_constants, services
             from ray._private.node import Node
-            from ray._private.ray_constants import PROCESS_TYPE_DASHBOARD_AGENT as AGENT
 
+            agent = ray_constants.PROCESS_TYPE_DASHBOARD_AGENT
             begun = getattr(services, COMMAND)
             for name in UNASKED:
                 getattr(Node, name)
@@ -44,15 +49,29 @@ def lean_start() -> Iterator[None]:
 
             def command(what: str, *rest: Any, **more: Any) -> Any:
                 """Of the agent what stands in its place, of all others Ray's own."""
-                if what == AGENT:
+                if what == agent:
                     return [sys.executable, "-S", "-E", "-u", no_agent.__file__]
                 return begun(what, *rest, **more)
 
             others = [(Node, name, _nothing) for name in UNASKED] + [(services, COMMAND, command)]
+            if forks:
+                ends.enter_context(_variables(**{SERVER: forks, THEIRS: str(setup_file())}))
+                others.append((ray_constants, SETUP, fork_worker.__file__))
             for owner, name, other in others:
                 ends.callback(setattr, owner, name, getattr(owner, name))
                 setattr(owner, name, other)
         yield
+
+
+@contextmanager
+def _variables(**told: str) -> Iterator[None]:
+    """What the node, and so its workers, is told."""
+    os.environ.update(told)
+    try:
+        yield
+    finally:
+        for name in told:
+            del os.environ[name]
 
 
 def _as_we_write_ports() -> None:
