@@ -134,6 +134,7 @@ class Nodes:
 def variables(**values: str):
     """Environment variables inside the block."""
     before = dict(os.environ)
+    os.environ.pop("PYTEST_CURRENT_TEST", None)  # or no two nodes would have the same
     os.environ.update(values)
     try:
         yield

@@ -22,6 +22,10 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 YES = b"y"
+# A process that forks has one thread: numpy's BLAS would begin its own at import. Each unit sets how many it
+# has (`steps/threads.py`), before and after it has as many as Ray gives.
+FIRST = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
+RAYS = ("RAY_", "SPT_")  # what variables begin with that Ray sets, and reads where it is imported
 
 
 def next_order(line: socket.socket) -> dict[str, Any] | None:
@@ -34,6 +38,8 @@ def next_order(line: socket.socket) -> dict[str, Any] | None:
             _, streams, _, _ = socket.recv_fds(asking, 1, 3)
             try:
                 order = json.loads(b"".join(iter(lambda: asking.recv(1 << 16), b"")))
+                if _others(order["variables"]):  # what has been imported may have read them
+                    continue
                 worker = os.fork()
                 if not worker:
                     for number, stream in enumerate(streams):
@@ -43,6 +49,12 @@ def next_order(line: socket.socket) -> dict[str, Any] | None:
             finally:
                 for stream in streams:
                     os.close(stream)
+
+
+def _others(told: dict[str, str]) -> set[str]:
+    """Names of variables that are not as the server has them."""
+    names = {name for name, _ in told.items() ^ os.environ.items()}
+    return {name for name in names if not name.startswith(RAYS)}
 
 
 def _let_go(worker: int, group: int, asking: socket.socket) -> None:
@@ -108,10 +120,14 @@ def run(words: list[str]) -> None:
 if __name__ == "__main__":
     _, number, theirs, places, *modules = sys.argv
     ours, sys.path = sys.path, places.split(os.pathsep)
+    variables = dict(os.environ)
+    os.environ.update(FIRST)
     for module in modules:
         with suppress(ImportError):  # the worker that needs it says so
             importlib.import_module(module)
     sys.path = ours
+    os.environ.clear()
+    os.environ.update(variables)
     if (
         len(os.listdir("/proc/self/task")) > 1
     ):  # a library began a thread: what it holds is lost in a fork

@@ -36,10 +36,6 @@ OF_RAY = (
     "tqdm",
     "yaml",
 )
-# A process that forks has one thread: numpy's BLAS begins its own at import, unless told. Each unit sets
-# how many it has (`steps/threads.py`), before and after as Ray has it.
-ALONE = {"OPENBLAS_NUM_THREADS": "1"}
-AS_RAY = {"OMP_NUM_THREADS": "1"}  # unless the caller has set it
 WAITING = 1024  # workers that may ask at once
 
 
@@ -71,7 +67,6 @@ def forking(imports: Iterable[str]) -> Iterator[str]:
             process = subprocess.Popen(
                 [sys.executable, *words],
                 stdin=subprocess.PIPE, pass_fds=[line.fileno()], process_group=0,
-                env=AS_RAY | os.environ | ALONE,
             )  # fmt: skip
         with process:
             try:

@@ -53,7 +53,9 @@ def lean_start(forks: str = "") -> Iterator[None]:
                     return [sys.executable, "-S", "-E", "-u", no_agent.__file__]
                 return begun(what, *rest, **more)
 
-            others = [(Node, name, _nothing) for name in UNASKED] + [(services, COMMAND, command)]
+            others: list[tuple[Any, str, Any]] = [(Node, name, _nothing) for name in UNASKED] + [
+                (services, COMMAND, command)
+            ]
             if forks:
                 ends.enter_context(_variables(**{SERVER: forks, THEIRS: str(setup_file())}))
                 others.append((ray_constants, SETUP, fork_worker.__file__))
