@@ -21,15 +21,20 @@ OF_ALL = (
     "d2b_ray.steps.worker_cache",
 )
 MODELS = ("torch", "transformers.models.auto.modeling_auto", "d2b_ray.features.models.checkpoint")
-SOLVERS = ("torch", "d2b_ray.encoding.solvers.ridge", "d2b_ray.encoding.banded_fit")
+SOLVERS = (
+    "torch",
+    "d2b_ray.encoding.solvers.auto",
+    "d2b_ray.encoding.solvers.ridge",
+    "d2b_ray.encoding.banded_fit",
+)
 OF_KIND = {
     "shard": MODELS,
     "extract": MODELS,
     "design": ("d2b_ray.design.assemble",),
     "factorize": SOLVERS,
     "fit": (*SOLVERS, "d2b_ray.data.drama2brain"),
-    "null": ("d2b_ray.significance.null", "d2b_ray.significance.kernels"),
-    "commit": ("d2b_ray.report.figures",),
+    "null": ("d2b_ray.significance.null", "d2b_ray.significance.autocorrelation"),
+    "commit": ("d2b_ray.report.figures", "d2b_ray.significance.pvalues"),
 }
 
 

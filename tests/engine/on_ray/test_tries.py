@@ -1,6 +1,9 @@
-"""What a person is told of workers that do not come. No cluster is started."""
+"""Workers that come, and what a person is told of those that do not."""
 
 from __future__ import annotations
+
+import time
+from pathlib import Path
 
 from d2b_ray.engine.on_ray.tries import nobody_yet
 from d2b_ray.engine.on_ray.workers import WorkerSlot
@@ -14,3 +17,27 @@ def test_a_person_who_waits_is_told_which_workers_are_missing():
     told = nobody_yet(61.2, slots)
     assert told.startswith("nothing has run for 61 s: waiting for 2 cpu and 1 gpu worker(s); ")
     assert "tried again" in nobody_yet(61.2, [])
+
+
+def test_workers_of_a_node_that_we_start_are_forked_and_end_with_it(nodes):
+    import ray
+
+    @ray.remote
+    class Worker:
+        def seen(self):
+            import os
+            import sys
+            from pathlib import Path
+
+            above = Path(f"/proc/{os.getppid()}/cmdline").read_text()
+            return os.getpid(), "torch" in sys.modules, "fork_server" in above
+
+    nodes.keep(0)
+    node = nodes.add()
+    where = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(node, soft=False)
+    worker = Worker.options(num_cpus=1, scheduling_strategy=where).remote()
+    number, *forked = ray.get(worker.seen.remote())
+    assert forked == [True, True]
+    nodes.lose(node)
+    while Path(f"/proc/{number}").exists():  # Ray's own watch over the raylet
+        time.sleep(0.05)

@@ -66,6 +66,7 @@ def forking(imports: Iterable[str]) -> Iterator[str]:
             ]
             process = subprocess.Popen(
                 [sys.executable, *words],
+                env=dict(os.environ),  # as Ray gives it to a raylet: without what C code has set here
                 stdin=subprocess.PIPE, pass_fds=[line.fileno()], process_group=0,
             )  # fmt: skip
         with process:
