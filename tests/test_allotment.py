@@ -115,7 +115,7 @@ def test_a_cluster_of_this_machine_has_its_share_of_it():
         "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
         "import ray\n"
         "from d2b_ray.engine.on_ray.joining import joined\n"
-        "with joined(None, 0, print):\n"
+        "with joined(None, 0, (), print):\n"
         "    there = ray.cluster_resources()\n"
         "    print(*(int(there[name]) for name in ('CPU', 'memory', 'object_store_memory')))\n"
     )
@@ -135,7 +135,7 @@ def test_a_limit_of_address_space():
         f"import resource; resource.setrlimit(resource.RLIMIT_AS, ({8 << 30}, {8 << 30}))\n"
         "import ray\n"
         "from d2b_ray.engine.on_ray.joining import joined\n"
-        "with joined(1, 0, print):\n"
+        "with joined(1, 0, (), print):\n"
         "    print(int(ray.cluster_resources()['object_store_memory']))\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -152,7 +152,7 @@ def test_a_ray_that_does_not_start_is_one_line(monkeypatch):
             ClusterError,
             match=r"does not start on this machine \(The current node timed out during",
         ),
-        joined(1, 0, print),
+        joined(1, 0, (), print),
     ):
         pass
 

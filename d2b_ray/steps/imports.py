@@ -34,7 +34,11 @@ OF_KIND = {
     "factorize": SOLVERS,
     "fit": (*SOLVERS, "d2b_ray.data.drama2brain"),
     "null": ("d2b_ray.significance.null", "d2b_ray.significance.autocorrelation"),
-    "commit": ("d2b_ray.report.figures", "d2b_ray.significance.pvalues"),
+    "commit": (
+        "d2b_ray.report.figures",
+        "d2b_ray.significance.pvalues",
+        "d2b_ray.significance.ceilings",
+    ),
 }
 
 
