@@ -32,8 +32,10 @@ class Nodes:
 
     def __init__(self, folder: str, **environment: str) -> None:
         own = {"RAY_TMPDIR": folder, "RAY_task_oom_retries": "0", "RAY_worker_niceness": "0"}
-        self.environment = own | environment
-        with variables(**self.environment):
+        # what tests set meanwhile is no node's: its workers could not be forked from what has imported before
+        self.environment = {**os.environ, **own, **environment}
+        self.environment.pop("PYTEST_CURRENT_TEST", None)
+        with alone(**self.environment):
             from ray.cluster_utils import Cluster
 
             from d2b_ray.engine.on_ray.starting.forking import forking
@@ -65,7 +67,7 @@ class Nodes:
         """A node joins; its number. Its address is its own, so that a driver joins by the head."""
         from d2b_ray.engine.on_ray.starting.lean_start import lean_start
 
-        with variables(**self.environment | environment), lean_start(self._forks):
+        with alone(**self.environment | environment), lean_start(self._forks):
             node = self.cluster.add_node(
                 num_cpus=num_cpus, num_gpus=num_gpus, node_ip_address=next(self._addresses)
             )
@@ -134,7 +136,19 @@ class Nodes:
 def variables(**values: str):
     """Environment variables inside the block."""
     before = dict(os.environ)
-    os.environ.pop("PYTEST_CURRENT_TEST", None)  # or no two nodes would have the same
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@contextmanager
+def alone(**values: str):
+    """These environment variables inside the block, and no other."""
+    before = dict(os.environ)
+    os.environ.clear()
     os.environ.update(values)
     try:
         yield
