@@ -20,19 +20,14 @@ OF_ALL = (
     "d2b_ray.steps.threads",
     "d2b_ray.steps.worker_cache",
 )
-MODELS = ("torch", "transformers.models.auto.modeling_auto", "d2b_ray.features.models.checkpoint")
-SOLVERS = (
-    "torch",
-    "d2b_ray.encoding.solvers.auto",
-    "d2b_ray.encoding.solvers.ridge",
-    "d2b_ray.encoding.banded_fit",
-)
+SOLVERS = ("torch", "d2b_ray.encoding.solvers.ridge", "d2b_ray.encoding.banded_fit")
 OF_KIND = {
-    "shard": MODELS,
-    "extract": MODELS,
+    # not the library of models: workers that load none would wait for it as long as for all the rest
+    "shard": ("torch",),
+    "extract": ("torch",),
     "design": ("d2b_ray.design.assemble",),
     "factorize": SOLVERS,
-    "fit": (*SOLVERS, "d2b_ray.data.drama2brain"),
+    "fit": (*SOLVERS, "d2b_ray.encoding.solvers.auto", "d2b_ray.data.drama2brain"),
     "null": ("d2b_ray.significance.null", "d2b_ray.significance.autocorrelation"),
     "commit": (
         "d2b_ray.report.figures",

@@ -227,7 +227,6 @@ print(len(threads), "ray" in before, *set(sys.modules) - before)
         "scipy",
         "h5py",
         "threadpoolctl",
-        "transformers",
         "pydantic",
     }
     assert not heavy & set(later)

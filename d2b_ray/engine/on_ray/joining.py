@@ -69,8 +69,6 @@ def joined(
         if len(folder) > LONGEST_FOLDER:  # as Slurm's are
             short = TemporaryDirectory(prefix="d2b-", dir="/tmp", ignore_cleanup_errors=True)
             where["_temp_dir"] = ends.enter_context(short)
-        forks = ends.enter_context(forking(imports_of(kinds)))
-        ends.callback(ray.shutdown)
         here: dict[str, Any] = {"num_gpus": num_gpus, "include_dashboard": False}
         share = resources()
         if "memory" in share:
@@ -78,6 +76,8 @@ def joined(
             here["object_store_memory"] = share["object_store_memory"]
         here["num_cpus"] = share["num_cpus"] if num_cpus is None else num_cpus
         try:
+            forks = ends.enter_context(forking(imports_of(kinds)))
+            ends.callback(ray.shutdown)
             with lean_start(forks):
                 ray.init("local", **here, **where, **QUIET)
         except Exception as error:

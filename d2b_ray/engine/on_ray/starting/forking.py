@@ -52,18 +52,16 @@ def forking(imports: Iterable[str]) -> Iterator[str]:
         path = str(Path(folder) / "forks")
         with socket.socket(socket.AF_UNIX) as line:
             line.bind(path)
-            line.listen(
-                WAITING
-            )  # who asks before it has imported all waits, who asks after its end is told
+            line.listen(WAITING)  # who asks while it imports waits, who asks after its end is told
             places = os.pathsep.join(sys.path)  # a worker has the code of its driver
-            words = [
+            words = (
                 fork_server.__file__,
                 str(line.fileno()),
                 str(setup),
                 places,
                 *imports,
                 *OF_RAY,
-            ]
+            )
             process = subprocess.Popen(
                 [sys.executable, *words],
                 env=dict(os.environ),  # as Ray gives it to a raylet: without what C code has set here
