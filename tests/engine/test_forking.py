@@ -188,6 +188,7 @@ def test_the_server_ends_with_who_began_it_and_leaves_no_dead(here):
         process.kill()
         # the end of the pipe comes when nobody has it open any more, and the server had it too
         assert process.stdout.read() == ""
+    assert not Path(server).parent.exists()
     assert not seen(here, server)["forked"]
 
 

@@ -32,7 +32,12 @@ def next_order(line: socket.socket) -> dict[str, Any] | None:
     """Forks a process for each order: that order in the new process, None in the server at its end."""
     while True:
         ready, _, _ = select.select([line, sys.stdin], [], [])
-        if sys.stdin in ready:  # nobody writes there: who began us has ended
+        if (
+            sys.stdin in ready
+        ):  # nobody writes there: who began us was killed, and has removed nothing
+            path = Path(line.getsockname())
+            path.unlink()
+            path.parent.rmdir()
             return None
         with suppress(OSError, ValueError), line.accept()[0] as asking:
             _, streams, _, _ = socket.recv_fds(asking, 1, 3)
