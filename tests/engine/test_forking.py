@@ -144,6 +144,16 @@ def test_a_module_that_is_not_there_is_left_to_the_worker_that_needs_it(here):
         assert seen(here, server)["forked"]
 
 
+def test_a_module_that_fails_is_left_to_the_worker_that_needs_it_and_says_nothing(
+    here, monkeypatch, capfd
+):
+    (here / "broken.py").write_text("print('a warning')\nraise RuntimeError('defect')\n")
+    monkeypatch.syspath_prepend(here)
+    with forking.forking(["broken", "numpy"]) as server:
+        assert seen(here, server)["forked"]
+    assert capfd.readouterr() == ("", "")
+
+
 def test_a_library_that_begins_a_thread_is_not_forked(here, monkeypatch):
     text = "import threading, time\nthreading.Thread(target=time.sleep, args=[60], daemon=True).start()\n"
     (here / "threaded.py").write_text(text)

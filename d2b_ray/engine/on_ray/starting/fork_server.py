@@ -32,9 +32,7 @@ def next_order(line: socket.socket) -> dict[str, Any] | None:
     """Forks a process for each order: that order in the new process, None in the server at its end."""
     while True:
         ready, _, _ = select.select([line, sys.stdin], [], [])
-        if (
-            sys.stdin in ready
-        ):  # nobody writes there: who began us was killed, and has removed nothing
+        if sys.stdin in ready:  # nobody writes there: who began us was killed
             path = Path(line.getsockname())
             path.unlink()
             path.parent.rmdir()
@@ -128,15 +126,13 @@ if __name__ == "__main__":
     variables = dict(os.environ)
     os.environ.update(FIRST)
     for module in modules:
-        with suppress(ImportError):  # the worker that needs it says so
+        with suppress(Exception):  # the worker that needs it says so
             importlib.import_module(module)
     sys.path = ours
     os.environ.clear()
     os.environ.update(variables)
-    if (
-        len(os.listdir("/proc/self/task")) > 1
-    ):  # a library began a thread: what it holds is lost in a fork
-        sys.exit()
+    if len(os.listdir("/proc/self/task")) > 1:
+        sys.exit()  # a library has begun a thread: what it holds would be lost
     gc.freeze()
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # who has ended is gone at once
     with socket.socket(fileno=int(number)) as listening:

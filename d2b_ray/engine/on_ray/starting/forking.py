@@ -23,11 +23,10 @@ if TYPE_CHECKING:
 
 __all__ = ["LONGEST_FOLDER", "forking", "setup_file"]
 
-LONGEST_FOLDER = (
-    40  # of temporary files: Ray's sockets lie 65 letters below, and 107 are all a path may have
-)
+# Of temporary files: Ray's sockets lie 65 letters below, and 107 are all a path may have.
+LONGEST_FOLDER = 40
 # What Ray imports; not Ray, see `fork_server`.
-OF_RAY = (
+OF_RAY = [
     "asyncio",
     "filelock",
     "google.protobuf.message",
@@ -35,7 +34,7 @@ OF_RAY = (
     "requests",
     "tqdm",
     "yaml",
-)
+]
 WAITING = 1024  # workers that may ask at once
 
 
@@ -54,18 +53,13 @@ def forking(imports: Iterable[str]) -> Iterator[str]:
             line.bind(path)
             line.listen(WAITING)  # who asks while it imports waits, who asks after its end is told
             places = os.pathsep.join(sys.path)  # a worker has the code of its driver
-            words = (
-                fork_server.__file__,
-                str(line.fileno()),
-                str(setup),
-                places,
-                *imports,
-                *OF_RAY,
-            )
+            number = str(line.fileno())
+            words = (fork_server.__file__, number, str(setup), places, *imports, *OF_RAY)
             process = subprocess.Popen(
                 [sys.executable, *words],
                 env=dict(os.environ),  # as Ray gives it to a raylet: without what C code has set here
-                stdin=subprocess.PIPE, pass_fds=[line.fileno()], process_group=0,
+                stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                pass_fds=[line.fileno()], process_group=0,
             )  # fmt: skip
         with process:
             try:
