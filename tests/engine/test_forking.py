@@ -196,9 +196,8 @@ def test_the_server_ends_with_who_began_it_and_leaves_no_dead(here):
         while _children(number):  # none, dead or alive, once the worker has ended
             time.sleep(0.02)
         process.kill()
-        # the end of the pipe comes when nobody has it open any more, and the server had it too
-        assert process.stdout.read() == ""
-    assert not Path(server).parent.exists()
+    while Path(server).parent.exists():  # the server removes it at its end
+        time.sleep(0.02)
     assert not seen(here, server)["forked"]
 
 
