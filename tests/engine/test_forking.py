@@ -154,6 +154,30 @@ def test_a_module_that_fails_is_left_to_the_worker_that_needs_it_and_says_nothin
     assert capfd.readouterr() == ("", "")
 
 
+def test_who_waits_for_long_begins_as_ever_and_is_not_forked_later(here, monkeypatch):
+    """A disk so slow that Ray would give its workers up before all is imported."""
+    text = Path(fork_worker.__file__).read_text()
+    assert "\nPATIENCE_S = 20.0\n" in text
+    (here / "hasty.py").write_text(text.replace("PATIENCE_S = 20.0", "PATIENCE_S = 0.1"))
+    (here / "slow.py").write_text(
+        "import time\nfrom pathlib import Path\n"
+        "while not Path('go').exists():\n    time.sleep(0.02)\n"
+    )
+    (here / "worker.py").write_text(WORKER + "open('begun', 'a').write('x')\n")
+    monkeypatch.syspath_prepend(here)
+    monkeypatch.chdir(here)
+    with forking.forking(["numpy", "slow"]) as server:
+        with monkeypatch.context() as hastily:
+            hastily.setattr(fork_worker, "__file__", str(here / "hasty.py"))
+            process = begun(here, server)
+        with process:  # the server has its pipes too, until it looks at the order
+            process.stdin.close()
+            assert not json.loads(process.stdout.readline())["forked"]
+        (here / "go").touch()
+        assert seen(here, server)["forked"]
+    assert (here / "begun").read_text() == "xx"
+
+
 def test_a_library_that_begins_a_thread_is_not_forked(here, monkeypatch):
     text = "import threading, time\nthreading.Thread(target=time.sleep, args=[60], daemon=True).start()\n"
     (here / "threaded.py").write_text(text)

@@ -43,12 +43,10 @@ def next_order(line: socket.socket) -> dict[str, Any] | None:
                 order = json.loads(b"".join(iter(lambda: asking.recv(1 << 16), b"")))
                 if _others(order["variables"]):  # what has been imported may have read them
                     continue
-                worker = os.fork()
-                if not worker:
+                if _forked(order["group"], asking):
                     for number, stream in enumerate(streams):
                         os.dup2(stream, number)
                     return dict(order)
-                _let_go(worker, order["group"], asking)
             finally:
                 for stream in streams:
                     os.close(stream)
@@ -60,14 +58,24 @@ def _others(told: dict[str, str]) -> set[str]:
     return {name for name in names if not name.startswith(RAYS)}
 
 
-def _let_go(worker: int, group: int, asking: socket.socket) -> None:
-    """The worker is its raylet's from now on; OSError, and there is none, where it cannot be."""
+def _forked(group: int, asking: socket.socket) -> bool:
+    """Whether this is the new process, which goes on once who asked has its answer, or not at all."""
+    heard, told = os.pipe()
+    worker = os.fork()
+    if not worker:
+        os.close(told)
+        if os.read(heard, 1) != YES:
+            os._exit(0)
+        os.close(heard)
+        return True
+    os.close(heard)
     try:
         os.setpgid(worker, group)
-        asking.sendall(YES)
-    except OSError:
-        os.kill(worker, signal.SIGKILL)
-        raise
+        asking.sendall(YES)  # OSError where nobody waits any more
+        os.write(told, YES)
+    finally:
+        os.close(told)
+    return False
 
 
 def take_on(order: dict[str, Any]) -> None:

@@ -15,6 +15,8 @@ from pathlib import Path
 SERVER = "D2B_RAY_FORK_SERVER"  # the path of its socket
 THEIRS = "D2B_RAY_SETUP_WORKER"  # the path of Ray's own file
 YES = b"y"
+# With a server that imports from a slow disk: a raylet gives its workers up after a minute.
+PATIENCE_S = 20.0
 
 
 def inherited() -> dict[str, object]:
@@ -39,7 +41,14 @@ def asked(server: str) -> bool:
             socket.send_fds(line, [b"\n"], [0, 1, 2])
             line.sendall(json.dumps(inherited()).encode())
             line.shutdown(socket.SHUT_WR)
-            return line.recv(1) == YES
+            line.settimeout(PATIENCE_S)
+            try:
+                return line.recv(1) == YES
+            except TimeoutError:
+                line.shutdown(
+                    socket.SHUT_RD
+                )  # from now on it cannot say yes: but it may have just now
+                return line.recv(1) == YES
     except OSError:  # it has ended, or could not fork
         return False
 
