@@ -27,7 +27,7 @@ OBJECT_STORE_BYTES = 150 << 20  # of each node
 class Nodes:
     """A head that runs no units, and worker nodes that may be lost.
 
-    Workers see the variables `environment`; this process only while it starts a node, or joins.
+    Workers see the variables of now and `environment`; this process only while it starts a node, or joins.
     """
 
     def __init__(self, folder: str, **environment: str) -> None:
@@ -60,7 +60,7 @@ class Nodes:
         """This process becomes a driver."""
         import ray
 
-        with variables(**self.environment):
+        with alone(**self.environment):
             ray.init(address=self.cluster.address, log_to_driver=False, logging_level="ERROR")
 
     def add(self, num_cpus: int = 1, num_gpus: int = 0, **environment: str) -> str:
@@ -130,18 +130,6 @@ class Nodes:
         ray.shutdown()
         self.cluster.shutdown()
         self._ends.close()
-
-
-@contextmanager
-def variables(**values: str):
-    """Environment variables inside the block."""
-    before = dict(os.environ)
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
 
 
 @contextmanager

@@ -132,7 +132,7 @@ def test_a_variable_that_was_another_at_the_imports_is_no_ground_to_fork(here, n
 
 
 def test_a_worker_of_a_container_is_begun_as_ray_would(here, monkeypatch):
-    monkeypatch.setenv("PREFIX", ["env IN_A_CONTAINER=yes", " -a other"][0])
+    monkeypatch.setenv("PREFIX", "env IN_A_CONTAINER=yes")
     with forking.forking(["numpy"]) as server:
         one = seen(here, server)
     assert not one["forked"]

@@ -108,15 +108,18 @@ def test_a_killed_worker_costs_the_unit_that_it_ran(run, drill, words_root, word
     assert summary.executed["commit"] == 3
     assert any(line.startswith(f"FAILED {poisoned}") for line in run.lines)
     often = {labels.fit: 2, labels.commit: 2, poisoned: 4}
-    # a value that was not told yet, or not fetched, goes with the worker that the next unit kills; in the
-    # first case it is charged with that death, and the one that kills has a try more
+    # a value that was not told yet goes with the worker that the next unit kills: it is charged with that
+    # death, is made again, and the one that kills is not charged
     counts = drill.counts()
-    again = {k for k, n in counts.items() if k != poisoned and n == often.get(k, 1) + 1}
-    assert len(again) <= 1
-    charged = sum("worker died; trying again" in line for line in run.lines) - 2 - 3
-    assert 0 <= charged <= len(again)
-    often |= {k: counts[k] for k in again} | {poisoned: often[poisoned] + charged}
-    assert_started_once(drill, often)
+    instead = [k for k, n in counts.items() if k != poisoned and n == often.get(k, 1) + 1]
+    assert len(instead) <= 1
+    died = ": worker died; trying again"
+    charged = Counter(line.removesuffix(died) for line in run.lines if line.endswith(died))
+    assert charged[poisoned] == 3  # and once more, when it was given up
+    assert charged.total() + 1 == counts[poisoned] + 2  # of each death one unit
+    assert all(n == 1 for k, n in charged.items() if k != poisoned)
+    assert {*instead} <= {*charged} <= {poisoned, labels.fit, labels.commit, *instead}
+    assert_started_once(drill, often | {k: counts[k] for k in (*instead, poisoned)})
     again = words_sweep(words_root, run.out)
     assert run_sweep(again, Quiet(), engine="inline", retry_failed=True).ok
     assert_equal_stores(words_store, run.out)

@@ -45,9 +45,7 @@ def asked(server: str) -> bool:
             try:
                 return line.recv(1) == YES
             except TimeoutError:
-                line.shutdown(
-                    socket.SHUT_RD
-                )  # from now on it cannot say yes: but it may have just now
+                line.shutdown(socket.SHUT_RD)  # it cannot say yes from now on, but may have before
                 return line.recv(1) == YES
     except OSError:  # it has ended, or could not fork
         return False

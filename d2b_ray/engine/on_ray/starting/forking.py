@@ -1,4 +1,4 @@
-"""Workers that are forked from one process which has imported all: 0.2 s of CPU a worker instead of 1.6 s.
+"""Workers that are forked from one process which has imported all: 0.15 s of CPU a worker instead of 1.5 s.
 
 The raylet begins each worker by a file of Ray's, `setup_worker.py`. In its place `fork_worker` hands what it
 was given to `fork_server`, which forks; the new process runs Ray's file. Where that cannot be, the worker
