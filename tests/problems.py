@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,12 +34,16 @@ resources: {{permute: {{block: 20}}}}
 
 def hashed(level, captions):
     """Features that cost nothing: a random vector a text, always the same."""
+    return {
+        run: np.stack([_vector(f"{level}{row[0]}") for row in rows])
+        for run, rows in captions.items()
+    }
 
-    def vector(text):
-        seed = int.from_bytes(hashlib.sha256(f"{level}{text}".encode()).digest()[:4], "big")
-        return np.random.default_rng(seed).standard_normal(16).astype(np.float32)
 
-    return {run: np.stack([vector(row[0]) for row in rows]) for run, rows in captions.items()}
+@cache
+def _vector(text):
+    seed = int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
+    return np.random.default_rng(seed).standard_normal(16).astype(np.float32)
 
 
 def write_tiny(folder: Path, voxels: int = 40) -> Path:

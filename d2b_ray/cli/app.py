@@ -16,6 +16,7 @@ from d2b_ray.cli.data_app import data
 from d2b_ray.cli.options import AsJson, Engine, Overrides, Spec
 from d2b_ray.cli.results_app import results_verbs
 from d2b_ray.errors import D2BError, SpecError
+from d2b_ray.garbage import collect_seldom
 
 __all__ = ["app", "main"]
 
@@ -249,6 +250,7 @@ results_verbs(app)
 
 def main() -> NoReturn:
     """Entry point: what the user can mend is one line on stderr and exit status 2; nothing leaves more."""
+    collect_seldom()
     try:
         app()
     except D2BError as error:

@@ -60,7 +60,7 @@ def drill(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def head(drill, short_folder):
-    with running_head(short_folder, **drilled(drill.folder)) as started:
+    with running_head(short_folder, num_cpus=1, **drilled(drill.folder)) as started:
         yield started
 
 

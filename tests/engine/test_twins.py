@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
 import numpy as np
 import pytest
@@ -38,6 +39,7 @@ def featurize(level, captions):
     }
 
 
+@cache
 def _mean(text):
     words = re.findall("[a-z]+", text.lower())
     return np.mean([_vector(word) for word in words], axis=0) if words else np.zeros(16)

@@ -42,6 +42,9 @@ class Worker:
     """One process of the cluster that runs units one after another."""
 
     def __init__(self, settings: RunSettings) -> None:
+        from d2b_ray.garbage import collect_seldom
+
+        collect_seldom()
         from d2b_ray.steps.worker_cache import WorkerCache
 
         # On a GPU node a worker without a GPU still sees all of them: only the assignment counts.

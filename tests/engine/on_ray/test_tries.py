@@ -35,7 +35,14 @@ def test_workers_of_a_node_that_we_start_are_forked_and_end_with_it(nodes):
     nodes.keep(0)
     node = nodes.add()
     where = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(node, soft=False)
-    worker = Worker.options(num_cpus=1, scheduling_strategy=where).remote()
+    here = {"num_cpus": 1, "scheduling_strategy": where}
+    # whoever asks for an environment (`uv run` does for all workers) has it: its agent begins then
+    asked = {"env_vars": {"D2B_ASKED": "yes"}}
+    worker = Worker.options(**here, runtime_env=asked).remote()
+    _, *forked = ray.get(worker.seen.remote())
+    assert forked == [False, False]
+    ray.kill(worker)
+    worker = Worker.options(**here).remote()
     number, *forked = ray.get(worker.seen.remote())
     assert forked == [True, True]
     nodes.lose(node)

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from d2b_ray.engine.on_ray.starting import fork_worker, no_agent
+from d2b_ray.engine.on_ray.starting import fork_worker, late_agent, no_agent
 from d2b_ray.engine.on_ray.starting.fork_worker import SERVER, THEIRS
 from d2b_ray.engine.on_ray.starting.forking import setup_file
 
@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 # It sends logs to drivers, which we do not ask for; starts and ends nodes; answers jobs and the dashboard.
 UNASKED = ("start_log_monitor", "start_monitor", "start_api_server")
 SETUP = "SETUP_WORKER_FILENAME"  # the file that begins a worker
+BARE = (sys.executable, "-S", "-E", "-u")  # no site: it would take longer than all the rest
 COMMAND = "_build_python_executable_command_memory_profileable"  # how a process of Ray's is begun
 
 
@@ -30,8 +31,9 @@ COMMAND = "_build_python_executable_command_memory_profileable"  # how a process
 def lean_start(forks: str = "") -> Iterator[None]:
     """A node that starts within the block has no log monitor, autoscaler, API server and dashboard agent.
 
-    Its workers are forked by the server of that socket (`forking`), if one is given. There is no public way
-    to say so; another version of Ray that starts them otherwise starts them all.
+    Its agent of runtime environments begins when it is asked. Its workers are forked by the server of that
+    socket (`forking`), if one is given. There is no public way to say so; another version of Ray that starts
+    them otherwise starts them all.
     """
     with ExitStack() as ends:
         try:
@@ -39,6 +41,7 @@ def lean_start(forks: str = "") -> Iterator[None]:
             from ray._private.node import Node
 
             agent = ray_constants.PROCESS_TYPE_DASHBOARD_AGENT
+            late = ray_constants.PROCESS_TYPE_RUNTIME_ENV_AGENT
             begun = getattr(services, COMMAND)
             for name in UNASKED:
                 getattr(Node, name)
@@ -48,10 +51,11 @@ def lean_start(forks: str = "") -> Iterator[None]:
         else:
 
             def command(what: str, *rest: Any, **more: Any) -> Any:
-                """Of the agent what stands in its place, of all others Ray's own."""
+                """Of the agents what stands in their place, of all others Ray's own."""
                 if what == agent:
-                    return [sys.executable, "-S", "-E", "-u", no_agent.__file__]
-                return begun(what, *rest, **more)
+                    return [*BARE, no_agent.__file__]
+                theirs = begun(what, *rest, **more)
+                return [*BARE, late_agent.__file__, *theirs] if what == late else theirs
 
             others: list[tuple[Any, str, Any]] = [(Node, name, _nothing) for name in UNASKED] + [
                 (services, COMMAND, command)
@@ -77,17 +81,21 @@ def _variables(**told: str) -> Iterator[None]:
 
 
 def _as_we_write_ports() -> None:
-    """LookupError where this Ray does not write a port as `no_agent` does: its raylet would wait for ever."""
+    """LookupError where this Ray does not write ports as those do that stand in its agents' places.
+
+    Its raylet would wait for ever.
+    """
     from ray import _raylet
 
     with tempfile.TemporaryDirectory(prefix="d2b-") as name:
-        folder = Path(name)
-        for port in no_agent.PORTS:
+        folder, node = Path(name), "0" * 56
+        for port, number in {**dict.fromkeys(no_agent.PORTS, -1), late_agent.PORT: 65535}.items():
             if port not in vars(_raylet).values():
-                raise LookupError(f"its agent has no {port}")
-            vars(_raylet)["persist_port"](name, "0" * 56, port, -1)
+                raise LookupError(f"its agents have no {port}")
+            vars(_raylet)["persist_port"](name, node, port, number)
         theirs = {path.name: path.read_bytes() for path in folder.iterdir()}
-        no_agent.say_none(folder, "0" * 56)
+        no_agent.say_none(folder, node)
+        late_agent.say(folder, node, 65535)
         if {path.name: path.read_bytes() for path in folder.iterdir()} != theirs:
             raise LookupError("it writes its ports otherwise")
 
