@@ -30,20 +30,21 @@ def test_workers_of_a_node_that_we_start_are_forked_and_end_with_it(nodes):
             from pathlib import Path
 
             above = Path(f"/proc/{os.getppid()}/cmdline").read_text()
-            return os.getpid(), "torch" in sys.modules, "fork_server" in above
+            return (
+                os.getpid(),
+                os.getenv("D2B_ASKED"),
+                "torch" in sys.modules,
+                "fork_server" in above,
+            )
 
     nodes.keep(0)
     node = nodes.add()
     where = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(node, soft=False)
-    here = {"num_cpus": 1, "scheduling_strategy": where}
-    # whoever asks for an environment (`uv run` does for all workers) has it: its agent begins then
+    # nobody of a run asks for an environment; its agent begins when one is asked for
     asked = {"env_vars": {"D2B_ASKED": "yes"}}
-    worker = Worker.options(**here, runtime_env=asked).remote()
-    _, *forked = ray.get(worker.seen.remote())
-    assert forked == [False, False]
-    ray.kill(worker)
-    worker = Worker.options(**here).remote()
-    number, *forked = ray.get(worker.seen.remote())
+    worker = Worker.options(num_cpus=1, scheduling_strategy=where, runtime_env=asked).remote()
+    number, said, *forked = ray.get(worker.seen.remote())
+    assert said == "yes"
     assert forked == [True, True]
     nodes.lose(node)
     while Path(f"/proc/{number}").exists():  # Ray's own watch over the raylet
