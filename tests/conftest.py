@@ -11,6 +11,8 @@ import tempfile
 
 import pytest
 
+from d2b_ray.garbage import collect_seldom
+
 pytest_plugins = ["gate_report"]
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -27,6 +29,7 @@ if "D2B_RAY_CACHE" not in os.environ:  # digests of large files: nothing of a us
     os.environ["D2B_RAY_CACHE"] = tempfile.mkdtemp(prefix="d2b-cache-")
     atexit.register(shutil.rmtree, os.environ["D2B_RAY_CACHE"], ignore_errors=True)
 
+collect_seldom()
 MODULES = 50  # of libraries: then there is much that stays
 looked_at = 0
 
@@ -40,6 +43,11 @@ def pytest_runtest_setup():
     if len(sys.modules) > looked_at + MODULES:
         looked_at = len(sys.modules)
         gc.freeze()
+
+
+def pytest_unconfigure():
+    """What is left at the end is looked through once: some libraries tell what they then still find."""
+    gc.unfreeze()
 
 
 @pytest.fixture(scope="session")

@@ -71,9 +71,14 @@ def test_a_worker_that_designs_fits_and_gathers_needs_no_sklearn_and_draws_nothi
         "from d2b_ray.data import open_dataset\n"
         "from d2b_ray.design import build_design\n"
         "from d2b_ray.report.gather import gather\n"
-        "from d2b_ray.encoding import factorize, fit_banded, fit_ridge"
+        "from d2b_ray.encoding import factorize, fit_banded, fit_ridge\n"
+        "from d2b_ray.report.columns import FITS, table_of\n"
+        "from d2b_ray.report.over_subjects import mean_and_half\n"
+        "assert table_of(FITS, [{'layer': 1, 'label': 'a'}]).num_rows == 1\n"
+        "assert mean_and_half([1.0, 2.0, 3.0])[0] == 2\n"
     )
     assert "torch" in names
+    assert "scipy.stats" not in names
     assert not names & {"ray", "sklearn", "pandas", "transformers", "numba", "matplotlib"}
 
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from d2b_ray.report.arrow import column
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -250,5 +252,5 @@ TIMINGS = pa.schema(
 
 def table_of(schema: pa.Schema, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
     """A table of rows; keys that a row lacks are null."""
-    columns = [pa.array([row.get(f.name) for row in rows], f.type) for f in schema]
+    columns = [column([row.get(f.name) for row in rows], f.type) for f in schema]
     return pa.Table.from_arrays(columns, schema=schema)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from d2b_ray.report.arrow import column, repeated
 from d2b_ray.report.columns import BANDS, FITS, TIMINGS, VOXELS, table_of
 
 if TYPE_CHECKING:
@@ -22,7 +23,9 @@ def voxel_table(
 ) -> pa.Table:
     """Rows of one fit. `place` holds what is the same for all voxels; `values` name -> (V,) or None."""
     count = len(voxels.index)
-    columns: dict[str, Any] = {name: _repeated(place.get(name), count) for name in VOXELS.names}
+    columns: dict[str, Any] = {
+        field.name: repeated(place.get(field.name), field.type, count) for field in VOXELS
+    }
     columns["voxel"] = np.arange(count, dtype=np.int32)
     columns["index"] = voxels.index
     if voxels.shape:
@@ -52,8 +55,11 @@ def band_table(
     tables = []
     for name, values in zip(names, parts, strict=True):
         columns: dict[str, Any] = dict.fromkeys(BANDS.names, pa.nulls(count))
-        columns |= {word: _repeated(place[word], count) for word in ("fit", "subject")}
-        columns |= {"band": _repeated(name, count)}
+        columns |= {
+            word: repeated(place[word], BANDS.field(word).type, count)
+            for word in ("fit", "subject")
+        }
+        columns |= {"band": repeated(name, BANDS.field("band").type, count)}
         columns |= {"voxel": np.arange(count, dtype=np.int32), "roi": voxels.roi.tolist()}
         columns |= {key: array for key, array in values.items() if array is not None}
         tables.append(_typed(columns, BANDS))
@@ -79,8 +85,4 @@ def _column(values: Any, kind: pa.DataType) -> pa.Array:
     """What is not a number is empty, as other programs expect it."""
     if isinstance(values, pa.Array):
         return values.cast(kind)
-    return pa.array(values, kind, from_pandas=True)
-
-
-def _repeated(value: Any, count: int) -> pa.Array:
-    return pa.nulls(count) if value is None else pa.repeat(pa.scalar(value), count)
+    return column(values, kind, nan_is_missing=True)
