@@ -6,10 +6,9 @@ import csv
 import json
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
+import forked
 import numpy as np
 import pytest
 
@@ -115,11 +114,8 @@ def written(tmp_path):
 
 
 def d2b_ray(site, *words):
-    return subprocess.run(
-        [sys.executable, "-m", "d2b_ray.cli", *map(str, words)],
-        capture_output=True, text=True,
-        env=plain_environment(PYTHONPATH=f"{site}:{os.environ.get('PYTHONPATH', '')}"),
-    )  # fmt: skip
+    path = f"{site}:{os.environ.get('PYTHONPATH', '')}"
+    return forked.d2b_ray(*words, variables=plain_environment(PYTHONPATH=path))
 
 
 def run(site, spec, *words):

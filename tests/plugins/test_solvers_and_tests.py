@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 
+import forked
 import numpy as np
 import pytest
 from problems import COMMON
@@ -35,14 +34,9 @@ class Lab:
 
     def __call__(self, verb, *overrides, options=()):
         sets = [word for override in overrides for word in ("--set", override)]
-        return subprocess.run(
-            [sys.executable, "-m", "d2b_ray.cli", verb, str(self.spec), *sets, *options],
-            capture_output=True, text=True,
-            env=plain_environment(
-                TOY_MARK=str(self.mark),
-                PYTHONPATH=f"{self.packages}:{os.environ.get('PYTHONPATH', '')}",
-            ),
-        )  # fmt: skip
+        path = f"{self.packages}:{os.environ.get('PYTHONPATH', '')}"
+        variables = plain_environment(TOY_MARK=str(self.mark), PYTHONPATH=path)
+        return forked.d2b_ray(verb, self.spec, *sets, *options, variables=variables)
 
     def run(self, *overrides):
         done = self("run", *ONE_FIT, *overrides, options=("--engine", "inline"))
