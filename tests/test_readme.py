@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import forked
 import nibabel
 import numpy as np
 import pytest
@@ -50,10 +51,7 @@ def test_the_sweep_is_valid():
 
 def d2b_ray(*words, cwd):
     """A command of the README, as it is typed."""
-    done = subprocess.run(
-        [sys.executable, "-m", "d2b_ray.cli", *words], cwd=cwd, capture_output=True, text=True,
-        env=plain_environment(PYTHONPATH=str(ROOT)),
-    )  # fmt: skip
+    done = forked.d2b_ray(*words, variables=plain_environment(PYTHONPATH=str(ROOT)), folder=cwd)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
