@@ -30,7 +30,7 @@ def column(
     if pa.types.is_dictionary(kind):
         plain = column(values, kind.value_type, nan_is_missing=nan_is_missing)
         return plain.dictionary_encode().cast(kind)
-    if isinstance(values, np.ndarray):
+    if isinstance(values, np.ndarray) and values.dtype != object:
         missing = np.zeros(len(values), np.bool_)
     else:
         missing = np.array([value is None for value in values], np.bool_)

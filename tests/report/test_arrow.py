@@ -49,6 +49,16 @@ def test_of_arrays_in_any_order_of_memory(kind, missing, rng):
         same(made, pa.array(own, kind, from_pandas=missing))
 
 
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [([True, None, False], pa.bool_()), (["a", None], WORD), ([1.5, None], pa.float64())],
+)
+def test_of_arrays_of_objects(values, kind):
+    """What marks voxels that have no answer: neither true nor false."""
+    own = np.array(values, object)
+    same(column(own, kind, nan_is_missing=True), pa.array(own, kind, from_pandas=True))
+
+
 def test_numbers_of_another_kind_are_cast():
     same(column(np.arange(5), pa.int16()), pa.array(np.arange(5), pa.int16()))
     wide = np.array([1.1, np.nan])
