@@ -92,6 +92,12 @@ def test_an_agent_whom_nobody_asks_ends_with_its_parent(tmp_path):
         assert raylet.stdout.read() == b""
 
 
+def test_an_agent_that_is_told_otherwise_begins_at_once(tmp_path):
+    """By another version of Ray."""
+    words = [*BARE, late_agent.__file__, sys.executable, "-c", "print('begun')"]
+    assert subprocess.check_output(words, text=True) == "begun\n"
+
+
 def test_a_ray_without_one_of_them_starts_them_all(monkeypatch):
     start = Node.start_monitor
     monkeypatch.delattr(Node, "start_log_monitor")

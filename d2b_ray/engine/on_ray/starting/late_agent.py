@@ -11,6 +11,7 @@ import os
 import select
 import socket
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 PORT = "runtime_env_agent_port"
@@ -30,25 +31,29 @@ def say(folder: Path, node: str, port: int) -> None:
     aside.rename(folder / f"{PORT}_{node}")
 
 
-def asked(held: socket.socket, raylet: int) -> bool:
-    """Whether somebody asked before the raylet ended."""
-    while os.getppid() == raylet:
-        if select.select([held], [], [], LOOK_S)[0]:
-            return True
-    return False
+def waited(command: list[str], raylet: int) -> list[str]:
+    """The agent's command, once somebody asked, with the port that was held for it.
 
-
-if __name__ == "__main__":
-    raylet, command = os.getppid(), sys.argv[1:]
+    Raises KeyError and ValueError where another Ray's agent is not told what is needed here.
+    """
     given = options(command)
-    address, port = given["node-ip-address"], int(given.get(OPTION[2:-1]) or 0)
+    address, folder, node = given["node-ip-address"], Path(given["session-dir"]), given["node-id"]
+    port = int(given[OPTION[2:-1]])
     family, kind, protocol, _, place = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0]
     with socket.socket(family, kind, protocol) as held:
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         held.bind(place)
         held.listen()
         port = held.getsockname()[1]
-        say(Path(given["session-dir"]), given["node-id"], port)
-        if not asked(held, raylet):
-            sys.exit()
-    os.execv(command[0], [OPTION + str(port) if w.startswith(OPTION) else w for w in command])
+        say(folder, node, port)
+        while not select.select([held], [], [], LOOK_S)[0]:
+            if os.getppid() != raylet:
+                sys.exit()
+    return [OPTION + str(port) if word.startswith(OPTION) else word for word in command]
+
+
+if __name__ == "__main__":
+    raylet, command = os.getppid(), sys.argv[1:]
+    with suppress(KeyError, ValueError):  # else it begins at once
+        command = waited(command, raylet)
+    os.execvp(command[0], command)
