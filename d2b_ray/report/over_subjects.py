@@ -19,9 +19,8 @@ def mean_and_half(values: Sequence[float]) -> tuple[float, float]:
     count = len(values)
     if count < LEAST:
         return float(np.mean(values)), 0.0
-    from scipy.special import (
-        stdtrit,  # of scipy.stats, whose import takes every worker a third of a second
-    )
+    # that of scipy.stats takes a third of a second to import
+    from scipy.special import stdtrit
 
     half = stdtrit(count - 1, 0.975) * np.std(values, ddof=1) / np.sqrt(count)
     return float(np.mean(values)), float(half)
