@@ -16,7 +16,7 @@ from himalaya.kernel_ridge import MultipleKernelRidgeCV
 from himalaya.ridge import GroupRidgeCV
 from himalaya.scoring import correlation_score
 from ridge import product_seconds
-from turns import in_turns
+from turns import in_turns, machine
 
 from d2b_ray.encoding import BandedRidgeCV, Search
 from d2b_ray.encoding.dirichlet import dirichlet_samples
@@ -159,6 +159,7 @@ def main() -> None:
         json.dumps(
             {
                 "bench": "banded",
+                "machine": machine(),
                 "shape": vars(wanted),
                 **spoken,
                 "himalaya_seconds": round(reference_seconds, 2),

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import functools
 import json
-import platform
 import shutil
 import tempfile
 from pathlib import Path
@@ -17,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import transformers
-from turns import in_turns, timed
+from turns import in_turns, machine, timed
 
 from d2b_ray.catalog import MODALITIES
 from d2b_ray.features import resolve
@@ -159,7 +158,7 @@ def main() -> None:
                 "bfloat16_seconds": None if half is None else round(half, 3),
                 "bfloat16_times_faster": None if half is None else round(seconds / half, 2),
                 "threads": torch.get_num_threads(),
-                "processor": platform.processor() or platform.machine(),
+                "machine": machine(),
             }
         )
     )

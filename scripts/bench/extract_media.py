@@ -19,7 +19,7 @@ import torch
 import transformers
 from extract import write_captions
 from torch.utils.flop_counter import FlopCounterMode
-from turns import in_turns, timed
+from turns import in_turns, machine, timed
 
 from d2b_ray.catalog import MODALITIES
 from d2b_ray.features import Scenes, resolve
@@ -199,7 +199,7 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=8)
     wanted = parser.parse_args()
     figures = measure(wanted.modality, wanted.seconds, wanted.batch_size)
-    print(json.dumps({"bench": "extract", "shape": vars(wanted), **figures}))
+    print(json.dumps({"bench": "extract", "machine": machine(), "shape": vars(wanted), **figures}))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import shutil
 import tempfile
 import threading
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from turns import machine
 
 from d2b_ray.engine.on_ray.environment import set_ray_environment
 from d2b_ray.engine.session import run_sweep
@@ -168,7 +168,7 @@ def measured(folder: Path, wanted: argparse.Namespace) -> dict[str, Any]:
     rows = wanted.train + wanted.valid
     return {
         "bench": "full_size",
-        "machine": platform.machine(),
+        "machine": machine(),
         "shape": vars(wanted),
         "making_data_seconds": round(made, 1),
         "seconds": round(wall, 1),

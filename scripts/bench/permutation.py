@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
-import platform
 import subprocess
 import sys
 import time
@@ -19,7 +18,7 @@ import numpy as np
 import torch
 from himalaya.backend import set_backend
 from himalaya.scoring import correlation_score
-from turns import product_rates, spread
+from turns import machine, product_rates, spread
 
 from d2b_ray.significance import block_null, block_orders, row_orders
 
@@ -168,7 +167,7 @@ def main() -> None:
         json.dumps(
             {
                 "bench": "permutation",
-                "machine": platform.machine(),
+                "machine": machine(),
                 "shape": vars(wanted),
                 **spread(taken),
                 "gflops": [before, product_rates()],

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import resource
 import time
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from turns import in_turns
+from himalaya.backend import set_backend
+from himalaya.kernel_ridge import KernelRidgeCV
+from himalaya.scoring import correlation_score
+from turns import in_turns, machine, timed
 
 from d2b_ray.encoding import factorize
 from d2b_ray.encoding.fit import solve
+from d2b_ray.encoding.folds import splits_of
 from d2b_ray.encoding.outcome import as_array
+from d2b_ray.encoding.solvers.himalaya import ALPHAS_BATCH
 
 if TYPE_CHECKING:
     from d2b_ray.catalog.solvers import Solution
@@ -106,6 +110,20 @@ def exact_cv_scores(
     return scores.max(0) / len(np.unique(groups))
 
 
+def peer_in_float64(
+    x: np.ndarray, y: np.ndarray, groups: np.ndarray, alphas: np.ndarray
+) -> tuple[np.ndarray, float]:
+    """CV scores and seconds of himalaya's `KernelRidgeCV` in float64, whose kernel is as exact as ours."""
+    set_backend("torch")
+    x = x.astype(np.float64)
+    model = KernelRidgeCV(
+        alphas=alphas, kernel="linear", cv=splits_of(groups), fit_intercept=True,
+        solver_params={"score_func": correlation_score, "n_alphas_batch": ALPHAS_BATCH},
+    )  # fmt: skip
+    _, seconds = timed(lambda: model.fit(x - x.mean(0), y.astype(np.float64)).get_primal_coef())
+    return np.asarray(model.cv_scores_), seconds
+
+
 def main() -> None:
     """Measure and print one JSON line."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -120,6 +138,9 @@ def main() -> None:
     )
     parser.add_argument(
         "--exact-voxels", type=int, default=100, help="both are compared with float64 on these"
+    )
+    parser.add_argument(
+        "--peer-float64", action="store_true", help="himalaya's kernel ridge in float64, too"
     )
     parser.add_argument("--budget-mb", type=int, default=2000)
     parser.add_argument("--device", default="cpu")
@@ -146,6 +167,17 @@ def main() -> None:
     floor = gemm_floor(wanted)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     exact = exact_cv_scores(x, y[:, : wanted.exact_voxels], groups, alphas)
+    doubled = {}
+    if wanted.peer_float64:
+        scores, taken = peer_in_float64(x, y[:, :measured], groups, alphas)
+        doubled = {
+            "peer_float64_seconds": round(taken, 3),
+            "ratio_float64": round(taken / seconds, 1),
+            "cv_score_error_float64_himalaya_float64": float(
+                np.abs(scores[: wanted.exact_voxels] - exact).max()
+            ),
+        }
+    del wanted.peer_float64  # the shape is the same
     same = np.isclose(mine.alpha[:measured], theirs.alpha, rtol=1e-3, atol=0)
     difference = np.abs(mine.cv_r[:measured] - theirs.cv_r)
     tied = difference < 1e-6  # both best: the scores differ by rounding
@@ -175,7 +207,8 @@ def main() -> None:
                 "six_subjects_per_six_floors": round(six / (SUBJECTS * floor), 3),
                 "peak_memory_gb": round(memory, 2),
                 "threads": torch.get_num_threads(),
-                "processor": platform.processor() or platform.machine(),
+                "machine": machine(),
+                **doubled,
             }
         )
     )

@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from turns import spread
+from turns import machine, spread
 
 ROOT = Path(__file__).resolve().parents[2]
 VERB = (sys.executable, "-m", "d2b_ray.cli")
@@ -56,6 +56,7 @@ def main() -> None:
         json.dumps(
             {
                 "bench": "start",
+                "machine": machine(),
                 "shape": vars(wanted),
                 **spread(whole),
                 **spread(first, "first_unit_begins"),

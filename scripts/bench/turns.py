@@ -6,7 +6,9 @@ it is from the extremes says how much to trust it.
 
 from __future__ import annotations
 
+import platform
 import time
+from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,7 +17,7 @@ import torch
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["in_turns", "product_rates", "spread", "timed"]
+__all__ = ["in_turns", "machine", "product_rates", "spread", "timed"]
 
 ORDER = 1024  # of the products that tell a machine's rate
 T = TypeVar("T")
@@ -42,6 +44,14 @@ def product_rates(device: str = "cpu") -> dict[str, float]:
         seconds = min(timed(lambda a=left, b=right: torch.mm(a, b))[1] for _ in range(5))
         found[str(kind).removeprefix("torch.")] = round(2 * ORDER**3 / seconds / 1e9, 1)
     return found
+
+
+def machine() -> str:
+    """The processor's own name, its kind where it has none."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
 
 
 def spread(seconds: list[float], name: str = "seconds") -> dict[str, float]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import shutil
 import subprocess
 import sys
@@ -25,7 +24,7 @@ import numpy as np
 import torch
 import transformers
 from extract import old_way, write_captions
-from turns import in_turns
+from turns import in_turns, machine
 
 from d2b_ray.features import resolve
 from d2b_ray.report.results import open_results
@@ -210,7 +209,7 @@ def main() -> None:
     print(
         json.dumps(
             {
-                "bench": "whole", "machine": platform.machine(), "shape": vars(wanted),
+                "bench": "whole", "machine": machine(), "shape": vars(wanted),
                 "threads": torch.get_num_threads(), **figures,
                 "worker_seconds": spent, "today_seconds": round(whole, 1),
                 "today": peer, "ratio": round(whole / figures["seconds"], 1),

@@ -14,7 +14,8 @@ from d2b_ray.features.models.linear import KINDS, by_onednn, linear
 
 
 @pytest.fixture(autouse=True)
-def _inference():
+def _inference(monkeypatch):
+    monkeypatch.setattr(linear_module, "_of_intel", lambda: False)
     with torch.inference_mode():
         yield
 
@@ -57,6 +58,11 @@ def test_other_types_keep_torchs_product(tmp_path):
     source = resolve(TINY["vision"]["vit"](tmp_path / "vit"), modality="vision")
     network = load_network(source, device="cpu", dtype="bfloat16")
     assert not any(type(module) in KINDS.values() for module in network.modules())
+
+
+def test_intels_processors_keep_torchs_product(monkeypatch):
+    monkeypatch.setattr(linear_module, "_of_intel", lambda: True)
+    assert type(by_onednn(torch.nn.Linear(3, 4))) is torch.nn.Linear
 
 
 def test_without_the_operation_nothing_changes(monkeypatch):
