@@ -23,6 +23,14 @@ OWN_GROUPS = Path("/proc/self/cgroup")
 GROUPS = Path("/sys/fs/cgroup")
 SHARED_MEMORY = Path("/dev/shm")
 MIB = 1 << 20  # Slurm's unit
+# Where a scheduler says how many cores a job has, and what it sets in each of its jobs: the former mean
+# something else elsewhere. Slots of a job of several nodes are those of all of them together.
+CORES = (
+    ("SLURM_CPUS_ON_NODE", "SLURM_CPUS_ON_NODE"),
+    ("NSLOTS", "SGE_TASK_ID"),  # Grid Engine
+    ("NCPUS", "PBS_JOBID"),  # of this node
+    ("LSB_DJOB_NUMPROC", "LSB_JOBID"),  # LSF
+)
 STORE_SHARE = 0.3  # of the memory is Ray's object store, as Ray has it too
 LEAST_STORE = 100 * 10**6  # Ray's least is 79 MB
 MOST_ON_DISK = 10**10  # where shared memory is too small Ray takes temporary files, up to here
@@ -31,7 +39,8 @@ RAYS_BYTES = 1 << 30  # for Ray's own processes and the driver
 
 def cores() -> int:
     """Cores that this process may run on."""
-    most = [os.cpu_count() or 1, *_told("SLURM_CPUS_ON_NODE")]
+    most = [os.cpu_count() or 1]
+    most += [count for name, job in CORES if job in os.environ for count in _told(name)]
     if hasattr(os, "sched_getaffinity"):
         most.append(len(os.sched_getaffinity(0)))
     for group in _groups("cpu"):

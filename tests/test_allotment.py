@@ -1,4 +1,4 @@
-"""A part of a machine is taken for a part: affinity, control groups of both versions, Slurm's words."""
+"""A part of a machine is taken for a part: affinity, control groups of both versions, schedulers' words."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from d2b_ray.engine.on_ray.joining import joined
 from d2b_ray.errors import ClusterError
 
 WHOLE = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-SLURM = ("SLURM_CPUS_ON_NODE", "SLURM_MEM_PER_NODE", "SLURM_MEM_PER_CPU")
+SAID = ("SLURM_MEM_PER_NODE", "SLURM_MEM_PER_CPU", *{job for _, job in allotment.CORES})
 
 
 @pytest.fixture
 def groups(tmp_path, monkeypatch):
     """Writes the control groups of this process: what /proc says, and files below the root."""
-    for name in SLURM:
+    for name in SAID:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(os, "cpu_count", lambda: 64)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(48)), raising=False)
@@ -82,9 +82,13 @@ def test_less_than_a_core_is_one(groups):
         ({"SLURM_CPUS_ON_NODE": "8", "SLURM_MEM_PER_NODE": "65536"}, (8, 64 << 10)),
         ({"SLURM_CPUS_ON_NODE": "8", "SLURM_MEM_PER_CPU": "4000"}, (8, 32000)),
         ({"SLURM_CPUS_ON_NODE": "8", "SLURM_MEM_PER_NODE": "0"}, (8, 512 << 10)),  # all there is
+        ({"SGE_TASK_ID": "undefined", "NSLOTS": "4"}, (4, 512 << 10)),
+        ({"PBS_JOBID": "7.head", "NCPUS": "16"}, (16, 512 << 10)),
+        ({"LSB_JOBID": "7", "LSB_DJOB_NUMPROC": "96"}, (48, 512 << 10)),  # of two nodes
+        ({"NSLOTS": "4", "NCPUS": "4", "LSB_DJOB_NUMPROC": "4"}, (48, 512 << 10)),  # of no job
     ],
 )
-def test_what_slurm_says_where_it_does_not_confine(groups, monkeypatch, words, expected):
+def test_what_a_scheduler_says_where_it_does_not_confine(groups, monkeypatch, words, expected):
     groups("0::/\n")
     for name, word in words.items():
         monkeypatch.setenv(name, word)

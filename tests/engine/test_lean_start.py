@@ -11,7 +11,7 @@ from ray import _raylet
 from ray._private import ray_constants, services
 from ray._private.node import Node
 
-from d2b_ray.engine.on_ray.starting import late_agent, no_agent
+from d2b_ray.engine.on_ray.starting import agents
 from d2b_ray.engine.on_ray.starting.lean_start import BARE, COMMAND, UNASKED, lean_start
 
 AGENT = ray_constants.PROCESS_TYPE_DASHBOARD_AGENT
@@ -32,9 +32,9 @@ def test_they_start_nothing_within_the_block_and_as_ever_after_it(tmp_path):
         assert all(getattr(Node, name) is not before[name] for name in UNASKED)
         assert [getattr(Node, name)(None) for name in UNASKED] == [None] * len(UNASKED)
         command = getattr(services, COMMAND)
-        assert command(AGENT, str(tmp_path))[-1] == no_agent.__file__
+        assert command(AGENT, str(tmp_path))[-1] == agents.NONE
         theirs = begun(LATE_AGENT, str(tmp_path))
-        assert command(LATE_AGENT, str(tmp_path)) == [*BARE, late_agent.__file__, *theirs]
+        assert command(LATE_AGENT, str(tmp_path)) == [*BARE, agents.__file__, "late", *theirs]
         assert command("raylet", str(tmp_path)) == begun("raylet", str(tmp_path))
     assert {name: getattr(Node, name) for name in UNASKED} == before
     assert getattr(services, COMMAND) is begun
@@ -49,7 +49,7 @@ def test_what_is_there_for_the_agent_says_that_it_has_no_ports_and_ends_with_its
         while len([path for path in tmp_path.iterdir() if path.suffix != ".new"]) < 3:
             time.sleep(0.02)
         assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
-            f"{port}_ab": "-1" for port in no_agent.PORTS
+            f"{port}_ab": "-1" for port in agents.NO_PORTS
         }
         raylet.kill()
         # the end of the pipe comes when nobody has it open any more, and the agent had it too
@@ -59,8 +59,8 @@ def test_what_is_there_for_the_agent_says_that_it_has_no_ports_and_ends_with_its
 def late(folder, port=0):
     """The command of what waits in the place of an agent that answers once, and where it says its port."""
     options = ("--node-ip-address=127.0.0.1", f"--runtime-env-agent-port={port}")
-    words = [*BARE, late_agent.__file__, sys.executable, "-c", ANSWERS, *options, "--node-id=ab"]
-    return [*words, f"--session-dir={folder}"], folder / "runtime_env_agent_port_ab"
+    words = [*BARE, agents.__file__, "late", sys.executable, "-c", ANSWERS, *options]
+    return [*words, "--node-id=ab", f"--session-dir={folder}"], folder / "runtime_env_agent_port_ab"
 
 
 def wait_for(path):
@@ -94,7 +94,7 @@ def test_an_agent_whom_nobody_asks_ends_with_its_parent(tmp_path):
 
 def test_an_agent_that_is_told_otherwise_begins_at_once(tmp_path):
     """By another version of Ray."""
-    words = [*BARE, late_agent.__file__, sys.executable, "-c", "print('begun')"]
+    words = [*BARE, agents.__file__, "late", sys.executable, "-c", "print('begun')"]
     assert subprocess.check_output(words, text=True) == "begun\n"
 
 

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from d2b_ray.engine.on_ray.starting import fork_worker, late_agent, no_agent
+from d2b_ray.engine.on_ray.starting import agents, fork_worker
 from d2b_ray.engine.on_ray.starting.fork_worker import SERVER, THEIRS
 from d2b_ray.engine.on_ray.starting.forking import setup_file
 
@@ -53,9 +53,11 @@ def lean_start(forks: str = "") -> Iterator[None]:
             def command(what: str, *rest: Any, **more: Any) -> Any:
                 """Of the agents what stands in their place, of all others Ray's own."""
                 if what == agent:
-                    return [*BARE, no_agent.__file__]
+                    return [*BARE, agents.__file__, agents.NONE]
                 theirs = begun(what, *rest, **more)
-                return [*BARE, late_agent.__file__, *theirs] if what == late else theirs
+                if what == late:
+                    return [*BARE, agents.__file__, agents.LATE, *theirs]
+                return theirs
 
             others: list[tuple[Any, str, Any]] = [(Node, name, _nothing) for name in UNASKED] + [
                 (services, COMMAND, command)
@@ -89,13 +91,13 @@ def _as_we_write_ports() -> None:
 
     with tempfile.TemporaryDirectory(prefix="d2b-") as name:
         folder, node = Path(name), "0" * 56
-        for port, number in {**dict.fromkeys(no_agent.PORTS, -1), late_agent.PORT: 65535}.items():
+        ports = {**dict.fromkeys(agents.NO_PORTS, -1), agents.LATE_PORT: 65535}
+        for port, number in ports.items():
             if port not in vars(_raylet).values():
                 raise LookupError(f"its agents have no {port}")
             vars(_raylet)["persist_port"](name, node, port, number)
         theirs = {path.name: path.read_bytes() for path in folder.iterdir()}
-        no_agent.say_none(folder, node)
-        late_agent.say(folder, node, 65535)
+        agents.say(folder, node, ports)
         if {path.name: path.read_bytes() for path in folder.iterdir()} != theirs:
             raise LookupError("it writes its ports otherwise")
 
