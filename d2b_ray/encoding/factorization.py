@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 CERTAIN = 1e3  # times its error: an eigenvalue, or a penalty, known to a part in a thousand
 
-__all__ = ["Eigen", "Factorization", "FoldFactor", "centred_mean", "eigens"]
+__all__ = ["Directions", "Eigen", "Factorization", "FoldFactor", "centred_mean", "eigens"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,18 @@ class Eigen:
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Both on a device."""
         return to_tensor(self.vectors, device, dtype), to_tensor(self.values, device, dtype)
+
+
+class Directions(NamedTuple):
+    """What `Eigen` holds, its `vectors` a tensor where they were found: to go on with, not to keep."""
+
+    values: NDArray[np.float64]
+    vectors: torch.Tensor
+    rounding: float
+
+    def kept(self) -> Eigen:
+        """To be stored and shared."""
+        return Eigen(to_array(self.vectors, np.float64), self.values, self.rounding)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,24 +133,20 @@ def centred_mean(rows: FloatArray) -> NDArray[np.float64]:
     return found
 
 
-def eigens(
-    matrices: Sequence[Callable[[], torch.Tensor]],
-) -> Iterator[tuple[Eigen, torch.Tensor]]:
-    """Eigenvectors of positive matrices (q, q), as arrays and as tensors (q, r), in their order.
+def eigens(matrices: Sequence[Callable[[], torch.Tensor]]) -> Iterator[Directions]:
+    """Eigenvectors (q, r) of positive matrices (q, q), in their order.
 
     `matrices` make them. Directions lost in rounding are left out (r <= q): their weights would be rounding
     divided by the smallest penalties. Raises FitError when nothing is left.
     """
     with closing(eigenvectors(matrices)) as found:
         for values, vectors in found:
-            yield _kept(values, vectors)
+            yield _certain(to_array(values, np.float64), vectors)
 
 
-def _kept(values: torch.Tensor, vectors: torch.Tensor) -> tuple[Eigen, torch.Tensor]:
-    floor = values[-1].clamp(min=0) * len(values) * torch.finfo(torch.float64).eps
-    keep = values > floor
-    if not bool(keep.any()):
+def _certain(values: NDArray[np.float64], vectors: torch.Tensor) -> Directions:
+    floor = max(float(values[-1]), 0.0) * len(values) * float(np.finfo(np.float64).eps)
+    lost = int((values <= floor).sum())  # they ascend: the first ones
+    if lost == len(values):
         raise FitError("the design is constant over the training rows; nothing can be fitted")
-    vectors = vectors[:, keep].contiguous()
-    found = Eigen(to_array(vectors, np.float64), to_array(values[keep], np.float64), float(floor))
-    return found, vectors
+    return Directions(values[lost:], vectors[:, lost:], floor)

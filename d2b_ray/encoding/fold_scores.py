@@ -55,10 +55,10 @@ class FoldScorer:
         if part is None or self._mean is None:
             cross = self._held.T @ held.rows  # A'Y (r, v)
         else:
-            own = torch.outer(self._mean, held.mean)
-            cross = self._project @ (part - own * (self.fold.stop - self.fold.start))
+            count = self.fold.stop - self.fold.start
+            cross = self._project @ part.addr(self._mean, held.mean, alpha=-count)
             if self._shift:  # of responses whose mean over all rows is 0, as `centred` leaves them
-                trained = trained - own * self._shift
+                trained = trained.addr(self._mean, held.mean, alpha=-self._shift)
         found = alpha_scores(self._filters, self._project @ trained, cross, self._norms, held.norm)
         scores = found[self._filters.rows]
         if self._barred is None:

@@ -107,7 +107,7 @@ class Grams:
         """Eigenvectors of the Gram of all rows, columns times each of `scales` (N, p)."""
         total = to_tensor(self.grams, device, torch.float64).sum(0)
         weights = to_tensor(scales, device, torch.float64)
-        return (found for found, _ in eigens([partial(_scaled, total, own) for own in weights]))
+        return (found.kept() for found in eigens([partial(_scaled, total, own) for own in weights]))
 
     def factors(
         self, device: str, scale: NDArray[np.float64] | None = None
@@ -120,9 +120,10 @@ class Grams:
         full, rows = self.principal
         vectors, values = full.tensors(device)
         weight = self._weight(device, scale)
+        squares = torch.outer(weight, weight)
         turn = values.sqrt()[:, None] * vectors.T * weight  # from Z to the scaled columns (r, p)
         grams = to_tensor(self.grams, device, torch.float64)
-        total = _scaled(grams.sum(0), weight)
+        total = grams.sum(0).mul_(squares)
         means = to_tensor(self.means, device, torch.float64) * weight
         sizes = [fold.stop - fold.start for fold in self.folds]
         samples = sum(sizes)
@@ -130,21 +131,19 @@ class Grams:
         shifts = [n**2 / (samples - n) if self.intercept else 0.0 for n in sizes]
 
         def trained(number: int) -> torch.Tensor:
-            mean = means[number]
-            return total - _scaled(grams[number], weight) - shifts[number] * torch.outer(mean, mean)
+            own = torch.addcmul(total, grams[number], squares, value=-1)
+            return own.addr_(means[number], means[number], alpha=-shifts[number])
 
         found = eigens([partial(trained, number) for number in range(len(sizes))])
         made = []
-        for fold, root, shift, (own, vectors) in zip(
-            self.folds, self.roots, shifts, found, strict=True
-        ):
-            held = (to_tensor(root, device, torch.float64) * weight) @ vectors
+        for fold, root, shift, own in zip(self.folds, self.roots, shifts, found, strict=True):
+            held = (to_tensor(root, device, torch.float64) * weight) @ own.vectors
             mean = rows[fold.start : fold.stop].mean(0, dtype=np.float64).astype(np.float32)
             made.append(
                 FoldFactor(
                     fold,
                     own.values,
-                    to_array(turn @ vectors),
+                    to_array(turn @ own.vectors),
                     to_array(held),
                     mean,
                     shift=shift,

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from d2b_ray.encoding.factorization import (
+    Directions,
     Eigen,
     Factorization,
     FoldFactor,
@@ -83,7 +84,8 @@ class Kernels:
     def full(self, device: str, gammas: NDArray[np.float64]) -> Iterator[Eigen]:
         """Eigenvectors of sum_b gamma_b K_b for each of `gammas` (N, bands)."""
         return (
-            found for found, _ in eigens([partial(self._weighted, device, own) for own in gammas])
+            found.kept()
+            for found in eigens([partial(self._weighted, device, own) for own in gammas])
         )
 
     def factors(
@@ -93,7 +95,7 @@ class Kernels:
         kernel = self._weighted(device, gammas)
         found = eigens([partial(self._trained, kernel, fold) for fold in self.folds])
         return tuple(
-            self._factor(kernel, fold, *own) for fold, own in zip(self.folds, found, strict=True)
+            self._factor(kernel, fold, own) for fold, own in zip(self.folds, found, strict=True)
         )
 
     def factorize(self, device: str) -> Factorization:
@@ -103,39 +105,37 @@ class Kernels:
         found = eigens(
             [lambda: kernel, *(partial(self._trained, kernel, fold) for fold in self.folds)]
         )
-        full, _ = next(found)
+        full = next(found).kept()
         factors = [
-            self._factor(kernel, fold, *own) for fold, own in zip(self.folds, found, strict=True)
+            self._factor(kernel, fold, own) for fold, own in zip(self.folds, found, strict=True)
         ]
         return Factorization(self.mean, tuple(factors), full, intercept=self.intercept)
 
     def _trained(self, kernel: torch.Tensor, fold: Fold) -> torch.Tensor:
         """The kernel of the rows that a fold is trained on; with an intercept less their mean."""
-        inside = _outside_of(fold, kernel)
-        trained = kernel[inside][:, inside]
+        trained = _outside(fold, _outside(fold, kernel, rows=True))
         if not self.intercept:
             return trained
         level = trained.mean(0)
-        return trained - level[None, :] - level[:, None] + level.mean()
+        return trained.sub_(level).sub_((level - level.mean())[:, None])
 
-    def _factor(
-        self, kernel: torch.Tensor, fold: Fold, own: Eigen, vectors: torch.Tensor
-    ) -> FoldFactor:
-        held = kernel[fold.start : fold.stop][:, _outside_of(fold, kernel)]
+    def _factor(self, kernel: torch.Tensor, fold: Fold, own: Directions) -> FoldFactor:
+        held = _outside(fold, kernel[fold.start : fold.stop])
         if self.intercept:  # the vectors are centred: so is what they meet, before it can cancel
-            own, vectors = _centred(own, vectors)
-            held = held - held.mean(1, keepdim=True)
-        held = held @ vectors
-        held = held - held.mean(0)
+            own = _centred(own)
+            held.sub_(held.mean(1, keepdim=True))
+        held = held @ own.vectors
+        held.sub_(held.mean(0))
         return FoldFactor(
-            fold, own.values, to_array(vectors), to_array(held), rounding=own.rounding
+            fold, own.values, to_array(own.vectors), to_array(held), rounding=own.rounding
         )
 
     def _weighted(self, device: str, gammas: NDArray[np.float64] | None) -> torch.Tensor:
         shares = np.ones(len(self.kernels)) if gammas is None else gammas
-        kernel = torch.zeros(self.kernels.shape[1:], dtype=torch.float64, device=device)
-        for share, own in zip(shares, self.kernels, strict=True):
-            kernel += float(share) * to_tensor(own, device, torch.float64)
+        first, *others = (to_tensor(own, device, torch.float64) for own in self.kernels)
+        kernel = first * float(shares[0])
+        for share, own in zip(shares[1:], others, strict=True):
+            kernel.add_(own, alpha=float(share))
         return kernel
 
 
@@ -161,24 +161,24 @@ def make_kernels(
     return Kernels(folds, mean, means, kernels, intercept)
 
 
-def _outside_of(fold: Fold, kernel: torch.Tensor) -> torch.Tensor:
-    """Which rows of a kernel a fold is trained on, (n,) bool."""
-    inside = torch.ones(len(kernel), dtype=torch.bool, device=kernel.device)
-    inside[fold.start : fold.stop] = False
-    return inside
+def _outside(fold: Fold, matrix: torch.Tensor, *, rows: bool = False) -> torch.Tensor:
+    """A copy of the columns of those that a fold is trained on, or of their rows."""
+    if rows:
+        return torch.cat([matrix[: fold.start], matrix[fold.stop :]])
+    return torch.cat([matrix[:, : fold.start], matrix[:, fold.stop :]], 1)
 
 
-def _centred(found: Eigen, vectors: torch.Tensor) -> tuple[Eigen, torch.Tensor]:
+def _centred(found: Directions) -> Directions:
     """Eigenvectors of H K H, H = I - 11'/n, the kernel (n, n) of rows less their mean, without that of ones.
 
     The vector of ones belongs to its null space: it is left out, and out of those that lie so near in
     eigenvalue that rounding mixes it in.
     """
+    values, vectors, rounding = found
     own = vectors.sum(0).abs() < CONSTANT * len(vectors) ** 0.5
-    vectors = vectors[:, own]
-    vectors = vectors - vectors.mean(0)
-    values = found.values[own.cpu().numpy()]
-    return Eigen(to_array(vectors, np.float64), values, found.rounding), vectors
+    if not bool(own.all()):
+        vectors, values = vectors[:, own], values[own.cpu().numpy()]
+    return Directions(values, vectors - vectors.mean(0), rounding)
 
 
 def _kernel(band: torch.Tensor) -> torch.Tensor:

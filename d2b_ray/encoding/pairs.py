@@ -118,9 +118,10 @@ def make_pairs(
     far = []
     for start, stop in cuts(values):
         own, unit = slice(start, stop), float(np.sqrt(values[start] * values[stop - 1]))
-        gap = (eigenvalues[None, own] - eigenvalues[:stop, None]).to(torch.float32)
+        places = eigenvalues[:stop] / (2 * unit)
+        product = (places[None, own] - places[:, None]).to(torch.float32)
         alike = (order[:stop, None] >= first[own]) & (order[:stop, None] < last[own])
-        product = (gram[:stop, own] * (2 * unit / gap)).masked_fill_(alike, 0.0)
+        torch.div(gram[:stop, own], product, out=product).masked_fill_(alike, 0.0)
         chosen = torch.where(alphas > unit, turned[:, :stop], filters[:, :stop])
         weights = chosen * (units.square() / unit)
         weights[:, own] *= -1  # there the product's columns stand for rows: C_ij = -C_ji
