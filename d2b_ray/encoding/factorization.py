@@ -133,19 +133,22 @@ def centred_mean(rows: FloatArray) -> NDArray[np.float64]:
     return found
 
 
-def eigens(matrices: Sequence[Callable[[], torch.Tensor]]) -> Iterator[Directions]:
+def eigens(
+    matrices: Sequence[Callable[[], torch.Tensor]], columns: int = 0
+) -> Iterator[Directions]:
     """Eigenvectors (q, r) of positive matrices (q, q), in their order.
 
-    `matrices` make them. Directions lost in rounding are left out (r <= q): their weights would be rounding
-    divided by the smallest penalties. Raises FitError when nothing is left.
+    `matrices` make them, perhaps of larger ones, of `columns`, whose rounding they have. Directions lost in
+    rounding are left out (r <= q): their weights would be rounding divided by the smallest penalties. Raises
+    FitError when nothing is left.
     """
     with closing(eigenvectors(matrices)) as found:
         for values, vectors in found:
-            yield _certain(to_array(values, np.float64), vectors)
+            yield _certain(to_array(values, np.float64), vectors, max(columns, len(values)))
 
 
-def _certain(values: NDArray[np.float64], vectors: torch.Tensor) -> Directions:
-    floor = max(float(values[-1]), 0.0) * len(values) * float(np.finfo(np.float64).eps)
+def _certain(values: NDArray[np.float64], vectors: torch.Tensor, order: int) -> Directions:
+    floor = max(float(values[-1]), 0.0) * order * float(np.finfo(np.float64).eps)
     lost = int((values <= floor).sum())  # they ascend: the first ones
     if lost == len(values):
         raise FitError("the design is constant over the training rows; nothing can be fitted")

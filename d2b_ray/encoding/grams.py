@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import torch
 
 from d2b_ray.encoding.factorization import (
+    Directions,
     Eigen,
     Factorization,
     FoldFactor,
@@ -25,13 +26,17 @@ from d2b_ray.encoding.products import ROWS, add_gram, centred_rows, mirror
 from d2b_ray.encoding.tensors import to_array, to_tensor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
     from d2b_ray.arrays import FloatArray, IntArray
 
-__all__ = ["Grams", "make_grams"]
+__all__ = ["Grams", "factorize_grams", "make_grams"]
+
+Sums: TypeAlias = "tuple[torch.Tensor, torch.Tensor, torch.Tensor]"
+
+FEWER = 0.9  # of the columns are independent: then what is turned into those is soon saved
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +68,9 @@ class Grams:
         """Itself with `principal` of the rows `train` (n, p). Cost n p^2, if it was not there."""
         if self.principal is not None:
             return self
-        (full,) = self.full(device, np.ones_like(self.mean)[None])
-        centre = to_tensor(self.mean, device, torch.float64)
-        vectors, values = full.tensors(device)
-        turn = vectors / values.sqrt()
-        rows = np.empty((len(train), len(full.values)), np.float32)
-        for start in range(0, len(train), ROWS):
-            stop = min(start + ROWS, len(train))
-            rows[start:stop] = to_array(centred_rows(train, start, stop, centre) @ turn)
-        return replace(self, principal=(full, rows))
+        total = to_tensor(self.grams, device, torch.float64).sum(0)
+        full, rows = _principal(train, to_tensor(self.mean, device, torch.float64), total)
+        return replace(self, principal=(full.kept(), rows))
 
     def without(self, fold: int) -> Grams:
         """The Grams of the rows outside one fold, centred by their own mean (for nested CV)."""
@@ -134,7 +133,8 @@ class Grams:
             own = torch.addcmul(total, grams[number], squares, value=-1)
             return own.addr_(means[number], means[number], alpha=-shifts[number])
 
-        found = eigens([partial(trained, number) for number in range(len(sizes))])
+        makers = [partial(trained, number) for number in range(len(sizes))]
+        found = eigens(makers, len(vectors))
         made = []
         for fold, root, shift, own in zip(self.folds, self.roots, shifts, found, strict=True):
             held = (to_tensor(root, device, torch.float64) * weight) @ own.vectors
@@ -170,17 +170,92 @@ def make_grams(
 
     Cost 2 n p^2 multiply-adds. Raises FitError for values that are not finite.
     """
-    folds = folds_of(groups)
-    mean = centred_mean(train)
-    centre = to_tensor(mean, device, torch.float64)
-    grams, means, roots = [], [], []
-    for fold in folds:
-        gram, own = _gram(train, fold, centre)
-        grams.append(to_array(gram, np.float64))
-        means.append(to_array(own, np.float64))
-        roots.append(to_array(_root(train, fold, centre, gram, own), np.float64))
-    made = Grams(folds, mean, np.stack(grams), np.stack(means), tuple(roots), intercept=intercept)
-    return made.rotated(train, device)
+    made = _Sums(train, folds_of(groups), device)
+    return made.grams(made.of_columns, made.mean, made.full.kept(), intercept=intercept)
+
+
+def factorize_grams(
+    train: FloatArray, groups: IntArray, device: str, *, intercept: bool = True
+) -> Factorization:
+    """All that the fits of one penalty a voxel share: of `make_grams`, but of the columns X U where these
+    are clearly fewer, for a rank below p. Then a fold's eigenvectors cost r^3."""
+    made = _Sums(train, folds_of(groups), device)
+    full = made.full.kept()
+    if len(full.values) > FEWER * len(made.mean):
+        return made.grams(made.of_columns, made.mean, full, intercept=intercept).factorize(device)
+    own, mean = replace(full, vectors=np.eye(len(full.values))), made.mean @ full.vectors
+    parts = made.grams(made.of_principal_columns, mean, own, intercept=intercept)
+    return Factorization(made.mean, parts.factors(device), full, made.rows, intercept)
+
+
+class _Sums:
+    """Sums over the rows (n, p) of each fold, and what spans all of them, on the device."""
+
+    def __init__(self, train: FloatArray, folds: tuple[Fold, ...], device: str) -> None:
+        self.train, self.folds, self.mean = train, folds, centred_mean(train)
+        self.centre = to_tensor(self.mean, device, torch.float64)
+        self.sums = [_gram(train, fold, self.centre) for fold in folds]
+        total = self.sums[0][0].clone()
+        for gram, _ in self.sums[1:]:
+            total += gram
+        self.full, self.rows = _principal(train, self.centre, total)
+
+    def of_columns(self, number: int) -> Sums:
+        """Gram, mean and root of a fold."""
+        gram, mean = self.sums[number]
+        count, axes = self._count(number), self.full.vectors
+        if count <= len(mean):
+            return gram, mean, self._deviations(number)
+        square = torch.addr(gram, mean, mean, alpha=-count)
+        if axes.shape[1] == len(mean):
+            return gram, mean, _root(square)
+        return gram, mean, _root(axes.T @ square @ axes) @ axes.T
+
+    def of_principal_columns(self, number: int) -> Sums:
+        """The same of the columns X U."""
+        gram, mean = self.sums[number]
+        count, axes = self._count(number), self.full.vectors
+        own, middle = axes.T @ gram @ axes, mean @ axes
+        if count <= len(middle):
+            return own, middle, self._deviations(number) @ axes
+        return own, middle, _root(torch.addr(own, middle, middle, alpha=-count))
+
+    def grams(
+        self, of: Callable[[int], Sums], mean: NDArray[np.float64], full: Eigen, *, intercept: bool
+    ) -> Grams:
+        """Those of all folds, as arrays, of columns with this mean. The sums are gone then."""
+        p, count = len(mean), len(self.folds)
+        grams, means, roots = np.empty((count, p, p)), np.empty((count, p)), []
+        for number in reversed(range(count)):
+            gram, own, root = of(number)
+            grams[number], means[number] = to_array(gram, np.float64), to_array(own, np.float64)
+            roots.append(to_array(root, np.float64))
+            self.sums.pop()
+        return Grams(
+            self.folds, mean, grams, means, tuple(roots[::-1]), (full, self.rows),
+            intercept=intercept,
+        )  # fmt: skip
+
+    def _count(self, number: int) -> int:
+        return self.folds[number].stop - self.folds[number].start
+
+    def _deviations(self, number: int) -> torch.Tensor:
+        """Rows of a fold less their mean: a root where they are few."""
+        fold, (_, mean) = self.folds[number], self.sums[number]
+        return centred_rows(self.train, fold.start, fold.stop, self.centre) - mean
+
+
+def _principal(
+    train: FloatArray, centre: torch.Tensor, total: torch.Tensor
+) -> tuple[Directions, FloatArray]:
+    """Eigenvectors of the Gram of all rows, and the principal rows Z = X U diag(values)^-1/2 (n, r)."""
+    (full,) = eigens([lambda: total])
+    turn = full.vectors / to_tensor(full.values, str(centre.device), torch.float64).sqrt()
+    rows = np.empty((len(train), len(full.values)), np.float32)
+    for start in range(0, len(train), ROWS):
+        stop = min(start + ROWS, len(train))
+        rows[start:stop] = to_array(centred_rows(train, start, stop, centre) @ turn)
+    return full, rows
 
 
 def _scaled(gram: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
@@ -199,21 +274,11 @@ def _gram(train: FloatArray, fold: Fold, centre: torch.Tensor) -> tuple[torch.Te
     return mirror(gram), total / (fold.stop - fold.start)
 
 
-def _root(
-    train: FloatArray,
-    fold: Fold,
-    centre: torch.Tensor,
-    gram: torch.Tensor,
-    mean: torch.Tensor,
-) -> torch.Tensor:
-    """Root of the Gram of the fold's rows less their mean: Cholesky, or the rows when they are few."""
-    count, p = fold.stop - fold.start, len(mean)
-    if count <= p:
-        return centred_rows(train, fold.start, fold.stop, centre) - mean
-    square = gram - count * torch.outer(mean, mean)
+def _root(square: torch.Tensor) -> torch.Tensor:
+    """Of a Gram: Cholesky's, or where there are fewer distinct rows than columns by its eigenvectors."""
     lower, failed = torch.linalg.cholesky_ex(square)
     root: torch.Tensor = lower.T.contiguous()
-    if bool(failed):  # fewer distinct rows than columns
+    if bool(failed):
         values, vectors = torch.linalg.eigh(square)
         root = values.clamp(min=0).sqrt()[:, None] * vectors.T
     return root

@@ -21,9 +21,9 @@ def prepare(
     train: FloatArray, groups: IntArray, bands: Sequence[Band], device: str, intercept: bool
 ) -> Factorization:
     """Eigenvectors of the Gram matrix of the training rows of each fold."""
-    from d2b_ray.encoding.grams import make_grams
+    from d2b_ray.encoding.grams import factorize_grams
 
-    return make_grams(train, groups, device, intercept=intercept).factorize(device)
+    return factorize_grams(train, groups, device, intercept=intercept)
 
 
 def solve(problem: Problem, prepared: Factorization) -> Solution:
