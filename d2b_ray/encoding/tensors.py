@@ -22,6 +22,8 @@ def to_tensor(array: Array, device: str, dtype: torch.dtype) -> torch.Tensor:
 
 
 def to_array(tensor: torch.Tensor, dtype: Any = np.float32) -> Array:
-    """The tensor's values in memory of their own, C-contiguous."""
+    """The tensor's values as an array, C-contiguous."""
+    if dtype is np.float32:  # where it lies: by all threads, or before it is moved
+        tensor = tensor.to(torch.float32)
     found: Array = np.ascontiguousarray(tensor.detach().cpu().numpy(), dtype=dtype)
     return found
