@@ -42,7 +42,7 @@ def rows_of(path: Path) -> list[tuple[str, ...]]:
             continue  # parity and rates: prose has them
         extremes = (line.get("seconds_min"), line.get("seconds_max"))
         peer = next((line[name] for name in PEERS if line.get(name) is not None), None)
-        floor = line.get("gemm_floor_seconds")
+        floor = line.get("gemm_floor_seconds", line.get("floor_seconds"))
         rows.append(
             (
                 str(number), line["bench"], shape_of(line), f"{seconds:g}",
