@@ -149,7 +149,7 @@ def eigens(
 
 def _certain(values: NDArray[np.float64], vectors: torch.Tensor, order: int) -> Directions:
     floor = max(float(values[-1]), 0.0) * order * float(np.finfo(np.float64).eps)
-    lost = int((values <= floor).sum())  # they ascend: the first ones
+    lost = len(values) - int((values > floor).sum())  # they ascend: the first ones
     if lost == len(values):
         raise FitError("the design is constant over the training rows; nothing can be fitted")
     return Directions(values[lost:], vectors[:, lost:], floor)

@@ -47,6 +47,7 @@ class Grams:
     (min(n_g, p), p) with root'root = G_g less its mean. `principal`: eigenvectors U of the Gram
     of all rows, and the rows Z = X U diag(values)^-1/2 (n, r), float32. With `intercept` the rows of
     each fold are centred by the mean m of those it is trained on: G - G_g less n m m', of rank one.
+    `turned` how many columns a design has whose sums were turned into these; 0 where they are its own.
     """
 
     folds: tuple[Fold, ...]
@@ -56,6 +57,7 @@ class Grams:
     roots: tuple[NDArray[np.float64], ...]
     principal: tuple[Eigen, FloatArray] | None = None
     intercept: bool = True
+    turned: int = 0
 
     @property
     def nbytes(self) -> int:
@@ -133,8 +135,7 @@ class Grams:
             own = torch.addcmul(total, grams[number], squares, value=-1)
             return own.addr_(means[number], means[number], alpha=-shifts[number])
 
-        makers = [partial(trained, number) for number in range(len(sizes))]
-        found = eigens(makers, len(vectors))
+        found = eigens([partial(trained, number) for number in range(len(sizes))], self.turned)
         made = []
         for fold, root, shift, own in zip(self.folds, self.roots, shifts, found, strict=True):
             held = (to_tensor(root, device, torch.float64) * weight) @ own.vectors
@@ -185,7 +186,8 @@ def factorize_grams(
         return made.grams(made.of_columns, made.mean, full, intercept=intercept).factorize(device)
     own, mean = replace(full, vectors=np.eye(len(full.values))), made.mean @ full.vectors
     parts = made.grams(made.of_principal_columns, mean, own, intercept=intercept)
-    return Factorization(made.mean, parts.factors(device), full, made.rows, intercept)
+    folds = replace(parts, turned=len(made.mean)).factors(device)
+    return Factorization(made.mean, folds, full, made.rows, intercept)
 
 
 class _Sums:

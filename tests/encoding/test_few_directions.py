@@ -48,6 +48,16 @@ def test_it_agrees_with_float64(intercept):
     np.testing.assert_allclose(found.cv_scores_, exact.max(0), atol=2e-6)
 
 
+def test_a_direction_of_the_held_out_rows_alone_is_none_of_the_others():
+    """What rounding leaves of it is as large as that of all columns, not of the few directions."""
+    rng = np.random.default_rng(0)
+    own = rng.standard_normal((4000, 3)) * [1, 1, 30]
+    own[1000:, 2] = 0
+    x = own @ rng.standard_normal((3, 900)) + 5
+    made = factorize_grams(x, np.arange(4000) // 1000, "cpu")
+    assert [len(factor.values) for factor in made.folds] == [2, 3, 3, 3]
+
+
 def test_folds_cost_what_their_directions_do(monkeypatch):
     orders = []
 
